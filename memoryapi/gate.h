@@ -1,0 +1,65 @@
+/*
+ * The border between Windows code and ours. Every exported function is a generated gate:
+ *
+ *     gate_enter(); [trace] face(...); [trace] gate_leave();
+ *
+ * Between enter and leave the thread is "inside": it may hold our locks, so another thread's SuspendThread must not stop it
+ * there. A suspension that arrives inside is left pending, and the thread parks at gate_leave(). Blocking waits that hold no
+ * lock open a window with gate_open()/gate_close(), as do calls back into Windows code.
+ *
+ * A program without Windows threads (drop-in use) pays one increment and one decrement.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gate_state {
+    volatile uint32_t depth;   /* how many gates deep this thread is; changed only by the thread itself */
+    volatile uint32_t pending; /* a suspension waits for depth 0; set by the suspend signal handler */
+};
+
+extern __thread struct gate_state gate_self __attribute__((tls_model("initial-exec")));
+extern bool gate_tracing; /* constant after start */
+
+/* Stops the calling thread until it is resumed. Installed by the process layer; never called without it. */
+extern void (*gate_park)(void);
+
+void gate_trace_enter(unsigned index, const uint64_t *arguments); /* arguments[1..] */
+void gate_trace_leave(unsigned index, uint64_t result);
+_Noreturn void gate_missing(const char *module, const char *name);
+void winmem_set_last_error(uint32_t code);
+
+static inline void gate_enter(void)
+{
+    gate_self.depth = gate_self.depth + 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void gate_leave(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    gate_self.depth = gate_self.depth - 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(gate_self.pending && gate_self.depth == 0, 0))
+        gate_park();
+}
+
+/* A window in which the thread may be stopped: it holds no lock and touches no shared state. */
+static inline uint32_t gate_open(void)
+{
+    uint32_t depth = gate_self.depth;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    gate_self.depth = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(gate_self.pending, 0))
+        gate_park();
+    return depth;
+}
+
+static inline void gate_close(uint32_t depth)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    gate_self.depth = depth;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,58 @@
+/*
+ * Objects that handles name, and the handle table. An object is embedded as the first member of what it stands for; the last
+ * reference destroys it. Handles are multiples of 4, lowest free first; (HANDLE)-1 and (HANDLE)-2 are the current process and thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <winmem/windef.h>
+
+enum object_type {
+    OBJECT_ANY,
+    OBJECT_PROCESS,
+    OBJECT_THREAD,
+    OBJECT_EVENT,
+    OBJECT_SEMAPHORE,
+    OBJECT_MUTEX,
+    OBJECT_TIMER,
+    OBJECT_COMPLETION_PORT,
+    OBJECT_WAIT_PACKET,
+    OBJECT_FILE,      /* files, directories, pipes, consoles */
+    OBJECT_FIND,      /* FindFirstFile */
+    OBJECT_SECTION,
+    OBJECT_MEMORY_NOTIFICATION,
+    OBJECT_SNAPSHOT,
+};
+
+struct object;
+
+struct object_ops {
+    enum object_type type;
+    const char *name;                       /* "event" */
+    void (*destroy)(struct object *object); /* the last reference is gone */
+    void (*closed)(struct object *object);  /* the last handle is gone; may be NULL */
+};
+
+struct object {
+    const struct object_ops *ops; /* constant after init */
+    uint32_t refs;                /* atomic */
+    uint32_t handles;             /* under the table's lock */
+};
+
+void object_init(struct object *object, const struct object_ops *ops); /* one reference: the caller's */
+struct object *object_ref(struct object *object);
+void object_unref(struct object *object); /* NULL is allowed */
+
+/* A new handle with a reference of its own; the caller keeps its reference. STATUS_NO_MEMORY when the table cannot grow. */
+NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, HANDLE *ret_handle);
+/* A reference to the object: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. Knows the pseudo handles. */
+NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access, struct object **ret_object);
+NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit, HANDLE *ret_handle);
+NTSTATUS handle_close(HANDLE handle);
+/* True when `handle` names this process with these rights; the check every *Ex function makes. STATUS_SUCCESS, or as handle_lookup. */
+NTSTATUS handle_is_current_process(HANDLE handle, ACCESS_MASK access);
+
+/* What the pseudo handles stand for; set by the process layer (NULL without one: only (HANDLE)-1 is known then). */
+extern struct object *object_current_process;
+extern struct object *(*object_current_thread)(void);

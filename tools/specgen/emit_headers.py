@@ -1,0 +1,73 @@
+"""The public headers: types, constants and prototypes."""
+
+from pathlib import Path
+
+GUARD = "/* Generated from spec/. Do not edit. */\n#pragma once\n"
+
+
+def constant(value):
+    return f"0x{value:X}u" if value > 9 else str(value)
+
+
+def struct(entry):
+    body = []
+    for text in entry["fields"]:
+        body.append("    " + text.rsplit("@", 1)[0].strip() + ";")
+    kind = "union" if entry.get("union") else "struct"
+    aligned = f" __attribute__((aligned({entry['align']})))" if entry.get("force_align") else ""
+    out = [f"typedef {kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned} {entry['name']};"]
+    out += [f"typedef {entry['name']} *{p};" for p in entry.get("pointers", [])]
+    return "\n".join(out)
+
+
+def callback(entry):
+    params = ", ".join(p.split(None, 1)[1] if p.split()[0] in ("in", "out", "inout") else p
+                       for p in entry["params"]) or "void"
+    return f"typedef {entry['returns']} (WINAPI *{entry['name']})({params});"
+
+
+def windef(model):
+    out = [GUARD, "#include <stdint.h>", "#include <stddef.h>", "",
+           "#define WINAPI __attribute__((ms_abi))", "#define CALLBACK WINAPI", "#define NTAPI WINAPI", ""]
+    out += [f"typedef {c}{'' if c.endswith('*') else ' '}{n};" for n, c, _ in model.types]
+    for group in model.groups:
+        out.append(f"\n/* {group['name']}: {group.get('source', '')} */")
+        out += [f"#define {n} {constant(v)}" for n, v in group["values"].items()]
+    out.append("")
+    out += [f"#define {n} {v}u" for n, v in model.win32.items()]
+    out += [f"#define {n} ((NTSTATUS)0x{v[0]:08X})" for n, v in model.ntstatus.items()]
+    out.append("")
+    # callbacks and structs in file order: a spec file lists them in the order they need each other
+    out += [f"typedef {s.get('kind', 'union' if s.get('union') else 'struct')} {s.get('tag', '_' + s['name'])} {s['name']};\n"
+            + "\n".join(f"typedef {s['name']} *{p};" for p in s.get("pointers", [])) for s in model.structs]
+    out += [callback(c) for c in model.callbacks]
+    out += [definition(s) for s in model.structs]
+    return "\n".join(out) + "\n"
+
+
+def definition(entry):
+    body = ["    " + text.rsplit("@", 1)[0].strip() + ";" for text in entry["fields"]]
+    kind = "union" if entry.get("union") else "struct"
+    aligned = f" __attribute__((aligned({entry['align']})))" if entry.get("force_align") else ""
+    return "\n".join([f"{kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned};"])
+
+
+def parameters(function):
+    return ", ".join(f"{p.type} {p.name}" for p in function.params) or "void"
+
+
+def prototypes(model, header):
+    out = [GUARD, '#include "windef.h"', "", "#ifdef __cplusplus", 'extern "C" {', "#endif", ""]
+    for f in model.functions:
+        if f.header == header and f.elf:
+            out.append(f"WINAPI {f.returns} {f.name}({parameters(f)});")
+    out += ["", "#ifdef __cplusplus", "}", "#endif"]
+    return "\n".join(out) + "\n"
+
+
+def emit(model, folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "windef.h").write_text(windef(model))
+    for header in sorted({f.header for f in model.functions if f.elf}):
+        (folder / header).write_text(prototypes(model, header))
