@@ -1,0 +1,203 @@
+/* The conformance kit: verdict lines and exception probes. */
+#include "kit.h"
+
+static struct {
+    unsigned passed, failed, skipped;
+    unsigned wrong; /* comparisons that failed in the statement that runs */
+    const char *id;
+    const char *why_skipped;
+} run;
+
+static struct {
+    struct probe result;
+    int mode;
+    int active;
+} probing;
+
+/* A C compiler may call these even in a program without a runtime. */
+void *memset(void *to, int value, size_t size)
+{
+    volatile char *p = to;
+    while (size--)
+        *p++ = (char)value;
+    return to;
+}
+
+void *memcpy(void *to, const void *from, size_t size)
+{
+    volatile char *p = to;
+    const volatile char *q = from;
+    while (size--)
+        *p++ = *q++;
+    return to;
+}
+
+void kit_print(const char *text)
+{
+    DWORD written, length = 0;
+    while (text[length])
+        length++;
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), text, length, &written, NULL);
+}
+
+void kit_number(ULONG64 number, unsigned base)
+{
+    char text[32];
+    unsigned at = sizeof text - 1;
+    text[at] = 0;
+    do {
+        text[--at] = "0123456789ABCDEF"[number % base];
+        number /= base;
+    } while (number);
+    if (base == 16) {
+        text[--at] = 'x';
+        text[--at] = '0';
+    }
+    kit_print(text + at);
+}
+
+void kit_same(const char *what, ULONG64 got, ULONG64 wanted, int line)
+{
+    if (got == wanted)
+        return;
+    if (run.wrong++ == 0) {
+        kit_print(run.id);
+        kit_print(" fail ");
+    } else {
+        kit_print(";");
+    }
+    kit_print(" ");
+    kit_print(what);
+    kit_print(": got ");
+    kit_number(got, 16);
+    kit_print(", wanted ");
+    kit_number(wanted, 16);
+    kit_print(" (line ");
+    kit_number((ULONG64)line, 10);
+    kit_print(")");
+}
+
+void kit_skip(const char *why)
+{
+    run.why_skipped = why;
+}
+
+/* The probes: one instruction each, with a place to go on when it may not complete. */
+__asm__(".text\n"
+        "probe_load: movb (%rcx), %al\n"
+        "probe_load_done: ret\n"
+        "probe_store_only: movb %dl, (%rcx)\n"
+        "probe_store_done: ret\n"
+        "probe_jump: push %rbx\n"
+        "mov %rsp, %rbx\n"
+        "sub $32, %rsp\n"
+        "call *%rcx\n"
+        "mov %rbx, %rsp\n"
+        "probe_jump_done: pop %rbx\n"
+        "ret\n");
+extern void probe_load(const volatile void *address);
+extern void probe_store_only(volatile void *address, int value);
+extern void probe_jump(void *address);
+extern char probe_load_done[], probe_store_done[], probe_jump_done[];
+static char *resume_at;
+
+static LONG CALLBACK on_exception(EXCEPTION_POINTERS *pointers)
+{
+    EXCEPTION_RECORD *record = pointers->ExceptionRecord;
+    struct probe *result = &probing.result;
+
+    if (!probing.active)
+        return EXCEPTION_CONTINUE_SEARCH;
+    if (result->count++ == 0)
+        result->first = record->ExceptionCode;
+    result->code = record->ExceptionCode; /* the last one counts when retrying */
+    result->parameters = record->NumberParameters;
+    result->kind = record->NumberParameters > 0 ? record->ExceptionInformation[0] : ~0ull;
+    result->address = record->NumberParameters > 1 ? record->ExceptionInformation[1] : ~0ull;
+    if (probing.mode == PROBE_RETRY && result->count < 2 && record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION)
+        return EXCEPTION_CONTINUE_EXECUTION;
+    if (resume_at == probe_jump_done) /* the call pushed its return address: undo by the saved stack pointer */
+        pointers->ContextRecord->Rsp = pointers->ContextRecord->Rbx;
+    pointers->ContextRecord->Rip = (ULONG64)resume_at;
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+static void begin(int mode, char *resume)
+{
+    memset(&probing.result, 0, sizeof probing.result);
+    probing.mode = mode;
+    resume_at = resume;
+    probing.active = 1;
+}
+
+static struct probe end(void)
+{
+    probing.active = 0;
+    return probing.result;
+}
+
+struct probe probe_read(const volatile void *address, int mode)
+{
+    begin(mode, probe_load_done);
+    probe_load(address);
+    return end();
+}
+
+struct probe probe_write(volatile void *address, int mode)
+{
+    begin(mode, probe_store_done);
+    probe_store_only(address, 0x5A);
+    return end();
+}
+
+struct probe probe_call(void *address)
+{
+    begin(PROBE_ONCE, probe_jump_done);
+    probe_jump(address);
+    return end();
+}
+
+static int begins_with(const char *text, const char *prefix)
+{
+    while (*prefix)
+        if (*text++ != *prefix++)
+            return 0;
+    return 1;
+}
+
+int kit_run(const struct statement *statements, unsigned count, const char *only)
+{
+    unsigned i;
+
+    AddVectoredExceptionHandler(1, on_exception);
+    for (i = 0; i < count; i++) {
+        run.id = statements[i].id;
+        run.wrong = 0;
+        run.why_skipped = NULL;
+        if (only && !begins_with(run.id, only))
+            continue;
+        statements[i].prove();
+        if (run.wrong) {
+            run.failed++;
+            kit_print("\r\n");
+            continue;
+        }
+        kit_print(run.id);
+        if (run.why_skipped) {
+            run.skipped++;
+            kit_print(" skip  ");
+            kit_print(run.why_skipped);
+        } else {
+            run.passed++;
+            kit_print(" pass");
+        }
+        kit_print("\r\n");
+    }
+    kit_number(run.passed, 10);
+    kit_print(" passed, ");
+    kit_number(run.failed, 10);
+    kit_print(" failed, ");
+    kit_number(run.skipped, 10);
+    kit_print(" skipped\r\n");
+    return run.failed != 0;
+}
