@@ -1,6 +1,9 @@
 /*
  * Objects that handles name, and the handle table. An object is embedded as the first member of what it stands for; the last
  * reference destroys it. Handles are multiples of 4, lowest free first; (HANDLE)-1 and (HANDLE)-2 are the current process and thread.
+ *
+ * LOCKS: table.lock is held while a handle is made or closed. A lookup takes only the bit lock of the one entry it reads, because
+ * every wait and every read of a file begins with a lookup. Neither lock is held while a function of object_ops runs.
  */
 #pragma once
 
@@ -27,17 +30,23 @@ enum object_type {
 
 struct object;
 
+/* What GENERIC_READ, _WRITE, _EXECUTE and _ALL stand for with objects of one type. */
+struct object_rights {
+    ACCESS_MASK read, write, execute, all;
+};
+
 struct object_ops {
     enum object_type type;
     const char *name;                       /* "event" */
     void (*destroy)(struct object *object); /* the last reference is gone */
     void (*closed)(struct object *object);  /* the last handle is gone; may be NULL */
+    const struct object_rights *rights;     /* NULL: generic rights and MAXIMUM_ALLOWED mean every right */
 };
 
 struct object {
     const struct object_ops *ops; /* constant after init */
     uint32_t refs;                /* atomic */
-    uint32_t handles;             /* under the table's lock */
+    uint32_t handles;             /* atomic */
 };
 
 void object_init(struct object *object, const struct object_ops *ops); /* one reference: the caller's */
@@ -50,6 +59,11 @@ NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, 
 NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access, struct object **ret_object);
 NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit, HANDLE *ret_handle);
 NTSTATUS handle_close(HANDLE handle);
+/* HANDLE_FLAG_INHERIT 1, HANDLE_FLAG_PROTECT_FROM_CLOSE 2. Pseudo handles have no flags: STATUS_INVALID_HANDLE. */
+NTSTATUS handle_flags(HANDLE handle, uint32_t *ret_flags);
+NTSTATUS handle_set_flags(HANDLE handle, uint32_t mask, uint32_t flags);
+/* The number of open handles (GetProcessHandleCount). */
+uint32_t handle_count(void);
 /* True when `handle` names this process with these rights; the check every *Ex function makes. STATUS_SUCCESS, or as handle_lookup. */
 NTSTATUS handle_is_current_process(HANDLE handle, ACCESS_MASK access);
 
