@@ -34,7 +34,7 @@ struct thread {
     /* valid while parked; what GetThreadContext reads and SetThreadContext writes */
     void *context; /* ucontext_t of the suspend signal frame */
     int32_t priority;
-    uint32_t wait_futex; /* wait.c: the word this thread sleeps on */
+    struct wait_state wait; /* wait.c: wait_attach() at start, wait_detach() at exit; user APCs queue here */
 };
 
 /* The calling Windows thread, or NULL in a host thread. */
