@@ -52,7 +52,7 @@ void object_init(struct object *object, const struct object_ops *ops)
 {
     object->ops = ops;
     object->handles = 0;
-    object->waitable = false;
+    object->waitable = object->named = false;
     __atomic_store_n(&object->refs, 1, __ATOMIC_RELEASE);
 }
 

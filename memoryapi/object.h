@@ -47,6 +47,7 @@ struct object {
     const struct object_ops *ops; /* constant after init */
     uint32_t refs;                /* atomic */
     uint32_t handles;             /* atomic */
+    bool named;                   /* under the lock of kernel32/process/names.c */
     bool waitable;                /* constant after init: embedded in a struct waitable (kernel32/process/wait.h) */
 };
 

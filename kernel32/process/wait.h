@@ -80,6 +80,7 @@ void waitable_init(struct waitable *waitable, const struct object_ops *ops, cons
 /* The state changed: lets every waiter that now can go. Under the dispatcher lock. */
 void waitable_changed(struct waitable *waitable);
 /* For waitpacket.c, under the dispatcher lock. */
+void waitable_look_again(struct waitable *waitable); /* the time to sleep may be another now */
 void wait_block_insert(struct wait_block *block, struct waitable *waitable);
 void wait_block_remove(struct wait_block *block);
 
