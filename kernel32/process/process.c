@@ -1,0 +1,243 @@
+/* The process as an object: its handle, identity, times, priority; there is only the one that runs. */
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "kernel32/face.h"
+#include "kernel32/process/process.h"
+#include "kernel32/process/processor.h"
+#include "kernel32/process/wait.h"
+#include "memoryapi/guarded.h"
+
+#define STILL_ACTIVE_CODE 259u /* STILL_ACTIVE */
+
+static void destroy(struct object *object)
+{
+}
+
+/* It is signalled when it has ended, and then nobody is left to see it. */
+static bool signalled(struct waitable *waitable, struct wait_state *who, uint64_t now)
+{
+    return false;
+}
+
+static const struct object_rights rights = {
+    .read = READ_CONTROL | PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_QUERY_LIMITED_INFORMATION,
+    .write = READ_CONTROL | 0xBEA, /* PROCESS_CREATE_THREAD to PROCESS_SUSPEND_RESUME without the queries (winnt.h) */
+    .execute = READ_CONTROL | SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE,
+    .all = PROCESS_ALL_ACCESS,
+};
+static const struct object_ops ops = {OBJECT_PROCESS, "process", destroy, NULL, &rights};
+static const struct waitable_ops wait_ops = {signalled, NULL, NULL};
+
+PVOID process_environment_block;
+
+static struct waitable this_process;
+static uint64_t started; /* FILETIME; constant after process_init */
+
+static uint32_t priority_class = 0x20; /* NORMAL_PRIORITY_CLASS; atomic */
+static uint32_t boost_disabled;        /* atomic */
+
+__attribute__((constructor)) static void process_init(void)
+{
+    waitable_init(&this_process, &ops, &wait_ops);
+    object_current_process = &this_process.object;
+    started = time_system();
+}
+
+HANDLE k32_GetCurrentProcess(void)
+{
+    return (HANDLE)-1;
+}
+
+DWORD k32_GetCurrentProcessId(void)
+{
+    return (DWORD)getpid();
+}
+
+DWORD k32_GetProcessId(HANDLE Process)
+{
+    NTSTATUS status = handle_is_current_process(Process, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS)
+        return (DWORD)getpid();
+    face_bool(status);
+    return 0;
+}
+
+HANDLE k32_OpenProcess(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwProcessId)
+{
+    HANDLE handle;
+    if (dwProcessId != (DWORD)getpid())
+        return face_pointer(STATUS_INVALID_PARAMETER, NULL);
+    NTSTATUS status = handle_create(object_current_process, dwDesiredAccess, bInheritHandle, &handle);
+    return face_pointer(status, status == STATUS_SUCCESS ? handle : NULL);
+}
+
+BOOL k32_GetExitCodeProcess(HANDLE hProcess, LPDWORD lpExitCode)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS)
+        *lpExitCode = STILL_ACTIVE_CODE;
+    return face_bool(status);
+}
+
+BOOL k32_TerminateProcess(HANDLE hProcess, UINT uExitCode)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_TERMINATE);
+    if (status == STATUS_SUCCESS)
+        _exit((int)uExitCode); /* no DLL is told: that is TerminateProcess */
+    return face_bool(status);
+}
+
+NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
+{
+    /* NULL ends the other threads of the caller only, which nothing but the exit of a process asks for. */
+    NTSTATUS status = ProcessHandle ? handle_is_current_process(ProcessHandle, PROCESS_TERMINATE) : STATUS_SUCCESS;
+    if (status == STATUS_SUCCESS && ProcessHandle)
+        _exit(ExitStatus);
+    return ProcessHandle ? status : STATUS_NOT_SUPPORTED;
+}
+
+static FILETIME filetime(uint64_t value)
+{
+    return (FILETIME){(DWORD)value, (DWORD)(value >> 32)};
+}
+
+static uint64_t hundred_ns(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 10000000 + (uint64_t)time.tv_usec * 10;
+}
+
+BOOL k32_GetProcessTimes(HANDLE hProcess, LPFILETIME lpCreationTime, LPFILETIME lpExitTime, LPFILETIME lpKernelTime,
+                         LPFILETIME lpUserTime)
+{
+    struct rusage usage;
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS && getrusage(RUSAGE_SELF, &usage) != 0)
+        status = STATUS_UNSUCCESSFUL;
+    if (status != STATUS_SUCCESS)
+        return face_bool(status);
+    *lpCreationTime = filetime(started);
+    *lpExitTime = filetime(0);
+    *lpKernelTime = filetime(hundred_ns(usage.ru_stime));
+    *lpUserTime = filetime(hundred_ns(usage.ru_utime));
+    return TRUE;
+}
+
+BOOL k32_QueryProcessCycleTime(HANDLE ProcessHandle, PULONG64 CycleTime)
+{
+    struct timespec spent;
+    NTSTATUS status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS && clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) != 0)
+        status = STATUS_UNSUCCESSFUL;
+    if (status == STATUS_SUCCESS)
+        *CycleTime = (uint64_t)spent.tv_sec * 1000000000 + (uint64_t)spent.tv_nsec;
+    return face_bool(status);
+}
+
+DWORD k32_GetPriorityClass(HANDLE hProcess)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    return face_bool(status) ? __atomic_load_n(&priority_class, __ATOMIC_RELAXED) : 0;
+}
+
+BOOL k32_SetPriorityClass(HANDLE hProcess, DWORD dwPriorityClass)
+{
+    static const DWORD classes[] = {0x20, 0x40, 0x80, 0x100, 0x4000, 0x8000};
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_SET_INFORMATION);
+    if (status != STATUS_SUCCESS)
+        return face_bool(status);
+    if (dwPriorityClass == 0x100000 || dwPriorityClass == 0x200000)
+        return TRUE; /* PROCESS_MODE_BACKGROUND_BEGIN and _END change no class */
+    for (unsigned i = 0; i < array_length(classes); i++)
+        if (classes[i] == dwPriorityClass) {
+            __atomic_store_n(&priority_class, dwPriorityClass, __ATOMIC_RELAXED);
+            return TRUE;
+        }
+    return face_bool(STATUS_INVALID_PARAMETER);
+}
+
+BOOL k32_SetProcessPriorityBoost(HANDLE hProcess, BOOL bDisablePriorityBoost)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_SET_INFORMATION);
+    if (status == STATUS_SUCCESS)
+        __atomic_store_n(&boost_disabled, bDisablePriorityBoost != 0, __ATOMIC_RELAXED);
+    return face_bool(status);
+}
+
+BOOL k32_GetProcessPriorityBoost(HANDLE hProcess, PBOOL pDisablePriorityBoost)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS)
+        *pDisablePriorityBoost = (BOOL)__atomic_load_n(&boost_disabled, __ATOMIC_RELAXED);
+    return face_bool(status);
+}
+
+BOOL k32_IsWow64Process(HANDLE hProcess, PBOOL Wow64Process)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_SUCCESS)
+        *Wow64Process = FALSE;
+    return face_bool(status);
+}
+
+BOOL k32_IsWow64Process2(HANDLE hProcess, PUSHORT pProcessMachine, PUSHORT pNativeMachine)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status != STATUS_SUCCESS)
+        return face_bool(status);
+    *pProcessMachine = 0; /* IMAGE_FILE_MACHINE_UNKNOWN: not emulated */
+    if (pNativeMachine)
+        *pNativeMachine = 0x8664; /* IMAGE_FILE_MACHINE_AMD64 */
+    return TRUE;
+}
+
+#define DEP_POLICY      0u
+#define MAXIMUM_POLICY  20u
+
+BOOL k32_GetProcessMitigationPolicy(HANDLE hProcess, DWORD MitigationPolicy, PVOID lpBuffer, SIZE_T dwLength)
+{
+    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_INFORMATION);
+    if (status == STATUS_SUCCESS && (MitigationPolicy >= MAXIMUM_POLICY || dwLength < (MitigationPolicy ? 4 : 8)))
+        status = STATUS_INVALID_PARAMETER;
+    if (status != STATUS_SUCCESS)
+        return face_bool(status);
+    ((DWORD *)lpBuffer)[0] = MitigationPolicy == DEP_POLICY; /* 64-bit programs always have DEP; no other policy is on */
+    if (MitigationPolicy == DEP_POLICY)
+        ((DWORD *)lpBuffer)[1] = TRUE;
+    return TRUE;
+}
+
+static NTSTATUS answer(const void *value, ULONG size, PVOID buffer, ULONG length, PULONG ret_length)
+{
+    if (ret_length && !guarded_write(ret_length, &size, sizeof size))
+        return STATUS_ACCESS_VIOLATION;
+    if (length != size)
+        return STATUS_INFO_LENGTH_MISMATCH;
+    return guarded_copy(buffer, value, size) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInformationClass, PVOID ProcessInformation,
+                                      ULONG ProcessInformationLength, PULONG ReturnLength)
+{
+    NTSTATUS status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status != STATUS_SUCCESS)
+        return status;
+    uint64_t zero = 0;
+    PROCESS_BASIC_INFORMATION basic = {
+        .ExitStatus = STATUS_PENDING, /* the value of STILL_ACTIVE */
+        .PebBaseAddress = process_environment_block,
+        .AffinityMask = processor_mask(),
+        .BasePriority = 8,
+        .UniqueProcessId = (ULONG_PTR)getpid(),
+        .InheritedFromUniqueProcessId = (ULONG_PTR)getppid(),
+    };
+    switch (ProcessInformationClass) {
+    case 0: /* ProcessBasicInformation */
+        return answer(&basic, sizeof basic, ProcessInformation, ProcessInformationLength, ReturnLength);
+    case 7:  /* ProcessDebugPort: no debugger */
+    case 26: /* ProcessWow64Information: not emulated */
+        return answer(&zero, 8, ProcessInformation, ProcessInformationLength, ReturnLength);
+    default:
+        return STATUS_INVALID_INFO_CLASS;
+    }
+}
