@@ -24,6 +24,18 @@ static inline void futex_wake(const uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+/* The same for sleepers of one kind: only a wake with a common bit reaches them. */
+static inline int futex_wait_bits(const uint32_t *word, uint32_t value, const struct timespec *deadline, uint32_t bits)
+{
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL, bits);
+    return result == -1 ? -errno : 0;
+}
+
+static inline void futex_wake_bits(const uint32_t *word, int count, uint32_t bits)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_BITSET_PRIVATE, count, NULL, NULL, bits);
+}
+
 /* A mutex for short sections: 0 free, 1 held, 2 held and somebody sleeps. Zero bytes are a free lock. */
 struct futex_lock {
     uint32_t word;
