@@ -18,14 +18,6 @@
 bool (*fault_hook)(struct fault *fault);
 __thread struct mm_stack *mm_thread_stack __attribute__((tls_model("initial-exec")));
 
-/* Replaced by the engine's own when it is linked in. */
-__attribute__((weak)) enum mm_fault_result mm_fault(uint64_t address, unsigned access)
-{
-    (void)address;
-    (void)access;
-    return MM_FAULT_DENIED;
-}
-
 /* What the host program had installed; constant after fault_init. */
 static struct sigaction before_segv, before_bus;
 

@@ -46,6 +46,8 @@ struct mm_request {
 
 /* MEM_RESERVE, MEM_COMMIT, MEM_RESET, ... On success base and size are what was really taken. */
 NTSTATUS mm_allocate(struct mm_request *request);
+/* `type` is MEM_RELEASE or MEM_DECOMMIT. The loader adds MM_FREE_IMAGE to unmap an image. *size 0: all of the region at *base. */
+#define MM_FREE_IMAGE 0x40000000u
 NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type);
 NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *ret_old);
 /* Never waits for a host call of another thread; makes no system call. */

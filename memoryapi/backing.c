@@ -1,0 +1,185 @@
+/*
+ * What the host has behind the pages. An open granule is mapped read-write once and for all; pages in it that are not committed carry a
+ * guard marker, so committing and decommitting splits no mapping. Granules are opened in stretches that grow with the region, so that a
+ * program that commits page by page pays for few of them.
+ */
+#include "memoryapi/space.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/status.h"
+
+#define GRANULE ALLOCATION_GRANULARITY
+#define SMALL   (2ull << 20)  /* a region up to this is opened at once, and stays open when it is released */
+#define LARGEST (64ull << 20) /* one stretch: 16 384 markers, 128 KiB of page tables */
+
+static bool is_open(uint64_t address)
+{
+    uint64_t granule = address / GRANULE;
+    return space.open[granule / 64] >> granule % 64 & 1;
+}
+
+static void set_open(uint64_t start, uint64_t end, bool open)
+{
+    for (uint64_t granule = start / GRANULE; granule < end / GRANULE;) {
+        uint64_t *word = &space.open[granule / 64], left = end / GRANULE - granule;
+        if (granule % 64 == 0 && left >= 64) {
+            if (*word != (open ? ~0ull : 0)) /* do not touch a page of the map for nothing */
+                *word = open ? ~0ull : 0;
+            granule += 64;
+            continue;
+        }
+        if (open)
+            *word |= 1ull << granule % 64;
+        else if (*word)
+            *word &= ~(1ull << granule % 64);
+        granule++;
+    }
+}
+
+/* The end of the run of granules from `at` that are all open or all closed, at most `end`. */
+static uint64_t same_until(uint64_t at, uint64_t end)
+{
+    bool open = is_open(at);
+    uint64_t here = at;
+    while (here < end && is_open(here) == open) {
+        uint64_t word = space.open[here / GRANULE / 64];
+        bool uniform = word == (open ? ~0ull : 0);
+        here += here / GRANULE % 64 == 0 && uniform && end - here >= 64 * GRANULE ? 64 * GRANULE : GRANULE;
+    }
+    return here < end ? here : end;
+}
+
+static uint64_t region_limit(const struct region *region)
+{
+    return round_up(region_end(region), GRANULE);
+}
+
+/* How far to open when [start, end) is needed: all of a small region, else as much again as the region has committed. */
+static void choose_stretch(const struct region *region, uint64_t *start, uint64_t *end)
+{
+    uint64_t limit = region_limit(region), want = region->committed * PAGE_SIZE * 2;
+    if (limit - region_base(region) <= SMALL) {
+        while (*start > region_base(region) && !is_open(*start - GRANULE))
+            *start -= GRANULE;
+        want = SMALL;
+    }
+    want = want < SMALL ? SMALL : want > LARGEST ? LARGEST : want;
+    if (*end - *start < want)
+        *end = *start + want < limit ? *start + want : limit;
+    *end = same_until(*start, *end);
+}
+
+/* Opens the closed granules [from, to) and more; [start, end) becomes accessible, the rest of the stretch is guarded. */
+static int open_stretch(const struct region *region, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
+{
+    uint64_t low = from, high = to;
+    int error;
+    choose_stretch(region, &low, &high);
+    if (high < to)
+        high = to;
+    error = host->protect(low, high - low, HOST_READ_WRITE);
+    if (!error && start > low)
+        error = host->close_guards(low, start - low);
+    if (!error && end < high)
+        error = host->close_guards(end, high - end);
+    if (error) {
+        host->reset(low, high - low);
+        return error;
+    }
+    set_open(low, high, true);
+    return 0;
+}
+
+/*
+ * Undoes what was opened in [start, end): pages that were reserved get their guard back. Guard markers leave committed pages alone;
+ * without them the access of those has to be put back.
+ */
+static void close_reserved(const struct region *region, uint64_t start, uint64_t end)
+{
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+        if (!run->state.committed)
+            host->close_guards(from, to - from);
+        else if (!host_caps.guard)
+            host->protect(from, to - from, prot_host_access(run->state.protect));
+    }
+}
+
+NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t end)
+{
+    uint64_t at = round_down(start, GRANULE), limit = round_up(end, GRANULE);
+    int error = 0;
+
+    while (at < limit && !error) {
+        uint64_t to = same_until(at, limit);
+        uint64_t first = start > at ? start : at, last = end < to ? end : to;
+        error = is_open(at) ? host->open_guards(first, last - first) : open_stretch(region, at, to, first, last);
+        if (!error)
+            at = to;
+    }
+    if (!error)
+        return STATUS_SUCCESS;
+    if (at > start)
+        close_reserved(region, start, at < end ? at : end);
+    return status_from_errno(error);
+}
+
+int backing_decommit(uint64_t start, uint64_t end)
+{
+    int error = 0;
+    if (!host_caps.guard)
+        return host->close_guards(start, end - start);
+    /* one call for each stretch of open granules: reserved pages in them are marked already, and closed granules stay without markers */
+    for (uint64_t at = start, to; at < end && !error; at = to) {
+        to = same_until(round_down(at, GRANULE), round_up(end, GRANULE));
+        to = to < end ? to : end;
+        if (is_open(at))
+            error = host->close_guards(at, to - at);
+    }
+    return error;
+}
+
+/* Marks every page of the open granules in [base, limit), whatever its access was. */
+static int close_open(uint64_t base, uint64_t limit)
+{
+    int error = 0;
+    for (uint64_t at = base, to; at < limit && !error; at = to) {
+        to = same_until(at, limit);
+        if (!is_open(at))
+            continue;
+        error = host->protect(at, to - at, HOST_READ_WRITE);
+        if (!error)
+            error = host->close_guards(at, to - at);
+    }
+    return error;
+}
+
+NTSTATUS backing_release(const struct region *region)
+{
+    uint64_t base = region_base(region), limit = region_limit(region);
+    int error = 0;
+
+    if (!region->touched)
+        return STATUS_SUCCESS;
+    if (limit - base <= SMALL && host_caps.guard) {
+        bool plain = true;
+        for (const struct run *run = run_find(region, base); run; run = run_next(run))
+            plain = plain && (!run->state.committed || (run->state.protect == PAGE_READWRITE && !run->state.priority));
+        for (uint64_t at = base, to; at < limit && plain && !error; at = to) {
+            to = same_until(at, limit);
+            if (is_open(at))
+                error = host->close_guards(at, to - at);
+        }
+        if (plain && !error)
+            return STATUS_SUCCESS;
+    }
+    error = host->reset(base, limit - base);
+    if (!error) {
+        set_open(base, limit, false);
+        return STATUS_SUCCESS;
+    }
+    /* at the limit of mappings a reset in the middle of one is refused: the granules then stay open, with markers, which adds none */
+    return host_caps.guard && close_open(base, limit) == 0 ? STATUS_SUCCESS : status_from_errno(error);
+}

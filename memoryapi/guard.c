@@ -1,0 +1,146 @@
+/* What a fault means to the memory manager: a guard page, a stack that grows, a race that is over, or no right to be there. */
+#include "memoryapi/mm.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/fault.h"
+#include "memoryapi/gate.h"
+#include "memoryapi/host.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/space.h"
+
+/* Our own code runs on the program's stack below the dispatcher of exceptions: this much is kept for both when a stack overflows. */
+#define OVERFLOW_ROOM (16u << 10)
+/* So often in a row the same access may fault with nothing wrong in the books before it is taken as denied. */
+#define SAME_FAULT_LIMIT 64
+
+static __thread struct {
+    uint64_t address;
+    unsigned count;
+} last_fault __attribute__((tls_model("initial-exec")));
+
+static void drop_guard(struct run_state *state, void *context)
+{
+    (void)context;
+    state->protect &= ~(uint32_t)PAGE_GUARD;
+}
+
+static void set_state(struct run_state *state, void *context)
+{
+    *state = *(const struct run_state *)context;
+}
+
+/* Another thread may have made the page accessible since the fault. Endless repetition means that books and host disagree. */
+static enum mm_fault_result retry(uint64_t address)
+{
+    if (last_fault.address != address) {
+        last_fault.address = address;
+        last_fault.count = 0;
+    }
+    return ++last_fault.count > SAME_FAULT_LIMIT ? MM_FAULT_DENIED : MM_FAULT_RESUME;
+}
+
+static bool allows(uint32_t protect, unsigned access)
+{
+    unsigned host_access = prot_host_access(protect);
+    return access == FAULT_WRITE ? host_access & HOST_WRITE : access == FAULT_EXECUTE ? host_access & HOST_EXECUTE : host_access & HOST_READ;
+}
+
+static void change(struct region *region, uint64_t start, uint64_t end, void (*how)(struct run_state *, void *), void *context)
+{
+    futex_lock(&space.books);
+    region_change(&space.map, region, start, end, how, context);
+    futex_unlock(&space.books);
+}
+
+/* Commits [from, to) of the stack read-write, whatever it was: reserved, or guard pages. */
+static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
+{
+    struct run_state state = {.committed = true, .protect = PAGE_READWRITE};
+    if (from >= to)
+        return true;
+    if (!pool_reserve(&space.map.run_pool, 2) || backing_commit(region, from, to) != STATUS_SUCCESS)
+        return false;
+    if (host->protect(from, to - from, HOST_READ_WRITE) != 0)
+        return false;
+    change(region, from, to, set_state, &state);
+    return true;
+}
+
+static bool arm_guard(struct region *region, uint64_t page)
+{
+    struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
+    if (!pool_reserve(&space.map.run_pool, 2) || backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
+        host->protect(page, PAGE_SIZE, HOST_NONE) != 0)
+        return false;
+    change(region, page, page + PAGE_SIZE, set_state, &state);
+    return true;
+}
+
+static void move_limit(struct mm_stack *stack, uint64_t limit)
+{
+    stack->limit = limit;
+    if (stack->moved)
+        stack->moved(stack);
+}
+
+/*
+ * The calling thread ran into the guard page of its stack, or (native code, which does not probe) past it. The stack grows down to the
+ * page touched, with a new guard page below; the lowest page is never committed. When no room is left for the guard and the overflow
+ * handler, everything is committed at once and the overflow is raised, once.
+ */
+static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *region, uint64_t page)
+{
+    uint64_t lowest = stack->floor + PAGE_SIZE;
+    uint64_t room = stack->guarantee > OVERFLOW_ROOM ? stack->guarantee : OVERFLOW_ROOM;
+
+    if (page < lowest || stack->limit <= lowest)
+        return MM_FAULT_DENIED;
+    if (page < lowest + room) {
+        if (!commit_stack(region, lowest, stack->limit))
+            return MM_FAULT_DENIED;
+        move_limit(stack, lowest);
+        return MM_FAULT_STACK;
+    }
+    if (!commit_stack(region, page, stack->limit) || !arm_guard(region, page - PAGE_SIZE))
+        return MM_FAULT_STACK;
+    move_limit(stack, page);
+    return MM_FAULT_RESUME;
+}
+
+static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
+{
+    uint64_t page = round_down(address, PAGE_SIZE);
+    struct region *region = region_find(&space.map, page);
+    struct mm_stack *stack = mm_thread_stack;
+    struct run *run;
+
+    if (!region || region->barrier || region->adopted)
+        return MM_FAULT_DENIED;
+    run = run_find(region, page);
+    if (stack && page >= stack->floor && page < stack->limit && (!run->state.committed || (run->state.protect & PAGE_GUARD)))
+        return grow_stack(stack, region, page);
+    if (!run->state.committed || run->state.priority)
+        return MM_FAULT_DENIED;
+    if (run->state.protect & PAGE_GUARD) {
+        if (!pool_reserve(&space.map.run_pool, 2) ||
+            host->protect(page, PAGE_SIZE, prot_host_access(run->state.protect & ~(uint32_t)PAGE_GUARD)) != 0)
+            return MM_FAULT_DENIED;
+        change(region, page, page + PAGE_SIZE, drop_guard, NULL);
+        return MM_FAULT_GUARD;
+    }
+    return allows(run->state.protect, access) ? retry(address) : MM_FAULT_DENIED;
+}
+
+enum mm_fault_result mm_fault(uint64_t address, unsigned access)
+{
+    enum mm_fault_result result;
+    if (address > MM_HIGHEST_ADDRESS || !space.usable)
+        return MM_FAULT_DENIED;
+    /* as inside a gate: a thread that is suspended must not stop with the lock held */
+    gate_enter();
+    space_lock();
+    result = fault_locked(address, access);
+    space_unlock();
+    gate_leave();
+    return result;
+}

@@ -1,0 +1,175 @@
+/* The host contract on Linux. The only file with mapping calls; kernel constants that the C library's headers lack are defined here. */
+#include "memoryapi/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "memoryapi/base.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+struct host_caps host_caps;
+
+static void *at(uint64_t address)
+{
+    return (void *)address;
+}
+
+static int result(int answer)
+{
+    return answer == 0 ? 0 : -errno;
+}
+
+/* madvise ends early with -EAGAIN when it was interrupted by a signal or could not get memory at once. */
+static int advise(uint64_t address, uint64_t size, int advice)
+{
+    for (unsigned tries = 0;; tries++) {
+        if (madvise(at(address), size, advice) == 0)
+            return 0;
+        if (errno != EINTR && (errno != EAGAIN || tries > 100))
+            return -errno;
+    }
+}
+
+static int linux_reserve(uint64_t address, uint64_t size, uint64_t *ret_address)
+{
+    void *memory = mmap(at(address), size, PROT_NONE, RESERVED | (address ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    if (address && memory != at(address)) { /* a kernel that does not know the flag takes the address as a hint */
+        munmap(memory, size);
+        return -EEXIST;
+    }
+    *ret_address = (uint64_t)memory;
+    return 0;
+}
+
+static int linux_unreserve(uint64_t address, uint64_t size)
+{
+    return result(munmap(at(address), size));
+}
+
+static int linux_reset(uint64_t address, uint64_t size)
+{
+    return mmap(at(address), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno : 0;
+}
+
+static int linux_protect(uint64_t address, uint64_t size, unsigned access)
+{
+    int protection = (access & HOST_READ ? PROT_READ : 0) | (access & HOST_WRITE ? PROT_WRITE : 0) |
+                     (access & HOST_EXECUTE ? PROT_EXEC : 0);
+    return result(mprotect(at(address), size, protection));
+}
+
+static int linux_open_guards(uint64_t address, uint64_t size)
+{
+    return host_caps.guard ? advise(address, size, MADV_GUARD_REMOVE) : linux_protect(address, size, HOST_READ_WRITE);
+}
+
+static int linux_close_guards(uint64_t address, uint64_t size)
+{
+    return host_caps.guard ? advise(address, size, MADV_GUARD_INSTALL) : linux_reset(address, size);
+}
+
+static int linux_drop(uint64_t address, uint64_t size)
+{
+    return advise(address, size, MADV_DONTNEED);
+}
+
+static int linux_offer(uint64_t address, uint64_t size)
+{
+    return host_caps.lazyfree ? advise(address, size, MADV_FREE) : 0;
+}
+
+/* Dirties each page without changing it: an atomic "or" of nothing, which a concurrent writer cannot lose a write to. */
+static int dirty_each(uint64_t address, uint64_t size)
+{
+    for (uint64_t page = address; page < address + size; page += PAGE_SIZE)
+        __asm__ volatile("lock orq $0, (%0)" ::"r"(page) : "memory", "cc");
+    return 0;
+}
+
+static int linux_keep(uint64_t address, uint64_t size)
+{
+    return host_caps.populate && advise(address, size, MADV_POPULATE_WRITE) == 0 ? 0 : dirty_each(address, size);
+}
+
+static int linux_bookkeeping(uint64_t size, void **ret_memory)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    madvise(memory, size, MADV_NOHUGEPAGE); /* touched sparsely */
+    *ret_memory = memory;
+    return 0;
+}
+
+static const struct host_ops linux_ops = {
+    .reserve = linux_reserve,
+    .unreserve = linux_unreserve,
+    .reset = linux_reset,
+    .protect = linux_protect,
+    .open_guards = linux_open_guards,
+    .close_guards = linux_close_guards,
+    .drop = linux_drop,
+    .offer = linux_offer,
+    .keep = linux_keep,
+    .bookkeeping = linux_bookkeeping,
+};
+
+const struct host_ops *host = &linux_ops;
+
+static bool wanted(const char *name)
+{
+    const char *caps = getenv("WINMEM_HOST_CAPS");
+    return !caps || !strstr(caps, name);
+}
+
+void host_init(void)
+{
+    void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return; /* every feature counts as missing */
+    host_caps.lazyfree = wanted("-lazyfree") && madvise(page, PAGE_SIZE, MADV_FREE) == 0;
+    host_caps.populate = wanted("-populate") && madvise(page, PAGE_SIZE, MADV_POPULATE_WRITE) == 0;
+    host_caps.guard = wanted("-guard") && madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
+    munmap(page, PAGE_SIZE);
+}
+
+/* /proc/self/maps is ordered by address; read in pieces, since stdio would allocate. */
+int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long start, end;
+    char line[512];
+
+    *ret_start = *ret_end = to;
+    if (!maps)
+        return -errno;
+    while (fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx ", &start, &end) != 2 || end <= from)
+            continue;
+        if (start < to) {
+            *ret_start = start > from ? start : from;
+            *ret_end = end < to ? end : to;
+        }
+        break;
+    }
+    fclose(maps);
+    return 0;
+}

@@ -1,0 +1,286 @@
+/* Offer, reclaim, discard: the state machine, and the discards a test asks for. */
+#include "memoryapi/offer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/mm.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/space.h"
+#include "memoryapi/status.h"
+
+#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+#define LOWEST_PRIORITY  1u /* VmOfferPriorityVeryLow */
+#define HIGHEST_PRIORITY 4u /* VmOfferPriorityNormal */
+
+/* WINMEM_OFFER_DISCARD: what is lost on purpose, decided when memory is offered. */
+struct discard_policy {
+    enum { DISCARD_NONE, DISCARD_ALL, DISCARD_UP_TO, DISCARD_SEED } kind;
+    uint64_t value;
+};
+
+static struct discard_policy policy_from_environment(void)
+{
+    const char *text = getenv("WINMEM_OFFER_DISCARD");
+    if (!text || strcmp(text, "none") == 0)
+        return (struct discard_policy){DISCARD_NONE, 0};
+    if (strcmp(text, "all") == 0)
+        return (struct discard_policy){DISCARD_ALL, 0};
+    if (strncmp(text, "<=", 2) == 0)
+        return (struct discard_policy){DISCARD_UP_TO, strtoull(text + 2, NULL, 10)};
+    if (strncmp(text, "seed:", 5) == 0)
+        return (struct discard_policy){DISCARD_SEED, strtoull(text + 5, NULL, 0)};
+    return (struct discard_policy){DISCARD_NONE, 0};
+}
+
+/* Of each page, by the number of its offer and its place in it, so that a run repeats. */
+static bool seed_says(uint64_t seed, uint64_t age, uint64_t page)
+{
+    uint64_t x = seed * 0x9E3779B97F4A7C15ull + age * 0xC2B2AE3D27D4EB4Full + page;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBull;
+    return (x ^ x >> 31) & 1;
+}
+
+static void discard_for_test(const struct offer *offer, uint32_t priority)
+{
+    struct discard_policy policy = policy_from_environment();
+    if (policy.kind == DISCARD_ALL || (policy.kind == DISCARD_UP_TO && priority <= policy.value))
+        host->drop(offer->base, offer->pages * PAGE_SIZE);
+    for (uint64_t page = 0; policy.kind == DISCARD_SEED && page < offer->pages; page++)
+        if (seed_says(policy.value, offer->age, page))
+            host->drop(offer->base + page * PAGE_SIZE, PAGE_SIZE);
+}
+
+static uint16_t find_witness(const uint64_t *page)
+{
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        if (page[i])
+            return (uint16_t)i;
+    return WITNESS_NONE;
+}
+
+void offer_forget(struct run_state *state, uint64_t pages)
+{
+    struct offer *offer = state->offer;
+    if (offer && (offer->left -= pages) == 0)
+        free(offer);
+}
+
+struct offering {
+    struct offer *offer;
+    uint8_t priority;
+};
+
+static void become_offered(struct run_state *state, void *context)
+{
+    const struct offering *offering = context;
+    state->offer = offering->offer;
+    state->priority = offering->priority;
+}
+
+static void become_reclaimed(struct run_state *state, void *context)
+{
+    (void)context;
+    state->offer = NULL;
+    state->priority = 0;
+}
+
+
+/*
+ * Offers one whole run: no access, witnesses, then the kernel's hint. Undone on failure. A locked or guard page is offered like any
+ * other; its protection comes back with the reclaim.
+ */
+static NTSTATUS offer_pages(uint64_t start, uint64_t end, const struct run *run, uint8_t priority, struct offer **ret_offer)
+{
+    uint64_t pages = (end - start) / PAGE_SIZE;
+    struct offer *offer = malloc(sizeof *offer + pages * sizeof offer->witness[0]);
+    int error;
+
+    if (!offer)
+        return STATUS_NO_MEMORY;
+    *offer = (struct offer){.base = start, .pages = pages, .left = pages, .age = ++space.offer_age};
+    error = host->protect(start, end - start, HOST_READ);
+    if (!error) {
+        for (uint64_t i = 0; i < pages; i++)
+            offer->witness[i] = find_witness((const uint64_t *)(start + i * PAGE_SIZE));
+        error = host->protect(start, end - start, HOST_NONE);
+    }
+    if (!error)
+        error = host->offer(start, end - start);
+    if (error) {
+        host->protect(start, end - start, prot_host_access(run->state.protect));
+        free(offer);
+        return status_from_errno(error);
+    }
+    discard_for_test(offer, priority);
+    *ret_offer = offer;
+    return STATUS_SUCCESS;
+}
+
+/* True when some page of [start, end), which has been kept, lost its witness. */
+static bool lost(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        uint16_t witness = offer->witness[(at - offer->base) / PAGE_SIZE];
+        if (witness != WITNESS_NONE && ((const volatile uint64_t *)at)[witness] == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Looks at offered pages and gives them their own access. On failure they stay offered. */
+static NTSTATUS reclaim_pages(uint64_t start, uint64_t end, const struct run *run, bool *ret_discarded)
+{
+    int error = host->protect(start, end - start, HOST_READ_WRITE);
+    if (error)
+        return status_from_errno(error);
+    error = host->keep(start, end - start);
+    if (!error) {
+        *ret_discarded |= lost(run->state.offer, start, end);
+        error = prot_host_access(run->state.protect) == HOST_READ_WRITE
+                    ? 0
+                    : host->protect(start, end - start, prot_host_access(run->state.protect));
+    }
+    if (error) {
+        host->protect(start, end - start, HOST_NONE);
+        return status_from_errno(error);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* The region of a page-aligned range all of whose pages are committed. */
+static NTSTATUS find_committed(uint64_t base, uint64_t size, struct region **ret_region)
+{
+    struct region *region = region_find(&space.map, base);
+    if (!region || region->barrier || region->adopted || region_end(region) < base + size)
+        return STATUS_CONFLICTING_ADDRESSES;
+    for (const struct run *run = run_find(region, base); run && run_start(run) < base + size; run = run_next(run))
+        if (!run->state.committed)
+            return STATUS_NOT_COMMITTED;
+    *ret_region = region;
+    return pool_reserve(&space.map.run_pool, 2) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
+static NTSTATUS check_range(uint64_t base, uint64_t size)
+{
+    uint64_t end;
+    if (!is_aligned(base, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE) || size == 0 || add_overflows(base, size, &end) ||
+        end > SPACE_END)
+        return STATUS_INVALID_PARAMETER;
+    return space_init();
+}
+
+static void change(struct region *region, uint64_t start, uint64_t end, void (*how)(struct run_state *, void *), void *context)
+{
+    futex_lock(&space.books);
+    region_change(&space.map, region, start, end, how, context);
+    futex_unlock(&space.books);
+}
+
+/*
+ * Takes back the offers of [start, end) that are younger than `age`. Each step takes the part of the range that one run covers; steps
+ * done so far are kept when a later one fails.
+ */
+static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end, uint64_t age, bool *ret_discarded)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    for (uint64_t at = start, to; at < end && status == STATUS_SUCCESS; at = to) {
+        struct run *run = run_find(region, at);
+        to = run_end(run) < end ? run_end(run) : end;
+        if (!run->state.priority || run->state.offer->age <= age)
+            continue;
+        if (!pool_reserve(&space.map.run_pool, 2))
+            return STATUS_NO_MEMORY;
+        struct run_state before = run->state;
+        status = reclaim_pages(at, to, run, ret_discarded);
+        if (status == STATUS_SUCCESS) {
+            change(region, at, to, become_reclaimed, NULL);
+            offer_forget(&before, (to - at) / PAGE_SIZE);
+        }
+    }
+    return status;
+}
+
+static void take_priority(struct run_state *state, void *context)
+{
+    state->priority = *(const uint8_t *)context;
+}
+
+/* First what is not offered yet; then everything gets the priority, which cannot fail, so that a failure can be undone exactly. */
+static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    uint64_t age = space.offer_age;
+    bool discarded = false;
+
+    for (uint64_t at = start, to; at < end && status == STATUS_SUCCESS; at = to) {
+        struct run *run = run_find(region, at);
+        struct offering offering = {.priority = priority};
+        to = run_end(run) < end ? run_end(run) : end;
+        if (run->state.priority)
+            continue;
+        status = pool_reserve(&space.map.run_pool, 2) ? offer_pages(at, to, run, priority, &offering.offer) : STATUS_NO_MEMORY;
+        if (status == STATUS_SUCCESS)
+            change(region, at, to, become_offered, &offering);
+    }
+    if (status == STATUS_SUCCESS && !pool_reserve(&space.map.run_pool, 2))
+        status = STATUS_NO_MEMORY;
+    if (status == STATUS_SUCCESS)
+        change(region, start, end, take_priority, &priority);
+    else
+        reclaim_locked(region, start, end, age, &discarded);
+    return status;
+}
+
+NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
+{
+    struct region *region;
+    NTSTATUS status = check_range(base, size);
+    if (status == STATUS_SUCCESS && (priority < LOWEST_PRIORITY || priority > HIGHEST_PRIORITY))
+        status = STATUS_INVALID_PARAMETER;
+    if (status != STATUS_SUCCESS)
+        return status;
+    space_lock();
+    status = find_committed(base, size, &region);
+    if (status == STATUS_SUCCESS)
+        status = region->kind == MM_PRIVATE ? offer_locked(region, base, base + size, (uint8_t)priority) : STATUS_INVALID_PARAMETER;
+    space_unlock();
+    return status;
+}
+
+NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
+{
+    struct region *region;
+    bool discarded = false;
+    NTSTATUS status = check_range(base, size);
+    if (status != STATUS_SUCCESS)
+        return status;
+    space_lock();
+    status = find_committed(base, size, &region);
+    if (status == STATUS_SUCCESS)
+        status = reclaim_locked(region, base, base + size, 0, &discarded);
+    space_unlock();
+    if (status == STATUS_SUCCESS)
+        *ret_discarded = discarded;
+    return status;
+}
+
+NTSTATUS mm_discard(uint64_t base, uint64_t size)
+{
+    struct region *region;
+    NTSTATUS status = check_range(base, size);
+    if (status != STATUS_SUCCESS)
+        return status;
+    space_lock();
+    status = find_committed(base, size, &region);
+    for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL; run && run_start(run) < base + size;
+         run = run_next(run))
+        if (region->kind != MM_PRIVATE || run->state.protect != PAGE_READWRITE || run->state.priority)
+            status = STATUS_INVALID_PAGE_PROTECTION;
+    if (status == STATUS_SUCCESS)
+        status = status_from_errno(host->drop(base, size));
+    space_unlock();
+    return status;
+}

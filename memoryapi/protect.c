@@ -1,0 +1,98 @@
+/* Protection and guard changes. */
+#include "memoryapi/mm.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/space.h"
+#include "memoryapi/status.h"
+
+#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+
+static void change_protect(struct run_state *state, void *context)
+{
+    state->protect = *(const uint32_t *)context;
+}
+
+/* Every page committed, none beyond the region; *ret_offered: some are offered and stay inaccessible. */
+static NTSTATUS check_pages(const struct region *region, uint64_t start, uint64_t end, bool *ret_offered)
+{
+    *ret_offered = false;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+        if (!run->state.committed)
+            return STATUS_NOT_COMMITTED;
+        *ret_offered |= run->state.priority != 0;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* Gives the pages of [start, end) that are not offered `access`, or (`back`) what their runs say. */
+static int set_access(const struct region *region, uint64_t start, uint64_t end, unsigned access, bool back)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+        if (run->state.priority)
+            continue;
+        int result = host->protect(from, to - from, back ? prot_host_access(run->state.protect) : access);
+        if (result && !back)
+            return result;
+        error = error ? error : result;
+    }
+    return error;
+}
+
+static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t end, uint32_t protect, uint32_t *ret_old)
+{
+    unsigned access = prot_host_access(protect);
+    uint32_t shown = prot_shown(protect), old;
+    bool offered;
+    int error;
+    NTSTATUS status = check_pages(region, start, end, &offered);
+
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (!pool_reserve(&space.map.run_pool, 2))
+        return STATUS_NO_MEMORY;
+    old = run_find(region, start)->state.protect;
+    error = offered ? set_access(region, start, end, access, false) : host->protect(start, end - start, access);
+    if (error) {
+        set_access(region, start, end, 0, true);
+        return status_from_errno(error);
+    }
+    futex_lock(&space.books);
+    region_change(&space.map, region, start, end, change_protect, &shown);
+    futex_unlock(&space.books);
+    *ret_old = old;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *ret_old)
+{
+    uint64_t start = round_down(*base, PAGE_SIZE), end;
+    struct region *region;
+    NTSTATUS status;
+
+    if (*size == 0 || add_overflows(*base, *size, &end) || end > SPACE_END)
+        return STATUS_INVALID_PARAMETER;
+    if (!prot_is_valid(protect, PROT_IMAGE, true))
+        return STATUS_INVALID_PAGE_PROTECTION;
+    end = round_up(end, PAGE_SIZE);
+    status = space_init();
+    if (status != STATUS_SUCCESS)
+        return status;
+    space_lock();
+    region = region_find(&space.map, start);
+    if (!region || region->barrier || region->adopted || region_end(region) < end)
+        status = STATUS_CONFLICTING_ADDRESSES;
+    else if (region->kind == MM_PRIVATE && !prot_is_valid(protect, PROT_PRIVATE, true))
+        status = STATUS_INVALID_PAGE_PROTECTION;
+    else
+        status = protect_locked(region, start, end, protect, ret_old);
+    space_unlock();
+    if (status == STATUS_SUCCESS) {
+        *base = start;
+        *size = end - start;
+    }
+    return status;
+}

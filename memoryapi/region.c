@@ -1,0 +1,303 @@
+/* The region map: find, insert, remove, split, merge. */
+#include "memoryapi/region.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include "memoryapi/base.h"
+
+#define GRANULE ALLOCATION_GRANULARITY
+#define GRANULE_SHIFT 16
+#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+
+static struct region *region_of(struct itree_node *node)
+{
+    return node ? container_of(node, struct region, node) : NULL;
+}
+
+static struct run *run_of(struct itree_node *node)
+{
+    return node ? container_of(node, struct run, node) : NULL;
+}
+
+static bool same_state(const struct run_state *a, const struct run_state *b)
+{
+    return a->committed == b->committed && a->protect == b->protect && a->priority == b->priority && a->offer == b->offer;
+}
+
+void region_map_init(struct region_map *map, struct region **index)
+{
+    *map = (struct region_map){
+        .index = index,
+        .region_pool.node_size = sizeof(struct region),
+        .run_pool.node_size = sizeof(struct run),
+        .end = {.node = {.key = SPACE_END, .weight = SPACE_END - MM_LOWEST_ADDRESS}, .size = GRANULE, .barrier = true},
+    };
+    itree_insert(&map->regions, &map->end.node);
+}
+
+struct region *region_find(const struct region_map *map, uint64_t address)
+{
+    struct region *region;
+    if (map->index && address < SPACE_END) {
+        region = map->index[address >> GRANULE_SHIFT];
+        if (region) /* the last granule may be used only in part */
+            return address - region_base(region) < region->size ? region : NULL;
+    }
+    region = region_of(itree_at_or_before(&map->regions, address));
+    return region && address - region_base(region) < region->size ? region : NULL;
+}
+
+struct region *region_next_from(const struct region_map *map, uint64_t address)
+{
+    struct itree_node *node = itree_at_or_before(&map->regions, address);
+    struct region *region = region_of(node);
+    if (region && address - region_base(region) < region->size)
+        return region;
+    return region_of(node ? itree_next(node) : itree_first(&map->regions));
+}
+
+static uint64_t find_low(const struct itree_node *node, const struct region_request *request)
+{
+    uint64_t gap, start, end, found;
+    if (!node || node->max < request->size)
+        return 0;
+    gap = node->key - node->weight;
+    if (gap > request->lowest && (found = find_low(node->left, request)))
+        return found;
+    start = round_up(gap > request->lowest ? gap : request->lowest, request->alignment);
+    end = node->key < request->end ? node->key : request->end;
+    if (start < end && end - start >= request->size)
+        return start;
+    return node->key < request->end ? find_low(node->right, request) : 0;
+}
+
+static uint64_t find_high(const struct itree_node *node, const struct region_request *request)
+{
+    uint64_t gap, lowest, end, found;
+    if (!node || node->max < request->size)
+        return 0;
+    if (node->key < request->end && (found = find_high(node->right, request)))
+        return found;
+    gap = node->key - node->weight;
+    lowest = gap > request->lowest ? gap : request->lowest;
+    end = node->key < request->end ? node->key : request->end;
+    if (end > lowest && end - lowest >= request->size && round_down(end - request->size, request->alignment) >= lowest)
+        return round_down(end - request->size, request->alignment);
+    return gap > request->lowest ? find_high(node->left, request) : 0;
+}
+
+uint64_t region_find_free(const struct region_map *map, const struct region_request *request)
+{
+    return request->top_down ? find_high(map->regions.root, request) : find_low(map->regions.root, request);
+}
+
+bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
+{
+    struct region *next = region_next_from(map, base);
+    return next && region_base(next) >= base && region_base(next) - base >= size;
+}
+
+static void index_set(struct region_map *map, const struct region *region, struct region *value)
+{
+    uint64_t first = region_base(region) >> GRANULE_SHIFT, count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
+    if (!map->index || region->barrier || count > INDEX_LIMIT)
+        return;
+    for (uint64_t i = 0; i < count; i++)
+        map->index[first + i] = value;
+}
+
+/* The free space before `region`, from the granule after the one before it. */
+static uint64_t gap_before(const struct region *region)
+{
+    struct region *before = region_of(itree_previous(&region->node));
+    uint64_t from = before ? round_up(region_end(before), GRANULE) : MM_LOWEST_ADDRESS;
+    return region_base(region) - from;
+}
+
+static void link_region(struct region_map *map, struct region *region)
+{
+    struct itree_node *next;
+    itree_insert(&map->regions, &region->node);
+    itree_set_weight(&region->node, gap_before(region));
+    next = itree_next(&region->node);
+    if (next)
+        itree_set_weight(next, gap_before(region_of(next)));
+    index_set(map, region, region);
+}
+
+struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size, const struct run_state *state)
+{
+    struct region *region = pool_take(&map->region_pool);
+    region->node.key = base;
+    region->size = size;
+    region->inline_used = true;
+    region->inline_run = (struct run){.node.key = base, .size = size, .state = *state};
+    itree_insert(&region->runs, &region->inline_run.node);
+    region->committed = state->committed ? size / PAGE_SIZE : 0;
+    link_region(map, region);
+    map->count++;
+    return region;
+}
+
+struct region *region_insert_barrier(struct region_map *map, uint64_t base, uint64_t size)
+{
+    struct region *region = pool_take(&map->region_pool);
+    region->node.key = base;
+    region->size = size;
+    region->barrier = true;
+    link_region(map, region);
+    return region;
+}
+
+static struct run *take_run(struct region_map *map, struct region *region)
+{
+    if (region->inline_used)
+        return pool_take(&map->run_pool);
+    region->inline_used = true;
+    return &region->inline_run;
+}
+
+static void give_run(struct region_map *map, struct region *region, struct run *run)
+{
+    itree_remove(&region->runs, &run->node);
+    if (run == &region->inline_run)
+        region->inline_used = false;
+    else
+        pool_give(&map->run_pool, run);
+}
+
+void region_remove(struct region_map *map, struct region *region)
+{
+    struct itree_node *next = itree_next(&region->node);
+    struct run *run;
+    index_set(map, region, NULL);
+    while ((run = run_of(region->runs.root)))
+        give_run(map, region, run);
+    itree_remove(&map->regions, &region->node);
+    if (next)
+        itree_set_weight(next, gap_before(region_of(next)));
+    map->count -= !region->barrier;
+    pool_give(&map->region_pool, region);
+}
+
+struct run *run_find(const struct region *region, uint64_t address)
+{
+    struct itree_node *root = region->runs.root;
+    if (root && !root->left && !root->right)
+        return run_of(root);
+    return run_of(itree_at_or_before(&region->runs, address));
+}
+
+struct run *run_next(const struct run *run)
+{
+    return run_of(itree_next(&run->node));
+}
+
+/* Makes a border at `address` inside the region. */
+static void split_at(struct region_map *map, struct region *region, uint64_t address)
+{
+    struct run *run = run_find(region, address), *rest;
+    if (run_start(run) == address || address == region_end(region))
+        return;
+    rest = take_run(map, region);
+    *rest = (struct run){.node.key = address, .size = run_end(run) - address, .state = run->state};
+    run->size = address - run_start(run);
+    itree_insert(&region->runs, &rest->node);
+}
+
+/* Joins `run` with its successor when they are alike; returns the run that now ends there. */
+static struct run *merge_with_next(struct region_map *map, struct region *region, struct run *run)
+{
+    struct run *next = run_next(run);
+    if (!next || !same_state(&run->state, &next->state))
+        return next;
+    run->size += next->size;
+    give_run(map, region, next);
+    return run;
+}
+
+void region_change(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
+                   void (*change)(struct run_state *state, void *context), void *context)
+{
+    struct run *run, *before;
+    split_at(map, region, start);
+    split_at(map, region, end);
+    run = run_find(region, start);
+    before = run_of(itree_previous(&run->node));
+    for (struct run *each = run; each && run_start(each) < end; each = run_next(each)) {
+        uint64_t pages = each->size / PAGE_SIZE;
+        region->committed -= each->state.committed ? pages : 0;
+        change(&each->state, context);
+        region->committed += each->state.committed ? pages : 0;
+    }
+    if (before)
+        run = before;
+    while (run && run_start(run) < end)
+        run = merge_with_next(map, region, run);
+}
+
+static void assign(struct run_state *state, void *context)
+{
+    *state = *(const struct run_state *)context;
+}
+
+void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end, const struct run_state *state)
+{
+    region_change(map, region, start, end, assign, (void *)state);
+}
+
+static bool runs_are_valid(const struct region *region)
+{
+    uint64_t at = region_base(region), committed = 0;
+    const struct run *before = NULL;
+    if (!itree_is_valid(&region->runs))
+        return false;
+    for (const struct run *run = run_of(itree_first(&region->runs)); run; before = run, run = run_next(run)) {
+        if (run_start(run) != at || run->size == 0 || !is_aligned(run->size, PAGE_SIZE) ||
+            (before && same_state(&before->state, &run->state)))
+            return false;
+        committed += run->state.committed ? run->size / PAGE_SIZE : 0;
+        at = run_end(run);
+    }
+    return at == region_end(region) && committed == region->committed;
+}
+
+static bool index_is_valid(const struct region_map *map, const struct region *region)
+{
+    uint64_t first = region_base(region) >> GRANULE_SHIFT, count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
+    bool inside = !region->barrier && count <= INDEX_LIMIT;
+    if (!map->index || region == &map->end)
+        return true;
+    for (uint64_t i = 0; i < count && i <= INDEX_LIMIT; i++)
+        if (map->index[first + i] != (inside ? region : NULL))
+            return false;
+    return true;
+}
+
+bool region_map_is_valid(const struct region_map *map)
+{
+    uint64_t from = MM_LOWEST_ADDRESS, count = 0;
+    if (!itree_is_valid(&map->regions))
+        return false;
+    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
+        const struct region *region = region_of(node);
+        if (region_base(region) < from || !is_aligned(region_base(region), GRANULE) || node->weight != region_base(region) - from ||
+            !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region)))
+            return false;
+        from = round_up(region_end(region), GRANULE);
+        count += !region->barrier;
+    }
+    return count == map->count && count + 1 <= map->region_pool.in_use + 1;
+}
+
+void region_map_dump(const struct region_map *map, int fd)
+{
+    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
+        const struct region *region = region_of(node);
+        dprintf(fd, "%012lx-%012lx %s protect %#x committed %lu pages\n", region_base(region), region_end(region),
+                region->barrier ? "barrier" : "region", region->protect, region->committed);
+        for (const struct run *run = run_of(itree_first(&region->runs)); run; run = run_next(run))
+            dprintf(fd, "    %012lx-%012lx %s %#x%s\n", run_start(run), run_end(run), run->state.committed ? "commit " : "reserve",
+                    run->state.protect, run->state.priority ? " offered" : "");
+    }
+}

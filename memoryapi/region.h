@@ -1,0 +1,122 @@
+/*
+ * The books: regions and the runs of pages in them. Pure: no host call, no lock of its own (mm.h says who holds which).
+ *
+ * A region is what one reservation made. Its pages are covered without gap by runs; neighbouring runs differ. A barrier is address space
+ * that is not ours: it keeps the free search away and is never allocated.
+ *
+ * Invariants, walked by region_map_is_valid:
+ *   1. regions do not overlap; bases are multiples of 64 KiB
+ *   2. weight of a region's node == free space before it, counted from the granule after the region before
+ *   3. the runs of a region cover it exactly, in order
+ *   4. neighbouring runs differ in something
+ *   5. committed == pages of committed runs
+ *   6. every granule of a region of at most INDEX_LIMIT granules is in the index, and nothing else is
+ *
+ * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
+ *
+ *   picture 1   |....A....|       ->  |.A.|.B.|.A.|     inside one run: two new
+ *   picture 2   |....A....|       ->  |.B.|...A...|     at its start: one new      (mirror: at its end)
+ *   picture 3   |....A....|       ->  |.....B.....|     all of it: none
+ *   picture 4   |..A..|..C..|     ->  |.A.|.B.|.C.|     across a border: one new, none gone
+ *   picture 5   |.A.|.C.|.D.|     ->  |.A|..B..|D.|     whole runs inside become one
+ *   picture 6   |.B.|.A.|.B.|     ->  |.....B.....|     equal neighbours merge
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "memoryapi/itree.h"
+#include "memoryapi/mm.h"
+#include "memoryapi/pool.h"
+
+struct offer;
+
+struct run_state {
+    uint32_t protect; /* PAGE_*; 0 for reserved pages */
+    bool committed;
+    uint8_t priority; /* of the offer; 0: not offered */
+    struct offer *offer; /* what is remembered of the contents while offered */
+};
+
+struct run {
+    struct itree_node node; /* key: address of the first page */
+    uint64_t size;          /* bytes */
+    struct run_state state;
+};
+
+struct region {
+    struct itree_node node; /* key: base; weight: free bytes before */
+    uint64_t size;          /* bytes, multiple of the page size */
+    struct itree runs;
+    uint64_t committed; /* pages */
+    uint32_t protect;   /* AllocationProtect */
+    uint8_t kind;       /* enum mm_region_kind */
+    bool barrier;       /* not ours */
+    bool adopted;       /* mapped by somebody else of ours: never freed */
+    bool touched;       /* something was committed: the host has to be asked at release */
+    bool inline_used;
+    struct run inline_run; /* the first run needs no node of its own */
+};
+
+#define INDEX_LIMIT 1024u /* granules */
+
+struct region_map {
+    struct itree regions;
+    struct region **index; /* by granule; NULL: do without */
+    struct pool region_pool, run_pool;
+    struct region end; /* barrier that closes the address space */
+    uint64_t count;    /* regions, without barriers */
+};
+
+static inline uint64_t region_base(const struct region *region)
+{
+    return region->node.key;
+}
+
+static inline uint64_t region_end(const struct region *region)
+{
+    return region->node.key + region->size;
+}
+
+static inline uint64_t run_start(const struct run *run)
+{
+    return run->node.key;
+}
+
+static inline uint64_t run_end(const struct run *run)
+{
+    return run->node.key + run->size;
+}
+
+/* All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. `index`: room for one pointer per granule of the address space, or NULL. */
+void region_map_init(struct region_map *map, struct region **index);
+
+/* The region (barriers too) that holds `address`, or NULL. */
+struct region *region_find(const struct region_map *map, uint64_t address);
+/* The first region or barrier at or after `address`; never NULL below the end. */
+struct region *region_next_from(const struct region_map *map, uint64_t address);
+
+struct region_request {
+    uint64_t size, alignment;
+    uint64_t lowest, end; /* the range must lie in [lowest, end) */
+    bool top_down;
+};
+/* The lowest (or highest) free range that fits, or 0. */
+uint64_t region_find_free(const struct region_map *map, const struct region_request *request);
+bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size);
+
+/* A new region with one run. pre: free, pools reserved (one region). */
+struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size, const struct run_state *state);
+struct region *region_insert_barrier(struct region_map *map, uint64_t base, uint64_t size);
+void region_remove(struct region_map *map, struct region *region);
+
+struct run *run_find(const struct region *region, uint64_t address);
+struct run *run_next(const struct run *run);
+/* Sets [start, end) to `state`. pre: inside the region, two runs reserved. */
+void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end, const struct run_state *state);
+/* Changes the state of every run in [start, end) through `change`. pre: as region_set. */
+void region_change(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
+                   void (*change)(struct run_state *state, void *context), void *context);
+
+bool region_map_is_valid(const struct region_map *map);
+void region_map_dump(const struct region_map *map, int fd);
