@@ -30,7 +30,7 @@ static void touch_stack(void)
     uint64_t here = (uint64_t)__builtin_frame_address(0);
     if (likely(!stack || here < stack->limit || here >= stack->base || here - stack->limit > STACK_ROOM))
         return;
-    for (uint64_t down = PAGE_SIZE; down <= STACK_ROOM && here - down > stack->floor; down += PAGE_SIZE)
+    for (uint64_t down = PAGE_SIZE; down <= STACK_ROOM && here - down >= stack->floor + PAGE_SIZE; down += PAGE_SIZE)
         (void)*(volatile char *)(here - down);
 }
 
