@@ -15,8 +15,8 @@ NTSTATUS nt_NtClose(HANDLE Handle)
 }
 
 /* There is one process: both process handles have to name it. */
-static NTSTATUS duplicate(HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *ret_handle,
-                          ACCESS_MASK access, bool inherit, DWORD options)
+static NTSTATUS duplicate(HANDLE source_process, HANDLE source, HANDLE target_process,
+                          HANDLE *ret_handle, ACCESS_MASK access, bool inherit, DWORD options)
 {
     HANDLE made = NULL;
     NTSTATUS status = handle_is_current_process(source_process, PROCESS_DUP_HANDLE);
@@ -25,7 +25,8 @@ static NTSTATUS duplicate(HANDLE source_process, HANDLE source, HANDLE target_pr
     if (target_process || ret_handle) {
         status = handle_is_current_process(target_process, PROCESS_DUP_HANDLE);
         if (status == STATUS_SUCCESS)
-            status = handle_duplicate(source, access, options & DUPLICATE_SAME_ACCESS, inherit, &made);
+            status =
+                handle_duplicate(source, access, options & DUPLICATE_SAME_ACCESS, inherit, &made);
     }
     /* sdk-api DuplicateHandle: the source is closed whatever else happens. */
     if (options & DUPLICATE_CLOSE_SOURCE)
@@ -39,18 +40,20 @@ static NTSTATUS duplicate(HANDLE source_process, HANDLE source, HANDLE target_pr
     return status;
 }
 
-BOOL k32_DuplicateHandle(HANDLE hSourceProcessHandle, HANDLE hSourceHandle, HANDLE hTargetProcessHandle,
-                         LPHANDLE lpTargetHandle, DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwOptions)
+BOOL k32_DuplicateHandle(HANDLE hSourceProcessHandle, HANDLE hSourceHandle,
+                         HANDLE hTargetProcessHandle, LPHANDLE lpTargetHandle,
+                         DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwOptions)
 {
-    return face_bool(duplicate(hSourceProcessHandle, hSourceHandle, hTargetProcessHandle, lpTargetHandle,
-                               dwDesiredAccess, bInheritHandle, dwOptions));
+    return face_bool(duplicate(hSourceProcessHandle, hSourceHandle, hTargetProcessHandle,
+                               lpTargetHandle, dwDesiredAccess, bInheritHandle, dwOptions));
 }
 
-NTSTATUS nt_NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
-                              PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options)
+NTSTATUS nt_NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
+                              HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                              ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options)
 {
-    return duplicate(SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess,
-                     HandleAttributes & OBJ_INHERIT, Options);
+    return duplicate(SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle,
+                     DesiredAccess, HandleAttributes & OBJ_INHERIT, Options);
 }
 
 BOOL k32_GetHandleInformation(HANDLE hObject, LPDWORD lpdwFlags)
@@ -79,7 +82,8 @@ BOOL k32_CompareObjectHandles(HANDLE hFirstObjectHandle, HANDLE hSecondObjectHan
     object_unref(first);
     object_unref(second);
     if (!same)
-        last_error_set(status == STATUS_SUCCESS ? ERROR_NOT_SAME_OBJECT : last_error_from_status(status));
+        last_error_set(status == STATUS_SUCCESS ? ERROR_NOT_SAME_OBJECT
+                                                : last_error_from_status(status));
     return same;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Sleeping on a word, and the small lock made of it. Words are private to the process. A sleeper may return early (a signal, a
- * wake meant for an earlier user of the address): callers look at their condition again.
+ * Sleeping on a word, and the small lock made of it. Words are private to the process. A sleeper
+ * may return early (a signal, a wake meant for an earlier user of the address): callers look at
+ * their condition again.
  */
 #pragma once
 
@@ -12,10 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Sleeps while *word == value, until CLOCK_MONOTONIC `deadline` (NULL: no limit). 0, or -ETIMEDOUT, -EAGAIN, -EINTR. */
-static inline int futex_wait_until(const uint32_t *word, uint32_t value, const struct timespec *deadline)
+/* Sleeps while *word == value, until CLOCK_MONOTONIC `deadline` (NULL: no limit). 0, or -ETIMEDOUT,
+ * -EAGAIN, -EINTR. */
+static inline int futex_wait_until(const uint32_t *word, uint32_t value,
+                                   const struct timespec *deadline)
 {
-    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL,
+                          FUTEX_BITSET_MATCH_ANY);
     return result == -1 ? -errno : 0;
 }
 
@@ -25,7 +29,8 @@ static inline void futex_wake(const uint32_t *word, int count)
 }
 
 /* The same for sleepers of one kind: only a wake with a common bit reaches them. */
-static inline int futex_wait_bits(const uint32_t *word, uint32_t value, const struct timespec *deadline, uint32_t bits)
+static inline int futex_wait_bits(const uint32_t *word, uint32_t value,
+                                  const struct timespec *deadline, uint32_t bits)
 {
     long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL, bits);
     return result == -1 ? -errno : 0;
@@ -36,7 +41,8 @@ static inline void futex_wake_bits(const uint32_t *word, int count, uint32_t bit
     syscall(SYS_futex, word, FUTEX_WAKE_BITSET_PRIVATE, count, NULL, NULL, bits);
 }
 
-/* A mutex for short sections: 0 free, 1 held, 2 held and somebody sleeps. Zero bytes are a free lock. */
+/* A mutex for short sections: 0 free, 1 held, 2 held and somebody sleeps. Zero bytes are a free
+ * lock. */
 struct futex_lock {
     uint32_t word;
 };
@@ -45,7 +51,8 @@ static inline void futex_lock_slow(struct futex_lock *lock)
 {
     for (int spin = 0; spin < 100; spin++) {
         uint32_t expected = 0;
-        if (__atomic_compare_exchange_n(&lock->word, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&lock->word, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
             return;
         if (expected == 2)
             break;
@@ -58,8 +65,9 @@ static inline void futex_lock_slow(struct futex_lock *lock)
 static inline void futex_lock(struct futex_lock *lock)
 {
     uint32_t expected = 0;
-    if (__builtin_expect(!__atomic_compare_exchange_n(&lock->word, &expected, 1, false, __ATOMIC_ACQUIRE,
-                                                      __ATOMIC_RELAXED), 0))
+    if (__builtin_expect(!__atomic_compare_exchange_n(&lock->word, &expected, 1, false,
+                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+                         0))
         futex_lock_slow(lock);
 }
 

@@ -13,8 +13,8 @@
 
 #define ENTRY_LOCKED 1u
 
-#define ALL_RIGHTS 0xFFFFFFFFu
-#define GENERIC_MASK 0xF0000000u
+#define ALL_RIGHTS          0xFFFFFFFFu
+#define GENERIC_MASK        0xF0000000u
 #define MAXIMUM_ALLOWED_BIT 0x02000000u
 
 #define FLAG_INHERIT 1u
@@ -75,8 +75,8 @@ static struct object *entry_lock(struct entry *entry)
         if (word == 0)
             return NULL;
         if (!(word & ENTRY_LOCKED) &&
-            __atomic_compare_exchange_n(&entry->word, &word, word | ENTRY_LOCKED, true, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
+            __atomic_compare_exchange_n(&entry->word, &word, word | ENTRY_LOCKED, true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             return (struct object *)word;
         if (spin % 64 == 63)
             sched_yield();
@@ -90,7 +90,8 @@ static void entry_unlock(struct entry *entry, struct object *object)
     __atomic_store_n(&entry->word, (uintptr_t)object, __ATOMIC_RELEASE);
 }
 
-/* The two low bits of a handle are the caller's to use (win32 SysInfo/handles-and-objects). NULL: no such entry. */
+/* The two low bits of a handle are the caller's to use (win32 SysInfo/handles-and-objects). NULL:
+ * no such entry. */
 static struct entry *entry_of(HANDLE handle)
 {
     uint64_t index = (uint64_t)handle >> 2;
@@ -211,7 +212,8 @@ static struct object *lookup(HANDLE handle, ACCESS_MASK *ret_access, uint32_t *r
     return object;
 }
 
-NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access, struct object **ret_object)
+NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access,
+                       struct object **ret_object)
 {
     ACCESS_MASK granted;
     uint32_t flags;
@@ -231,7 +233,8 @@ NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access,
     return STATUS_SUCCESS;
 }
 
-NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit, HANDLE *ret_handle)
+NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit,
+                          HANDLE *ret_handle)
 {
     ACCESS_MASK granted;
     uint32_t flags;
@@ -246,7 +249,8 @@ NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, b
 NTSTATUS handle_close(HANDLE handle)
 {
     if (handle == CURRENT_PROCESS || handle == CURRENT_THREAD)
-        return STATUS_SUCCESS; /* sdk-api GetCurrentProcess: closing a pseudo handle has no effect */
+        return STATUS_SUCCESS; /* sdk-api GetCurrentProcess: closing a pseudo handle has no effect
+                                */
     struct entry *entry = entry_of(handle);
     if (!entry)
         return STATUS_INVALID_HANDLE;

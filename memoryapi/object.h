@@ -1,9 +1,11 @@
 /*
- * Objects that handles name, and the handle table. An object is embedded as the first member of what it stands for; the last
- * reference destroys it. Handles are multiples of 4, lowest free first; (HANDLE)-1 and (HANDLE)-2 are the current process and thread.
+ * Objects that handles name, and the handle table. An object is embedded as the first member of
+ * what it stands for; the last reference destroys it. Handles are multiples of 4, lowest free
+ * first; (HANDLE)-1 and (HANDLE)-2 are the current process and thread.
  *
- * LOCKS: table.lock is held while a handle is made or closed. A lookup takes only the bit lock of the one entry it reads, because
- * every wait and every read of a file begins with a lookup. Neither lock is held while a function of object_ops runs.
+ * LOCKS: table.lock is held while a handle is made or closed. A lookup takes only the bit lock of
+ * the one entry it reads, because every wait and every read of a file begins with a lookup. Neither
+ * lock is held while a function of object_ops runs.
  */
 #pragma once
 
@@ -21,8 +23,8 @@ enum object_type {
     OBJECT_TIMER,
     OBJECT_COMPLETION_PORT,
     OBJECT_WAIT_PACKET,
-    OBJECT_FILE,      /* files, directories, pipes, consoles */
-    OBJECT_FIND,      /* FindFirstFile */
+    OBJECT_FILE, /* files, directories, pipes, consoles */
+    OBJECT_FIND, /* FindFirstFile */
     OBJECT_SECTION,
     OBJECT_MEMORY_NOTIFICATION,
     OBJECT_SNAPSHOT,
@@ -40,7 +42,8 @@ struct object_ops {
     const char *name;                       /* "event" */
     void (*destroy)(struct object *object); /* the last reference is gone */
     void (*closed)(struct object *object);  /* the last handle is gone; may be NULL */
-    const struct object_rights *rights;     /* NULL: generic rights and MAXIMUM_ALLOWED mean every right */
+    const struct object_rights
+        *rights; /* NULL: generic rights and MAXIMUM_ALLOWED mean every right */
 };
 
 struct object {
@@ -48,27 +51,36 @@ struct object {
     uint32_t refs;                /* atomic */
     uint32_t handles;             /* atomic */
     bool named;                   /* under the lock of kernel32/process/names.c */
-    bool waitable;                /* constant after init: embedded in a struct waitable (kernel32/process/wait.h) */
+    bool
+        waitable; /* constant after init: embedded in a struct waitable (kernel32/process/wait.h) */
 };
 
-void object_init(struct object *object, const struct object_ops *ops); /* one reference: the caller's */
+void object_init(struct object *object,
+                 const struct object_ops *ops); /* one reference: the caller's */
 struct object *object_ref(struct object *object);
 void object_unref(struct object *object); /* NULL is allowed */
 
-/* A new handle with a reference of its own; the caller keeps its reference. STATUS_NO_MEMORY when the table cannot grow. */
+/* A new handle with a reference of its own; the caller keeps its reference. STATUS_NO_MEMORY when
+ * the table cannot grow. */
 NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, HANDLE *ret_handle);
-/* A reference to the object: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. Knows the pseudo handles. */
-NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access, struct object **ret_object);
-NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit, HANDLE *ret_handle);
+/* A reference to the object: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
+ * STATUS_ACCESS_DENIED. Knows the pseudo handles. */
+NTSTATUS handle_lookup(HANDLE handle, enum object_type type, ACCESS_MASK access,
+                       struct object **ret_object);
+NTSTATUS handle_duplicate(HANDLE handle, ACCESS_MASK access, bool same_access, bool inherit,
+                          HANDLE *ret_handle);
 NTSTATUS handle_close(HANDLE handle);
-/* HANDLE_FLAG_INHERIT 1, HANDLE_FLAG_PROTECT_FROM_CLOSE 2. Pseudo handles have no flags: STATUS_INVALID_HANDLE. */
+/* HANDLE_FLAG_INHERIT 1, HANDLE_FLAG_PROTECT_FROM_CLOSE 2. Pseudo handles have no flags:
+ * STATUS_INVALID_HANDLE. */
 NTSTATUS handle_flags(HANDLE handle, uint32_t *ret_flags);
 NTSTATUS handle_set_flags(HANDLE handle, uint32_t mask, uint32_t flags);
 /* The number of open handles (GetProcessHandleCount). */
 uint32_t handle_count(void);
-/* True when `handle` names this process with these rights; the check every *Ex function makes. STATUS_SUCCESS, or as handle_lookup. */
+/* True when `handle` names this process with these rights; the check every *Ex function makes.
+ * STATUS_SUCCESS, or as handle_lookup. */
 NTSTATUS handle_is_current_process(HANDLE handle, ACCESS_MASK access);
 
-/* What the pseudo handles stand for; set by the process layer (NULL without one: only (HANDLE)-1 is known then). */
+/* What the pseudo handles stand for; set by the process layer (NULL without one: only (HANDLE)-1 is
+ * known then). */
 extern struct object *object_current_process;
 extern struct object *(*object_current_thread)(void);

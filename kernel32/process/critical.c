@@ -1,6 +1,6 @@
 /*
- * Critical sections. LockCount is the word: -1 free (as Windows and static initializers have it), -2 held, -3 held and somebody sleeps.
- * OwningThread and RecursionCount belong to the owner.
+ * Critical sections. LockCount is the word: -1 free (as Windows and static initializers have it),
+ * -2 held, -3 held and somebody sleeps. OwningThread and RecursionCount belong to the owner.
  */
 #include <stdint.h>
 #include "kernel32/face.h"
@@ -29,13 +29,15 @@ void k32_InitializeCriticalSection(PCRITICAL_SECTION lpCriticalSection)
     initialize(lpCriticalSection, DEFAULT_SPINS);
 }
 
-BOOL k32_InitializeCriticalSectionAndSpinCount(PCRITICAL_SECTION lpCriticalSection, DWORD dwSpinCount)
+BOOL k32_InitializeCriticalSectionAndSpinCount(PCRITICAL_SECTION lpCriticalSection,
+                                               DWORD dwSpinCount)
 {
     initialize(lpCriticalSection, dwSpinCount);
     return TRUE;
 }
 
-BOOL k32_InitializeCriticalSectionEx(PCRITICAL_SECTION lpCriticalSection, DWORD dwSpinCount, DWORD Flags)
+BOOL k32_InitializeCriticalSectionEx(PCRITICAL_SECTION lpCriticalSection, DWORD dwSpinCount,
+                                     DWORD Flags)
 {
     if ((Flags & ~KNOWN_FLAGS) || (dwSpinCount & ~SPIN_MASK))
         return face_bool(STATUS_INVALID_PARAMETER_3);
@@ -63,7 +65,8 @@ static HANDLE own_id(void)
 static bool take(LONG *word)
 {
     LONG expected = FREE;
-    return __atomic_compare_exchange_n(word, &expected, HELD, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(word, &expected, HELD, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 
 static void take_slow(PCRITICAL_SECTION section)
@@ -119,7 +122,8 @@ void k32_LeaveCriticalSection(PCRITICAL_SECTION lpCriticalSection)
         return;
     lpCriticalSection->RecursionCount = 0;
     __atomic_store_n(&lpCriticalSection->OwningThread, NULL, __ATOMIC_RELAXED);
-    if (unlikely(__atomic_exchange_n(&lpCriticalSection->LockCount, FREE, __ATOMIC_RELEASE) == CONTENDED))
+    if (unlikely(__atomic_exchange_n(&lpCriticalSection->LockCount, FREE, __ATOMIC_RELEASE) ==
+                 CONTENDED))
         futex_wake((const uint32_t *)&lpCriticalSection->LockCount, 1);
 }
 
@@ -147,7 +151,8 @@ NTSTATUS nt_RtlInitializeCriticalSection(PCRITICAL_SECTION CriticalSection)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS nt_RtlInitializeCriticalSectionAndSpinCount(PCRITICAL_SECTION CriticalSection, ULONG SpinCount)
+NTSTATUS nt_RtlInitializeCriticalSectionAndSpinCount(PCRITICAL_SECTION CriticalSection,
+                                                     ULONG SpinCount)
 {
     initialize(CriticalSection, SpinCount);
     return STATUS_SUCCESS;

@@ -4,11 +4,11 @@
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
 
-#define SECOND           10000000ll                /* in 100 ns */
+#define SECOND           10000000ll /* in 100 ns */
 #define DAY              (86400 * SECOND)
-#define EPOCH_DAYS       134774                    /* days from 1601 to 1970 */
+#define EPOCH_DAYS       134774 /* days from 1601 to 1970 */
 #define EPOCH_DIFFERENCE (EPOCH_DAYS * DAY)
-#define MONDAY_1601      1                         /* 1 January 1601 was a Monday */
+#define MONDAY_1601      1 /* 1 January 1601 was a Monday */
 
 static int64_t value_of(const FILETIME *time)
 {
@@ -49,7 +49,8 @@ static int64_t days_before(unsigned year, unsigned month, unsigned day)
 static SYSTEMTIME calendar(int64_t value)
 {
     int64_t days = value / DAY, rest = value % DAY;
-    unsigned year = 1601 + (unsigned)(days / 366); /* never too late a year; at most 20 too early in 30000 */
+    unsigned year =
+        1601 + (unsigned)(days / 366); /* never too late a year; at most 20 too early in 30000 */
     while (days_before_year(year + 1) <= days)
         year++;
     int64_t left = days - days_before_year(year);
@@ -70,9 +71,9 @@ static SYSTEMTIME calendar(int64_t value)
 
 static bool from_calendar(const SYSTEMTIME *date, int64_t *ret_value)
 {
-    if (date->wYear < 1601 || date->wYear > 30827 || date->wMonth < 1 || date->wMonth > 12 || date->wDay < 1 ||
-        date->wDay > days_in_month(date->wYear, date->wMonth) || date->wHour > 23 || date->wMinute > 59 ||
-        date->wSecond > 59 || date->wMilliseconds > 999)
+    if (date->wYear < 1601 || date->wYear > 30827 || date->wMonth < 1 || date->wMonth > 12 ||
+        date->wDay < 1 || date->wDay > days_in_month(date->wYear, date->wMonth) ||
+        date->wHour > 23 || date->wMinute > 59 || date->wSecond > 59 || date->wMilliseconds > 999)
         return false;
     int64_t seconds = (date->wHour * 60 + date->wMinute) * 60 + date->wSecond;
     *ret_value = days_before(date->wYear, date->wMonth, date->wDay) * DAY + seconds * SECOND +
@@ -135,7 +136,8 @@ void k32_GetLocalTime(LPSYSTEMTIME lpSystemTime)
 BOOL k32_FileTimeToLocalFileTime(const FILETIME *lpFileTime, LPFILETIME lpLocalFileTime)
 {
     int64_t value = value_of(lpFileTime), local;
-    if (value < 0 || __builtin_add_overflow(value, offset_at((int64_t)time_system()), &local) || local < 0)
+    if (value < 0 || __builtin_add_overflow(value, offset_at((int64_t)time_system()), &local) ||
+        local < 0)
         return face_bool(STATUS_INVALID_PARAMETER);
     *lpLocalFileTime = filetime_of(local);
     return TRUE;
@@ -144,16 +146,17 @@ BOOL k32_FileTimeToLocalFileTime(const FILETIME *lpFileTime, LPFILETIME lpLocalF
 BOOL k32_LocalFileTimeToFileTime(const FILETIME *lpLocalFileTime, LPFILETIME lpFileTime)
 {
     int64_t value = value_of(lpLocalFileTime), utc;
-    if (value < 0 || __builtin_sub_overflow(value, offset_at((int64_t)time_system()), &utc) || utc < 0)
+    if (value < 0 || __builtin_sub_overflow(value, offset_at((int64_t)time_system()), &utc) ||
+        utc < 0)
         return face_bool(STATUS_INVALID_PARAMETER);
     *lpFileTime = filetime_of(utc);
     return TRUE;
 }
 
 struct zone {
-    int64_t standard, daylight;   /* added to UTC, 100 ns */
+    int64_t standard, daylight;       /* added to UTC, 100 ns */
     int64_t to_daylight, to_standard; /* UTC of this year's changes; 0: none */
-    bool is_daylight;             /* now */
+    bool is_daylight;                 /* now */
     char standard_name[32], daylight_name[32];
 };
 
@@ -212,7 +215,8 @@ static void read_zone(unsigned year, struct zone *ret_zone)
     }
 }
 
-/* A yearly change as Windows writes it: the n-th weekday of a month (5: the last), in the local time before the change. */
+/* A yearly change as Windows writes it: the n-th weekday of a month (5: the last), in the local
+ * time before the change. */
 static SYSTEMTIME yearly(int64_t change, int64_t offset_before)
 {
     if (!change)
@@ -266,7 +270,8 @@ DWORD k32_GetDynamicTimeZoneInformation(PDYNAMIC_TIME_ZONE_INFORMATION pTimeZone
     return kind;
 }
 
-BOOL k32_GetTimeZoneInformationForYear(USHORT wYear, PDYNAMIC_TIME_ZONE_INFORMATION pdtzi, LPTIME_ZONE_INFORMATION ptzi)
+BOOL k32_GetTimeZoneInformationForYear(USHORT wYear, PDYNAMIC_TIME_ZONE_INFORMATION pdtzi,
+                                       LPTIME_ZONE_INFORMATION ptzi)
 {
     if (pdtzi)
         return face_bool(STATUS_NOT_SUPPORTED);
@@ -277,7 +282,8 @@ BOOL k32_GetTimeZoneInformationForYear(USHORT wYear, PDYNAMIC_TIME_ZONE_INFORMAT
 }
 
 BOOL k32_SystemTimeToTzSpecificLocalTime(const TIME_ZONE_INFORMATION *lpTimeZoneInformation,
-                                         const SYSTEMTIME *lpUniversalTime, LPSYSTEMTIME lpLocalTime)
+                                         const SYSTEMTIME *lpUniversalTime,
+                                         LPSYSTEMTIME lpLocalTime)
 {
     int64_t utc;
     if (lpTimeZoneInformation)
@@ -289,7 +295,8 @@ BOOL k32_SystemTimeToTzSpecificLocalTime(const TIME_ZONE_INFORMATION *lpTimeZone
 }
 
 BOOL k32_TzSpecificLocalTimeToSystemTime(const TIME_ZONE_INFORMATION *lpTimeZoneInformation,
-                                         const SYSTEMTIME *lpLocalTime, LPSYSTEMTIME lpUniversalTime)
+                                         const SYSTEMTIME *lpLocalTime,
+                                         LPSYSTEMTIME lpUniversalTime)
 {
     int64_t local;
     if (lpTimeZoneInformation)

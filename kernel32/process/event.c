@@ -49,12 +49,15 @@ static struct object *event_create(bool manual, bool set)
     return &event->waitable.object;
 }
 
-HANDLE k32_CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset, BOOL bInitialState, LPCWSTR lpName)
+HANDLE k32_CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
+                        BOOL bInitialState, LPCWSTR lpName)
 {
-    return object_publish(event_create(bManualReset, bInitialState), lpName, EVENT_ALL_ACCESS, lpEventAttributes);
+    return object_publish(event_create(bManualReset, bInitialState), lpName, EVENT_ALL_ACCESS,
+                          lpEventAttributes);
 }
 
-HANDLE k32_CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset, BOOL bInitialState, LPCSTR lpName)
+HANDLE k32_CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset,
+                        BOOL bInitialState, LPCSTR lpName)
 {
     WCHAR buffer[NAME_LENGTH];
     const WCHAR *name;
@@ -63,17 +66,20 @@ HANDLE k32_CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualRes
     return k32_CreateEventW(lpEventAttributes, bManualReset, bInitialState, name);
 }
 
-HANDLE k32_CreateEventExW(LPSECURITY_ATTRIBUTES lpEventAttributes, LPCWSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateEventExW(LPSECURITY_ATTRIBUTES lpEventAttributes, LPCWSTR lpName, DWORD dwFlags,
+                          DWORD dwDesiredAccess)
 {
     if (dwFlags & ~(CREATE_EVENT_MANUAL_RESET | CREATE_EVENT_INITIAL_SET)) {
         last_error_set(ERROR_INVALID_PARAMETER);
         return NULL;
     }
-    return object_publish(event_create(dwFlags & CREATE_EVENT_MANUAL_RESET, dwFlags & CREATE_EVENT_INITIAL_SET), lpName,
-                          dwDesiredAccess, lpEventAttributes);
+    return object_publish(
+        event_create(dwFlags & CREATE_EVENT_MANUAL_RESET, dwFlags & CREATE_EVENT_INITIAL_SET),
+        lpName, dwDesiredAccess, lpEventAttributes);
 }
 
-HANDLE k32_CreateEventExA(LPSECURITY_ATTRIBUTES lpEventAttributes, LPCSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateEventExA(LPSECURITY_ATTRIBUTES lpEventAttributes, LPCSTR lpName, DWORD dwFlags,
+                          DWORD dwDesiredAccess)
 {
     WCHAR buffer[NAME_LENGTH];
     const WCHAR *name;
@@ -140,7 +146,8 @@ static NTSTATUS change_and_tell(HANDLE handle, enum change change, PLONG ret_pre
     bool was;
     NTSTATUS status = event_change(handle, change, &was);
     LONG previous = was;
-    if (status == STATUS_SUCCESS && ret_previous && !guarded_write(ret_previous, &previous, sizeof previous))
+    if (status == STATUS_SUCCESS && ret_previous &&
+        !guarded_write(ret_previous, &previous, sizeof previous))
         return STATUS_ACCESS_VIOLATION;
     return status;
 }

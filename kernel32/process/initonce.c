@@ -1,6 +1,7 @@
 /*
- * One-time initialization. The word: 0 not yet, 1 somebody is at it (and 4: others sleep), 3 asynchronous ones are at it, else done with
- * the context in the upper bits and 2 in the two low ones (INIT_ONCE_CTX_RESERVED_BITS).
+ * One-time initialization. The word: 0 not yet, 1 somebody is at it (and 4: others sleep), 3
+ * asynchronous ones are at it, else done with the context in the upper bits and 2 in the two low
+ * ones (INIT_ONCE_CTX_RESERVED_BITS).
  */
 #include "kernel32/face.h"
 #include "kernel32/process/park.h"
@@ -10,7 +11,8 @@ enum { CHECK_ONLY = 1, ASYNC = 2, INIT_FAILED = 4 };
 
 static bool change(PINIT_ONCE once, uint64_t from, uint64_t to)
 {
-    return __atomic_compare_exchange_n(&once->Ptr, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return __atomic_compare_exchange_n(&once->Ptr, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
 }
 
 static void sleep_while_busy(PINIT_ONCE once, uint64_t now)
@@ -54,8 +56,10 @@ static NTSTATUS complete(PINIT_ONCE once, DWORD flags, uint64_t context)
     uint64_t to = flags & INIT_FAILED ? STATE_NONE : context | STATE_DONE;
     do {
         if ((now & STATE_MASK) != (flags & ASYNC ? STATE_ASYNC : STATE_BUSY))
-            return (now & STATE_MASK) == STATE_DONE ? STATUS_OBJECT_NAME_COLLISION : STATUS_INVALID_PARAMETER_2;
-    } while (!__atomic_compare_exchange_n(&once->Ptr, &now, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+            return (now & STATE_MASK) == STATE_DONE ? STATUS_OBJECT_NAME_COLLISION
+                                                    : STATUS_INVALID_PARAMETER_2;
+    } while (!__atomic_compare_exchange_n(&once->Ptr, &now, to, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
     if (!(flags & ASYNC) && (now & SLEEPERS))
         futex_wake((const uint32_t *)&once->Ptr, INT32_MAX);
     return STATUS_SUCCESS;
@@ -66,7 +70,8 @@ void k32_InitOnceInitialize(PINIT_ONCE InitOnce)
     InitOnce->Ptr = STATE_NONE;
 }
 
-BOOL k32_InitOnceBeginInitialize(PINIT_ONCE lpInitOnce, DWORD dwFlags, PBOOL fPending, LPVOID *lpContext)
+BOOL k32_InitOnceBeginInitialize(PINIT_ONCE lpInitOnce, DWORD dwFlags, PBOOL fPending,
+                                 LPVOID *lpContext)
 {
     bool pending = false;
     uint64_t context = 0;
@@ -88,7 +93,8 @@ BOOL k32_InitOnceComplete(PINIT_ONCE lpInitOnce, DWORD dwFlags, LPVOID lpContext
     return face_bool(complete(lpInitOnce, dwFlags, (uint64_t)lpContext));
 }
 
-BOOL k32_InitOnceExecuteOnce(PINIT_ONCE InitOnce, PINIT_ONCE_FN InitFn, PVOID Parameter, LPVOID *Context)
+BOOL k32_InitOnceExecuteOnce(PINIT_ONCE InitOnce, PINIT_ONCE_FN InitFn, PVOID Parameter,
+                             LPVOID *Context)
 {
     bool pending;
     uint64_t value;

@@ -16,8 +16,8 @@ struct completion_request {
 NTSTATUS (*completion_port_associate)(struct object *file, struct object *port, ULONG_PTR key);
 
 /*
- * Moves the packets whose timers are due into the queue: a timer tells nobody by itself. Nobody is woken for them: who waits for the
- * port wakes up at the same due time.
+ * Moves the packets whose timers are due into the queue: a timer tells nobody by itself. Nobody is
+ * woken for them: who waits for the port wakes up at the same due time.
  */
 static void harvest_locked(struct port *port, uint64_t now)
 {
@@ -69,8 +69,11 @@ static bool consume(struct waitable *waitable, struct wait_state *who)
 static uint64_t due(struct waitable *waitable)
 {
     uint64_t next = TIME_NEVER;
-    for (struct wait_packet *packet = ((struct port *)waitable)->packets; packet; packet = packet->next) {
-        uint64_t when = packet->target->wait_ops->due ? packet->target->wait_ops->due(packet->target) : TIME_NEVER;
+    for (struct wait_packet *packet = ((struct port *)waitable)->packets; packet;
+         packet = packet->next) {
+        uint64_t when = packet->target->wait_ops->due
+                            ? packet->target->wait_ops->due(packet->target)
+                            : TIME_NEVER;
         if (when < next)
             next = when;
     }
@@ -121,7 +124,8 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = IO_COMPLETION_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_COMPLETION_PORT, "completion port", destroy, closed, &rights};
+static const struct object_ops ops = {OBJECT_COMPLETION_PORT, "completion port", destroy, closed,
+                                      &rights};
 static const struct waitable_ops wait_ops = {signalled, consume, due};
 
 void completion_free(struct completion *completion)
@@ -155,7 +159,8 @@ void port_remove_locked(struct port *port, struct completion *completion)
         port->last = previous;
 }
 
-NTSTATUS completion_port_post(struct object *object, ULONG_PTR key, PVOID overlapped, NTSTATUS status, ULONG_PTR bytes)
+NTSTATUS completion_port_post(struct object *object, ULONG_PTR key, PVOID overlapped,
+                              NTSTATUS status, ULONG_PTR bytes)
 {
     struct completion *completion = calloc(1, sizeof *completion);
     if (!completion)
@@ -183,7 +188,8 @@ static HANDLE port_create(void)
     if (!port)
         return face_pointer(STATUS_NO_MEMORY, NULL);
     waitable_init(&port->waitable, &ops, &wait_ops);
-    NTSTATUS status = handle_create(&port->waitable.object, IO_COMPLETION_ALL_ACCESS, false, &handle);
+    NTSTATUS status =
+        handle_create(&port->waitable.object, IO_COMPLETION_ALL_ACCESS, false, &handle);
     object_unref(&port->waitable.object);
     return face_pointer(status, status == STATUS_SUCCESS ? handle : NULL);
 }
@@ -191,23 +197,26 @@ static HANDLE port_create(void)
 static NTSTATUS associate(HANDLE file_handle, HANDLE port_handle, ULONG_PTR key)
 {
     struct object *file, *port;
-    NTSTATUS status = handle_lookup(port_handle, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &port);
+    NTSTATUS status =
+        handle_lookup(port_handle, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &port);
     if (status != STATUS_SUCCESS)
         return status;
     status = handle_lookup(file_handle, OBJECT_FILE, 0, &file);
     if (status == STATUS_SUCCESS) {
-        status = completion_port_associate ? completion_port_associate(file, port, key) : STATUS_INVALID_PARAMETER;
+        status = completion_port_associate ? completion_port_associate(file, port, key)
+                                           : STATUS_INVALID_PARAMETER;
         object_unref(file);
     }
     object_unref(port);
     return status;
 }
 
-HANDLE k32_CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletionPort, ULONG_PTR CompletionKey,
-                                  DWORD NumberOfConcurrentThreads)
+HANDLE k32_CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletionPort,
+                                  ULONG_PTR CompletionKey, DWORD NumberOfConcurrentThreads)
 {
     if (FileHandle == (HANDLE)-1)
-        return ExistingCompletionPort ? face_pointer(STATUS_INVALID_PARAMETER, NULL) : port_create();
+        return ExistingCompletionPort ? face_pointer(STATUS_INVALID_PARAMETER, NULL)
+                                      : port_create();
     HANDLE port = ExistingCompletionPort ? ExistingCompletionPort : port_create();
     if (!port)
         return NULL;
@@ -217,23 +226,28 @@ HANDLE k32_CreateIoCompletionPort(HANDLE FileHandle, HANDLE ExistingCompletionPo
     return face_pointer(status, port);
 }
 
-BOOL k32_PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred, ULONG_PTR dwCompletionKey,
-                                    LPOVERLAPPED lpOverlapped)
+BOOL k32_PostQueuedCompletionStatus(HANDLE CompletionPort, DWORD dwNumberOfBytesTransferred,
+                                    ULONG_PTR dwCompletionKey, LPOVERLAPPED lpOverlapped)
 {
     struct object *port;
-    NTSTATUS status = handle_lookup(CompletionPort, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &port);
+    NTSTATUS status =
+        handle_lookup(CompletionPort, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &port);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    status = completion_port_post(port, dwCompletionKey, lpOverlapped, STATUS_SUCCESS, dwNumberOfBytesTransferred);
+    status = completion_port_post(port, dwCompletionKey, lpOverlapped, STATUS_SUCCESS,
+                                  dwNumberOfBytesTransferred);
     object_unref(port);
     return face_bool(status);
 }
 
-/* Fills the request; STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_USER_APC, STATUS_ABANDONED_WAIT_0 or a failure. */
-static NTSTATUS dequeue(HANDLE handle, struct completion_request *request, bool alertable, uint64_t deadline)
+/* Fills the request; STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_USER_APC, STATUS_ABANDONED_WAIT_0 or a
+ * failure. */
+static NTSTATUS dequeue(HANDLE handle, struct completion_request *request, bool alertable,
+                        uint64_t deadline)
 {
     struct object *object;
-    NTSTATUS status = handle_lookup(handle, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &object);
+    NTSTATUS status =
+        handle_lookup(handle, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &object);
     if (status != STATUS_SUCCESS)
         return status;
     struct waitable *port = (struct waitable *)object;
@@ -257,8 +271,9 @@ static DWORD dequeue_error(NTSTATUS status)
     }
 }
 
-BOOL k32_GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfBytesTransferred, PULONG_PTR lpCompletionKey,
-                                   LPOVERLAPPED *lpOverlapped, DWORD dwMilliseconds)
+BOOL k32_GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfBytesTransferred,
+                                   PULONG_PTR lpCompletionKey, LPOVERLAPPED *lpOverlapped,
+                                   DWORD dwMilliseconds)
 {
     struct completion_request request = {.maximum = 1};
     NTSTATUS status = dequeue(CompletionPort, &request, false, time_deadline(dwMilliseconds));
@@ -275,8 +290,10 @@ BOOL k32_GetQueuedCompletionStatus(HANDLE CompletionPort, LPDWORD lpNumberOfByte
     return face_bool(taken.status);
 }
 
-BOOL k32_GetQueuedCompletionStatusEx(HANDLE CompletionPort, LPOVERLAPPED_ENTRY lpCompletionPortEntries, ULONG ulCount,
-                                     PULONG ulNumEntriesRemoved, DWORD dwMilliseconds, BOOL fAlertable)
+BOOL k32_GetQueuedCompletionStatusEx(HANDLE CompletionPort,
+                                     LPOVERLAPPED_ENTRY lpCompletionPortEntries, ULONG ulCount,
+                                     PULONG ulNumEntriesRemoved, DWORD dwMilliseconds,
+                                     BOOL fAlertable)
 {
     if (ulCount == 0)
         return face_bool(STATUS_INVALID_PARAMETER);
@@ -290,7 +307,8 @@ BOOL k32_GetQueuedCompletionStatusEx(HANDLE CompletionPort, LPOVERLAPPED_ENTRY l
     LPOVERLAPPED_ENTRY entry = lpCompletionPortEntries;
     for (struct completion *at = request.taken, *next; at; at = next, entry++) {
         next = at->next;
-        *entry = (OVERLAPPED_ENTRY){at->key, at->overlapped, (ULONG_PTR)(uint32_t)at->status, (DWORD)at->bytes};
+        *entry = (OVERLAPPED_ENTRY){at->key, at->overlapped, (ULONG_PTR)(uint32_t)at->status,
+                                    (DWORD)at->bytes};
         completion_free(at);
     }
     *ulNumEntriesRemoved = request.count;

@@ -11,8 +11,9 @@ struct completion {
     PVOID overlapped;
     NTSTATUS status;
     ULONG_PTR bytes;
-    struct wait_packet *packet;  /* it came from this packet, to which a reference is held; NULL otherwise */
-    struct object *release[2];   /* references to drop when it is taken, without the lock */
+    struct wait_packet
+        *packet; /* it came from this packet, to which a reference is held; NULL otherwise */
+    struct object *release[2]; /* references to drop when it is taken, without the lock */
 };
 
 struct port {

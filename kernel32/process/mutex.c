@@ -71,7 +71,8 @@ void mutex_abandon_all_locked(struct wait_state *state)
     }
 }
 
-HANDLE k32_CreateMutexExW(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCWSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateMutexExW(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCWSTR lpName, DWORD dwFlags,
+                          DWORD dwDesiredAccess)
 {
     if (dwFlags & ~CREATE_MUTEX_INITIAL_OWNER) {
         last_error_set(ERROR_INVALID_PARAMETER);
@@ -89,7 +90,8 @@ HANDLE k32_CreateMutexExW(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCWSTR lpNam
     return object_publish((struct object *)mutex, lpName, dwDesiredAccess, lpMutexAttributes);
 }
 
-HANDLE k32_CreateMutexExA(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateMutexExA(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCSTR lpName, DWORD dwFlags,
+                          DWORD dwDesiredAccess)
 {
     WCHAR buffer[NAME_LENGTH];
     const WCHAR *name;
@@ -100,12 +102,14 @@ HANDLE k32_CreateMutexExA(LPSECURITY_ATTRIBUTES lpMutexAttributes, LPCSTR lpName
 
 HANDLE k32_CreateMutexW(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner, LPCWSTR lpName)
 {
-    return k32_CreateMutexExW(lpMutexAttributes, lpName, bInitialOwner ? CREATE_MUTEX_INITIAL_OWNER : 0, MUTEX_ALL_ACCESS);
+    return k32_CreateMutexExW(lpMutexAttributes, lpName,
+                              bInitialOwner ? CREATE_MUTEX_INITIAL_OWNER : 0, MUTEX_ALL_ACCESS);
 }
 
 HANDLE k32_CreateMutexA(LPSECURITY_ATTRIBUTES lpMutexAttributes, BOOL bInitialOwner, LPCSTR lpName)
 {
-    return k32_CreateMutexExA(lpMutexAttributes, lpName, bInitialOwner ? CREATE_MUTEX_INITIAL_OWNER : 0, MUTEX_ALL_ACCESS);
+    return k32_CreateMutexExA(lpMutexAttributes, lpName,
+                              bInitialOwner ? CREATE_MUTEX_INITIAL_OWNER : 0, MUTEX_ALL_ACCESS);
 }
 
 HANDLE k32_OpenMutexW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWSTR lpName)

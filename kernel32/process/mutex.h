@@ -12,7 +12,8 @@ struct mutex {
     struct mutex *next, **link; /* in owner->mutexes */
 };
 
-/* The thread ends: whoever waits next for one of its mutexes gets it as abandoned. Under the dispatcher lock. */
+/* The thread ends: whoever waits next for one of its mutexes gets it as abandoned. Under the
+ * dispatcher lock. */
 void mutex_abandon_all_locked(struct wait_state *state);
 /* What SignalObjectAndWait signals with. */
 NTSTATUS mutex_release(struct object *object);

@@ -52,7 +52,8 @@ static bool ref_living(struct object *object)
 {
     uint32_t refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
     while (refs)
-        if (__atomic_compare_exchange_n(&object->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&object->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
             return true;
     return false;
 }
@@ -60,7 +61,8 @@ static bool ref_living(struct object *object)
 static struct object *find_locked(const WCHAR *name, unsigned length)
 {
     for (struct name *at = names; at; at = at->next)
-        if (at->length == length && memcmp(at->text, name, length * sizeof *name) == 0 && ref_living(at->object))
+        if (at->length == length && memcmp(at->text, name, length * sizeof *name) == 0 &&
+            ref_living(at->object))
             return at->object;
     return NULL;
 }
@@ -123,7 +125,8 @@ static void name_error(NTSTATUS status)
                                                         : last_error_from_status(status));
 }
 
-HANDLE object_publish(struct object *object, const WCHAR *name, ACCESS_MASK access, const SECURITY_ATTRIBUTES *attributes)
+HANDLE object_publish(struct object *object, const WCHAR *name, ACCESS_MASK access,
+                      const SECURITY_ATTRIBUTES *attributes)
 {
     if (!object) {
         last_error_set(ERROR_NOT_ENOUGH_MEMORY);

@@ -1,4 +1,5 @@
-/* Sleeping on a word of a lock that lives in the program's memory: the thread may be suspended meanwhile. */
+/* Sleeping on a word of a lock that lives in the program's memory: the thread may be suspended
+ * meanwhile. */
 #pragma once
 
 #include "kernel32/process/wait.h"

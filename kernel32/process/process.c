@@ -1,4 +1,5 @@
-/* The process as an object: its handle, identity, times, priority; there is only the one that runs. */
+/* The process as an object: its handle, identity, times, priority; there is only the one that runs.
+ */
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,8 +22,11 @@ static bool signalled(struct waitable *waitable, struct wait_state *who, uint64_
 }
 
 static const struct object_rights rights = {
-    .read = READ_CONTROL | PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_QUERY_LIMITED_INFORMATION,
-    .write = READ_CONTROL | 0xBEA, /* PROCESS_CREATE_THREAD to PROCESS_SUSPEND_RESUME without the queries (winnt.h) */
+    .read = READ_CONTROL | PROCESS_QUERY_INFORMATION | PROCESS_VM_READ |
+            PROCESS_QUERY_LIMITED_INFORMATION,
+    .write =
+        READ_CONTROL |
+        0xBEA, /* PROCESS_CREATE_THREAD to PROCESS_SUSPEND_RESUME without the queries (winnt.h) */
     .execute = READ_CONTROL | SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE,
     .all = PROCESS_ALL_ACCESS,
 };
@@ -68,7 +72,8 @@ HANDLE k32_OpenProcess(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwProce
     HANDLE handle;
     if (dwProcessId != (DWORD)getpid())
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
-    NTSTATUS status = handle_create(object_current_process, dwDesiredAccess, bInheritHandle, &handle);
+    NTSTATUS status =
+        handle_create(object_current_process, dwDesiredAccess, bInheritHandle, &handle);
     return face_pointer(status, status == STATUS_SUCCESS ? handle : NULL);
 }
 
@@ -90,8 +95,10 @@ BOOL k32_TerminateProcess(HANDLE hProcess, UINT uExitCode)
 
 NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
 {
-    /* NULL ends the other threads of the caller only, which nothing but the exit of a process asks for. */
-    NTSTATUS status = ProcessHandle ? handle_is_current_process(ProcessHandle, PROCESS_TERMINATE) : STATUS_SUCCESS;
+    /* NULL ends the other threads of the caller only, which nothing but the exit of a process asks
+     * for. */
+    NTSTATUS status = ProcessHandle ? handle_is_current_process(ProcessHandle, PROCESS_TERMINATE)
+                                    : STATUS_SUCCESS;
     if (status == STATUS_SUCCESS && ProcessHandle)
         _exit(ExitStatus);
     return ProcessHandle ? status : STATUS_NOT_SUPPORTED;
@@ -107,8 +114,8 @@ static uint64_t hundred_ns(struct timeval time)
     return (uint64_t)time.tv_sec * 10000000 + (uint64_t)time.tv_usec * 10;
 }
 
-BOOL k32_GetProcessTimes(HANDLE hProcess, LPFILETIME lpCreationTime, LPFILETIME lpExitTime, LPFILETIME lpKernelTime,
-                         LPFILETIME lpUserTime)
+BOOL k32_GetProcessTimes(HANDLE hProcess, LPFILETIME lpCreationTime, LPFILETIME lpExitTime,
+                         LPFILETIME lpKernelTime, LPFILETIME lpUserTime)
 {
     struct rusage usage;
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
@@ -191,17 +198,20 @@ BOOL k32_IsWow64Process2(HANDLE hProcess, PUSHORT pProcessMachine, PUSHORT pNati
     return TRUE;
 }
 
-#define DEP_POLICY      0u
-#define MAXIMUM_POLICY  20u
+#define DEP_POLICY     0u
+#define MAXIMUM_POLICY 20u
 
-BOOL k32_GetProcessMitigationPolicy(HANDLE hProcess, DWORD MitigationPolicy, PVOID lpBuffer, SIZE_T dwLength)
+BOOL k32_GetProcessMitigationPolicy(HANDLE hProcess, DWORD MitigationPolicy, PVOID lpBuffer,
+                                    SIZE_T dwLength)
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_INFORMATION);
-    if (status == STATUS_SUCCESS && (MitigationPolicy >= MAXIMUM_POLICY || dwLength < (MitigationPolicy ? 4 : 8)))
+    if (status == STATUS_SUCCESS &&
+        (MitigationPolicy >= MAXIMUM_POLICY || dwLength < (MitigationPolicy ? 4 : 8)))
         status = STATUS_INVALID_PARAMETER;
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    ((DWORD *)lpBuffer)[0] = MitigationPolicy == DEP_POLICY; /* 64-bit programs always have DEP; no other policy is on */
+    ((DWORD *)lpBuffer)[0] =
+        MitigationPolicy == DEP_POLICY; /* 64-bit programs always have DEP; no other policy is on */
     if (MitigationPolicy == DEP_POLICY)
         ((DWORD *)lpBuffer)[1] = TRUE;
     return TRUE;
@@ -216,8 +226,9 @@ static NTSTATUS answer(const void *value, ULONG size, PVOID buffer, ULONG length
     return guarded_copy(buffer, value, size) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
-NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInformationClass, PVOID ProcessInformation,
-                                      ULONG ProcessInformationLength, PULONG ReturnLength)
+NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInformationClass,
+                                      PVOID ProcessInformation, ULONG ProcessInformationLength,
+                                      PULONG ReturnLength)
 {
     NTSTATUS status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
     if (status != STATUS_SUCCESS)
@@ -233,7 +244,8 @@ NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInforma
     };
     switch (ProcessInformationClass) {
     case 0: /* ProcessBasicInformation */
-        return answer(&basic, sizeof basic, ProcessInformation, ProcessInformationLength, ReturnLength);
+        return answer(&basic, sizeof basic, ProcessInformation, ProcessInformationLength,
+                      ReturnLength);
     case 7:  /* ProcessDebugPort: no debugger */
     case 26: /* ProcessWow64Information: not emulated */
         return answer(&zero, 8, ProcessInformation, ProcessInformationLength, ReturnLength);

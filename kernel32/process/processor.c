@@ -120,7 +120,8 @@ BOOL k32_GetNumaProcessorNode(UCHAR Processor, PUCHAR NodeNumber)
 
 BOOL k32_GetNumaProcessorNodeEx(PPROCESSOR_NUMBER Processor, PUSHORT NodeNumber)
 {
-    bool known = Processor->Group == 0 && Processor->Number < processor_count() && !Processor->Reserved;
+    bool known =
+        Processor->Group == 0 && Processor->Number < processor_count() && !Processor->Reserved;
     *NodeNumber = known ? 0 : 0xFFFF;
     return known ? TRUE : face_bool(STATUS_INVALID_PARAMETER);
 }
@@ -141,14 +142,16 @@ BOOL k32_GetNumaNodeProcessorMaskEx(USHORT Node, PGROUP_AFFINITY ProcessorMask)
     return TRUE;
 }
 
-BOOL k32_GetProcessAffinityMask(HANDLE hProcess, PDWORD_PTR lpProcessAffinityMask, PDWORD_PTR lpSystemAffinityMask)
+BOOL k32_GetProcessAffinityMask(HANDLE hProcess, PDWORD_PTR lpProcessAffinityMask,
+                                PDWORD_PTR lpSystemAffinityMask)
 {
     cpu_set_t set;
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
     uint64_t system = processor_mask(), mask = system;
-    /* The first thread's: SetProcessAffinityMask gives all threads the same, a thread's own mask is not the process's. */
+    /* The first thread's: SetProcessAffinityMask gives all threads the same, a thread's own mask is
+     * not the process's. */
     if (sched_getaffinity(getpid(), sizeof set, &set) == 0 && processor_mask_of(&set))
         mask = processor_mask_of(&set);
     *lpProcessAffinityMask = mask;
@@ -205,30 +208,31 @@ static bool cpuid_bit(unsigned leaf, unsigned subleaf, unsigned word, unsigned b
     return r[word] >> bit & 1;
 }
 
-/* PF_* of winnt.h that can be on with x86-64, and the CPUID bit of each: leaf, word (0 EAX to 3 EDX), bit. */
+/* PF_* of winnt.h that can be on with x86-64, and the CPUID bit of each: leaf, word (0 EAX to 3
+ * EDX), bit. */
 static const struct {
     uint8_t feature, word, bit;
     unsigned leaf;
 } cpuid_features[] = {
-    {2, 3, 8, 1},          /* COMPARE_EXCHANGE_DOUBLE */
-    {3, 3, 23, 1},         /* MMX */
-    {6, 3, 25, 1},         /* XMMI: SSE */
-    {8, 3, 4, 1},          /* RDTSC */
-    {9, 3, 6, 1},          /* PAE */
-    {10, 3, 26, 1},        /* XMMI64: SSE2 */
+    {2, 3, 8, 1},            /* COMPARE_EXCHANGE_DOUBLE */
+    {3, 3, 23, 1},           /* MMX */
+    {6, 3, 25, 1},           /* XMMI: SSE */
+    {8, 3, 4, 1},            /* RDTSC */
+    {9, 3, 6, 1},            /* PAE */
+    {10, 3, 26, 1},          /* XMMI64: SSE2 */
     {12, 3, 20, 0x80000001}, /* NX */
-    {13, 2, 0, 1},         /* SSE3 */
-    {14, 2, 13, 1},        /* COMPARE_EXCHANGE128 */
-    {17, 2, 27, 1},        /* XSAVE: enabled by the system */
-    {22, 1, 0, 7},         /* RDWRFSGSBASE */
-    {28, 2, 30, 1},        /* RDRAND */
+    {13, 2, 0, 1},           /* SSE3 */
+    {14, 2, 13, 1},          /* COMPARE_EXCHANGE128 */
+    {17, 2, 27, 1},          /* XSAVE: enabled by the system */
+    {22, 1, 0, 7},           /* RDWRFSGSBASE */
+    {28, 2, 30, 1},          /* RDRAND */
     {32, 3, 27, 0x80000001}, /* RDTSCP */
-    {33, 2, 22, 7},        /* RDPID */
+    {33, 2, 22, 7},          /* RDPID */
     {35, 2, 29, 0x80000001}, /* MONITORX */
-    {36, 2, 9, 1},         /* SSSE3 */
-    {37, 2, 19, 1},        /* SSE4.1 */
-    {38, 2, 20, 1},        /* SSE4.2 */
-    {42, 1, 9, 7},         /* ERMS */
+    {36, 2, 9, 1},           /* SSSE3 */
+    {37, 2, 19, 1},          /* SSE4.1 */
+    {38, 2, 20, 1},          /* SSE4.2 */
+    {42, 1, 9, 7},           /* ERMS */
 };
 
 BOOL k32_IsProcessorFeaturePresent(DWORD ProcessorFeature)
@@ -237,7 +241,8 @@ BOOL k32_IsProcessorFeaturePresent(DWORD ProcessorFeature)
     case 11: /* SSE_DAZ_MODE: every x86-64 processor has it */
     case 23: /* FASTFAIL: int 29h ends the process */
         return TRUE;
-    case 39: /* AVX and its followers also need the system to save their registers: the compiler's run time looks */
+    case 39: /* AVX and its followers also need the system to save their registers: the compiler's
+                run time looks */
         return __builtin_cpu_supports("avx") != 0;
     case 40:
         return __builtin_cpu_supports("avx2") != 0;
@@ -246,7 +251,8 @@ BOOL k32_IsProcessorFeaturePresent(DWORD ProcessorFeature)
     default:
         for (unsigned i = 0; i < array_length(cpuid_features); i++)
             if (cpuid_features[i].feature == ProcessorFeature)
-                return cpuid_bit(cpuid_features[i].leaf, 0, cpuid_features[i].word, cpuid_features[i].bit);
+                return cpuid_bit(cpuid_features[i].leaf, 0, cpuid_features[i].word,
+                                 cpuid_features[i].bit);
         return FALSE;
     }
 }

@@ -1,6 +1,7 @@
 /*
- * Processors as Windows numbers them: processor n is the n-th host CPU that the process was allowed to use at its start, in one group of
- * at most 64. So masks have no gaps, whatever a container allows.
+ * Processors as Windows numbers them: processor n is the n-th host CPU that the process was allowed
+ * to use at its start, in one group of at most 64. So masks have no gaps, whatever a container
+ * allows.
  */
 #pragma once
 

@@ -4,7 +4,8 @@
 #include <sys/random.h>
 #include "kernel32/face.h"
 
-/* getrandom() gives at most 32 MiB - 1 a call and may be interrupted in long ones; before the pool is ready it waits. */
+/* getrandom() gives at most 32 MiB - 1 a call and may be interrupted in long ones; before the pool
+ * is ready it waits. */
 static bool fill(void *buffer, uint64_t size)
 {
     char *at = buffer;
@@ -23,7 +24,8 @@ static bool fill(void *buffer, uint64_t size)
 BOOL bcrypt_ProcessPrng(PBYTE pbData, SIZE_T cbData)
 {
     if (!fill(pbData, cbData))
-        abort(); /* win32 SecCrypto ProcessPrng always succeeds: callers do not look; weak bytes would be worse than an end */
+        abort(); /* win32 SecCrypto ProcessPrng always succeeds: callers do not look; weak bytes
+                    would be worse than an end */
     return TRUE;
 }
 

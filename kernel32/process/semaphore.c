@@ -37,8 +37,9 @@ static const struct object_rights rights = {
 static const struct object_ops ops = {OBJECT_SEMAPHORE, "semaphore", destroy, NULL, &rights};
 static const struct waitable_ops wait_ops = {signalled, consume, NULL};
 
-HANDLE k32_CreateSemaphoreExW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount, LONG lMaximumCount,
-                              LPCWSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateSemaphoreExW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+                              LONG lMaximumCount, LPCWSTR lpName, DWORD dwFlags,
+                              DWORD dwDesiredAccess)
 {
     if (lMaximumCount <= 0 || lInitialCount < 0 || lInitialCount > lMaximumCount || dwFlags) {
         last_error_set(ERROR_INVALID_PARAMETER);
@@ -50,29 +51,34 @@ HANDLE k32_CreateSemaphoreExW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG 
         semaphore->maximum = lMaximumCount;
         semaphore->count = lInitialCount;
     }
-    return object_publish((struct object *)semaphore, lpName, dwDesiredAccess, lpSemaphoreAttributes);
+    return object_publish((struct object *)semaphore, lpName, dwDesiredAccess,
+                          lpSemaphoreAttributes);
 }
 
-HANDLE k32_CreateSemaphoreExA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount, LONG lMaximumCount,
-                              LPCSTR lpName, DWORD dwFlags, DWORD dwDesiredAccess)
+HANDLE k32_CreateSemaphoreExA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+                              LONG lMaximumCount, LPCSTR lpName, DWORD dwFlags,
+                              DWORD dwDesiredAccess)
 {
     WCHAR buffer[NAME_LENGTH];
     const WCHAR *name;
     if (!name_widen(lpName, buffer, &name))
         return NULL;
-    return k32_CreateSemaphoreExW(lpSemaphoreAttributes, lInitialCount, lMaximumCount, name, dwFlags, dwDesiredAccess);
+    return k32_CreateSemaphoreExW(lpSemaphoreAttributes, lInitialCount, lMaximumCount, name,
+                                  dwFlags, dwDesiredAccess);
 }
 
-HANDLE k32_CreateSemaphoreW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount, LONG lMaximumCount,
-                            LPCWSTR lpName)
+HANDLE k32_CreateSemaphoreW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+                            LONG lMaximumCount, LPCWSTR lpName)
 {
-    return k32_CreateSemaphoreExW(lpSemaphoreAttributes, lInitialCount, lMaximumCount, lpName, 0, SEMAPHORE_ALL_ACCESS);
+    return k32_CreateSemaphoreExW(lpSemaphoreAttributes, lInitialCount, lMaximumCount, lpName, 0,
+                                  SEMAPHORE_ALL_ACCESS);
 }
 
-HANDLE k32_CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount, LONG lMaximumCount,
-                            LPCSTR lpName)
+HANDLE k32_CreateSemaphoreA(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,
+                            LONG lMaximumCount, LPCSTR lpName)
 {
-    return k32_CreateSemaphoreExA(lpSemaphoreAttributes, lInitialCount, lMaximumCount, lpName, 0, SEMAPHORE_ALL_ACCESS);
+    return k32_CreateSemaphoreExA(lpSemaphoreAttributes, lInitialCount, lMaximumCount, lpName, 0,
+                                  SEMAPHORE_ALL_ACCESS);
 }
 
 HANDLE k32_OpenSemaphoreW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWSTR lpName)

@@ -1,7 +1,8 @@
 /*
- * Interlocked singly linked lists. The header is opaque to programs: depth in the low 16 bits of the first word, and in the second the
- * first entry (16-aligned) with a lock in bit 0. A list operation is a few instructions under that bit, which spares the pop its
- * well-known trouble with entries that come and go between a look and an exchange.
+ * Interlocked singly linked lists. The header is opaque to programs: depth in the low 16 bits of
+ * the first word, and in the second the first entry (16-aligned) with a lock in bit 0. A list
+ * operation is a few instructions under that bit, which spares the pop its well-known trouble with
+ * entries that come and go between a look and an exchange.
  */
 #include <sched.h>
 #include "kernel32/face.h"
@@ -13,8 +14,9 @@ static uint64_t header_lock(PSLIST_HEADER head)
 {
     for (unsigned spin = 0;; spin++) {
         uint64_t region = __atomic_load_n(&head->Region, __ATOMIC_RELAXED);
-        if (!(region & LOCKED) && __atomic_compare_exchange_n(&head->Region, &region, region | LOCKED, true,
-                                                              __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (!(region & LOCKED) &&
+            __atomic_compare_exchange_n(&head->Region, &region, region | LOCKED, true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
             return region;
         if (spin % 64 == 63)
             sched_yield();
@@ -38,7 +40,8 @@ void k32_InitializeSListHead(PSLIST_HEADER ListHead)
     ListHead->Alignment = ListHead->Region = 0;
 }
 
-PSLIST_ENTRY k32_InterlockedPushListSListEx(PSLIST_HEADER ListHead, PSLIST_ENTRY List, PSLIST_ENTRY ListEnd, ULONG Count)
+PSLIST_ENTRY k32_InterlockedPushListSListEx(PSLIST_HEADER ListHead, PSLIST_ENTRY List,
+                                            PSLIST_ENTRY ListEnd, ULONG Count)
 {
     *(volatile uint64_t *)&ListEnd->Next = 0; /* a bad entry faults here, with the list unlocked */
     PSLIST_ENTRY before = (PSLIST_ENTRY)header_lock(ListHead);

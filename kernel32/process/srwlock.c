@@ -1,11 +1,14 @@
 /*
- * Slim reader/writer locks and condition variables. Both are one pointer in the program's memory, zero when idle.
+ * Slim reader/writer locks and condition variables. Both are one pointer in the program's memory,
+ * zero when idle.
  *
- * SRWLOCK, 64 bits:  | readers waiting 63..48 | writers waiting 47..32 | readers inside 31..1 | a writer inside 0 |
+ * SRWLOCK, 64 bits:  | readers waiting 63..48 | writers waiting 47..32 | readers inside 31..1 | a
+ * writer inside 0 |
  *
- * Sleepers sleep on the low half, writers and readers with different bits. A reader may enter when no writer is inside and, if readers
- * are inside, no writer waits: so writers are not starved, and readers that wait when a writer leaves go first, so neither are they.
- * Whoever makes the low half zero wakes one kind; a woken thread that finds the lock taken again is woken by that owner later.
+ * Sleepers sleep on the low half, writers and readers with different bits. A reader may enter when
+ * no writer is inside and, if readers are inside, no writer waits: so writers are not starved, and
+ * readers that wait when a writer leaves go first, so neither are they. Whoever makes the low half
+ * zero wakes one kind; a woken thread that finds the lock taken again is woken by that owner later.
  */
 #include "kernel32/face.h"
 #include "kernel32/process/park.h"
@@ -25,7 +28,8 @@
 
 static bool change(uint64_t *word, uint64_t *expected, uint64_t value)
 {
-    return __atomic_compare_exchange_n(word, expected, value, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(word, expected, value, true, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 
 /* Enters as a writer when nobody is inside, giving up the place in the waiting count. */
@@ -73,8 +77,9 @@ static void exclusive_slow(uint64_t *word)
 }
 
 /*
- * Readers that wait behind readers and a waiting writer look again every 20 ms: the low half may have gone through zero and come back
- * to the same count between their look and their sleep, and then the wake that was theirs is gone.
+ * Readers that wait behind readers and a waiting writer look again every 20 ms: the low half may
+ * have gone through zero and come back to the same count between their look and their sleep, and
+ * then the wake that was theirs is gone.
  */
 #define LOOK_AGAIN (20 * (uint64_t)TIME_MILLISECOND)
 
@@ -89,7 +94,8 @@ static void shared_slow(uint64_t *word)
     while (!enter_shared(word, READER_WAITING)) {
         uint64_t now = __atomic_load_n(word, __ATOMIC_RELAXED);
         if (!reader_may_enter(now))
-            park(low_half(word), (uint32_t)now, now & WRITER ? TIME_NEVER : time_monotonic() + LOOK_AGAIN, WAKE_READERS);
+            park(low_half(word), (uint32_t)now,
+                 now & WRITER ? TIME_NEVER : time_monotonic() + LOOK_AGAIN, WAKE_READERS);
     }
 }
 
@@ -208,8 +214,8 @@ static BOOL condition_result(bool woken)
     return woken;
 }
 
-BOOL k32_SleepConditionVariableSRW(PCONDITION_VARIABLE ConditionVariable, PSRWLOCK SRWLock, DWORD dwMilliseconds,
-                                   ULONG Flags)
+BOOL k32_SleepConditionVariableSRW(PCONDITION_VARIABLE ConditionVariable, PSRWLOCK SRWLock,
+                                   DWORD dwMilliseconds, ULONG Flags)
 {
     const ULONG shared = 1; /* CONDITION_VARIABLE_LOCKMODE_SHARED */
     if (Flags & ~shared)
@@ -227,8 +233,8 @@ BOOL k32_SleepConditionVariableSRW(PCONDITION_VARIABLE ConditionVariable, PSRWLO
     return condition_result(woken);
 }
 
-BOOL k32_SleepConditionVariableCS(PCONDITION_VARIABLE ConditionVariable, PCRITICAL_SECTION CriticalSection,
-                                  DWORD dwMilliseconds)
+BOOL k32_SleepConditionVariableCS(PCONDITION_VARIABLE ConditionVariable,
+                                  PCRITICAL_SECTION CriticalSection, DWORD dwMilliseconds)
 {
     uint32_t seen = condition_enter(ConditionVariable);
     k32_LeaveCriticalSection(CriticalSection);

@@ -34,7 +34,8 @@ void k32_GetNativeSystemInfo(LPSYSTEM_INFO lpSystemInfo)
     k32_GetSystemInfo(lpSystemInfo);
 }
 
-/* Copies an ASCII text; returns its length, or the size with the terminator when it does not fit (GetSystemDirectory). */
+/* Copies an ASCII text; returns its length, or the size with the terminator when it does not fit
+ * (GetSystemDirectory). */
 static UINT give_directory_w(const char *text, LPWSTR buffer, UINT size)
 {
     UINT length = (UINT)strlen(text);
@@ -87,8 +88,8 @@ UINT k32_GetSystemWindowsDirectoryA(LPSTR lpBuffer, UINT uSize)
     return give_directory_a(WINDOWS_DIRECTORY, lpBuffer, uSize);
 }
 
-#define HOST_NAME_SIZE   65
-#define NETBIOS_LENGTH   15 /* MAX_COMPUTERNAME_LENGTH */
+#define HOST_NAME_SIZE 65
+#define NETBIOS_LENGTH 15 /* MAX_COMPUTERNAME_LENGTH */
 
 static void host_name(char *ret_name)
 {
@@ -133,7 +134,14 @@ BOOL k32_GetComputerNameW(LPWSTR lpBuffer, LPDWORD nSize)
     return give_name(name, lpBuffer, nSize, ERROR_BUFFER_OVERFLOW);
 }
 
-enum name_format { NAME_NETBIOS, NAME_HOST, NAME_DOMAIN, NAME_FULL, NAME_PHYSICAL_NETBIOS, NAME_FORMATS = 8 };
+enum name_format {
+    NAME_NETBIOS,
+    NAME_HOST,
+    NAME_DOMAIN,
+    NAME_FULL,
+    NAME_PHYSICAL_NETBIOS,
+    NAME_FORMATS = 8
+};
 
 BOOL k32_GetComputerNameExW(DWORD NameType, LPWSTR lpBuffer, LPDWORD nSize)
 {
@@ -164,21 +172,24 @@ BOOL adv_GetUserNameW(LPWSTR lpBuffer, LPDWORD pcbBuffer)
     const char *name = getenv("USER");
     if (getpwuid_r(geteuid(), &entry, buffer, size, &found) == 0 && found)
         name = found->pw_name;
-    BOOL fits = give_name(name && *name ? name : "user", lpBuffer, pcbBuffer, ERROR_INSUFFICIENT_BUFFER);
+    BOOL fits =
+        give_name(name && *name ? name : "user", lpBuffer, pcbBuffer, ERROR_INSUFFICIENT_BUFFER);
     if (fits)
         *pcbBuffer += 1; /* sdk-api GetUserNameW counts the terminator */
     free(buffer);
     return fits;
 }
 
-/* The first line of /proc/stat in 100 ns: idle, user and kernel (idle included, as Windows counts). */
+/* The first line of /proc/stat in 100 ns: idle, user and kernel (idle included, as Windows counts).
+ */
 static bool read_cpu_times(uint64_t *ret_idle, uint64_t *ret_kernel, uint64_t *ret_user)
 {
     unsigned long long user, nice, system, idle, iowait = 0, irq = 0, softirq = 0;
     FILE *file = fopen("/proc/stat", "re");
     if (!file)
         return false;
-    int fields = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq, &softirq);
+    int fields = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                        &idle, &iowait, &irq, &softirq);
     fclose(file);
     long ticks = sysconf(_SC_CLK_TCK);
     if (fields < 4 || ticks <= 0)

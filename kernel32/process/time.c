@@ -1,10 +1,12 @@
-/* Clocks: performance counter, ticks, system time, interrupt time; all from the host's clocks without system calls. */
+/* Clocks: performance counter, ticks, system time, interrupt time; all from the host's clocks
+ * without system calls. */
 #include <time.h>
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
 
-#define EPOCH_DIFFERENCE 116444736000000000ull /* 100 ns from 1601 to 1970 (sdk-api minwinbase/FILETIME) */
-#define SECOND 10000000ull                     /* in 100 ns */
+#define EPOCH_DIFFERENCE                                                                           \
+    116444736000000000ull  /* 100 ns from 1601 to 1970 (sdk-api minwinbase/FILETIME) */
+#define SECOND 10000000ull /* in 100 ns */
 
 static uint64_t clock_read(clockid_t clock)
 {
@@ -27,7 +29,8 @@ uint64_t time_deadline(DWORD milliseconds)
 {
     if (milliseconds == 0)
         return 0;
-    return milliseconds == INFINITE ? TIME_NEVER : time_monotonic() + (uint64_t)milliseconds * TIME_MILLISECOND;
+    return milliseconds == INFINITE ? TIME_NEVER
+                                    : time_monotonic() + (uint64_t)milliseconds * TIME_MILLISECOND;
 }
 
 uint64_t time_deadline_nt(const LARGE_INTEGER *timeout)
@@ -58,7 +61,8 @@ BOOL k32_QueryPerformanceFrequency(LARGE_INTEGER *lpFrequency)
     return TRUE;
 }
 
-NTSTATUS nt_NtQueryPerformanceCounter(PLARGE_INTEGER PerformanceCounter, PLARGE_INTEGER PerformanceFrequency)
+NTSTATUS nt_NtQueryPerformanceCounter(PLARGE_INTEGER PerformanceCounter,
+                                      PLARGE_INTEGER PerformanceFrequency)
 {
     PerformanceCounter->QuadPart = (LONGLONG)time_monotonic();
     if (PerformanceFrequency)
@@ -118,14 +122,16 @@ void k32_QueryUnbiasedInterruptTimePrecise(PULONGLONG lpUnbiasedInterruptTimePre
     *lpUnbiasedInterruptTimePrecise = time_monotonic();
 }
 
-BOOL k32_GetSystemTimeAdjustment(PDWORD lpTimeAdjustment, PDWORD lpTimeIncrement, PBOOL lpTimeAdjustmentDisabled)
+BOOL k32_GetSystemTimeAdjustment(PDWORD lpTimeAdjustment, PDWORD lpTimeIncrement,
+                                 PBOOL lpTimeAdjustmentDisabled)
 {
     *lpTimeAdjustment = *lpTimeIncrement = 156250; /* 15.625 ms, the tick of Windows, in 100 ns */
     *lpTimeAdjustmentDisabled = TRUE;
     return TRUE;
 }
 
-/* Our waits end within microseconds of their time whatever the period is: any valid one is granted. */
+/* Our waits end within microseconds of their time whatever the period is: any valid one is granted.
+ */
 #define TIMERR_NOERROR 0
 
 UINT winmm_timeBeginPeriod(UINT uPeriod)

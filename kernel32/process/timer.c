@@ -1,6 +1,6 @@
 /*
- * Waitable timers. A timer has no thread and no host timer: it knows its due time, every waiter sleeps no longer than that, and the
- * state is brought up to date whenever somebody looks.
+ * Waitable timers. A timer has no thread and no host timer: it knows its due time, every waiter
+ * sleeps no longer than that, and the state is brought up to date whenever somebody looks.
  */
 #include "kernel32/process/timer.h"
 
@@ -13,11 +13,11 @@ struct timer {
     bool manual; /* constant after init */
     /* under the dispatcher lock */
     bool signalled;
-    bool apc_waiting;   /* the routine has to run */
-    uint64_t due;       /* monotonic 100 ns, TIME_NEVER: not running */
-    uint64_t period;    /* 100 ns, 0: once */
-    uint64_t apc_time;  /* FILETIME of the last due time, for the routine */
-    PVOID routine;      /* NULL: none */
+    bool apc_waiting;  /* the routine has to run */
+    uint64_t due;      /* monotonic 100 ns, TIME_NEVER: not running */
+    uint64_t period;   /* 100 ns, 0: once */
+    uint64_t apc_time; /* FILETIME of the last due time, for the routine */
+    PVOID routine;     /* NULL: none */
     PVOID argument;
     struct wait_state *owner;   /* the thread the routine belongs to, NULL: none */
     struct timer *next, **link; /* in owner->timers */
@@ -30,7 +30,9 @@ static void update_locked(struct timer *timer, uint64_t now)
     timer->signalled = true;
     timer->apc_waiting = timer->routine != NULL;
     timer->apc_time = time_system() - (now - timer->due);
-    timer->due = timer->period ? timer->due + ((now - timer->due) / timer->period + 1) * timer->period : TIME_NEVER;
+    timer->due = timer->period
+                     ? timer->due + ((now - timer->due) / timer->period + 1) * timer->period
+                     : TIME_NEVER;
 }
 
 static void unlink_locked(struct timer *timer)
@@ -147,8 +149,8 @@ void timer_forget_all_locked(struct wait_state *state)
         unlink_locked(state->timers);
 }
 
-HANDLE k32_CreateWaitableTimerExW(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCWSTR lpTimerName, DWORD dwFlags,
-                                  DWORD dwDesiredAccess)
+HANDLE k32_CreateWaitableTimerExW(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCWSTR lpTimerName,
+                                  DWORD dwFlags, DWORD dwDesiredAccess)
 {
     if (dwFlags & ~(CREATE_WAITABLE_TIMER_MANUAL_RESET | CREATE_WAITABLE_TIMER_HIGH_RESOLUTION)) {
         last_error_set(ERROR_INVALID_PARAMETER);
@@ -163,8 +165,8 @@ HANDLE k32_CreateWaitableTimerExW(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCWS
     return object_publish((struct object *)timer, lpTimerName, dwDesiredAccess, lpTimerAttributes);
 }
 
-HANDLE k32_CreateWaitableTimerExA(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCSTR lpTimerName, DWORD dwFlags,
-                                  DWORD dwDesiredAccess)
+HANDLE k32_CreateWaitableTimerExA(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCSTR lpTimerName,
+                                  DWORD dwFlags, DWORD dwDesiredAccess)
 {
     WCHAR buffer[NAME_LENGTH];
     const WCHAR *name;
@@ -173,16 +175,20 @@ HANDLE k32_CreateWaitableTimerExA(LPSECURITY_ATTRIBUTES lpTimerAttributes, LPCST
     return k32_CreateWaitableTimerExW(lpTimerAttributes, name, dwFlags, dwDesiredAccess);
 }
 
-HANDLE k32_CreateWaitableTimerW(LPSECURITY_ATTRIBUTES lpTimerAttributes, BOOL bManualReset, LPCWSTR lpTimerName)
+HANDLE k32_CreateWaitableTimerW(LPSECURITY_ATTRIBUTES lpTimerAttributes, BOOL bManualReset,
+                                LPCWSTR lpTimerName)
 {
     return k32_CreateWaitableTimerExW(lpTimerAttributes, lpTimerName,
-                                      bManualReset ? CREATE_WAITABLE_TIMER_MANUAL_RESET : 0, TIMER_ALL_ACCESS);
+                                      bManualReset ? CREATE_WAITABLE_TIMER_MANUAL_RESET : 0,
+                                      TIMER_ALL_ACCESS);
 }
 
-HANDLE k32_CreateWaitableTimerA(LPSECURITY_ATTRIBUTES lpTimerAttributes, BOOL bManualReset, LPCSTR lpTimerName)
+HANDLE k32_CreateWaitableTimerA(LPSECURITY_ATTRIBUTES lpTimerAttributes, BOOL bManualReset,
+                                LPCSTR lpTimerName)
 {
     return k32_CreateWaitableTimerExA(lpTimerAttributes, lpTimerName,
-                                      bManualReset ? CREATE_WAITABLE_TIMER_MANUAL_RESET : 0, TIMER_ALL_ACCESS);
+                                      bManualReset ? CREATE_WAITABLE_TIMER_MANUAL_RESET : 0,
+                                      TIMER_ALL_ACCESS);
 }
 
 HANDLE k32_OpenWaitableTimerW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWSTR lpTimerName)
@@ -216,21 +222,25 @@ static NTSTATUS set(HANDLE handle, LARGE_INTEGER when, LONG period, PVOID routin
 }
 
 BOOL k32_SetWaitableTimer(HANDLE hTimer, const LARGE_INTEGER *lpDueTime, LONG lPeriod,
-                          PTIMERAPCROUTINE pfnCompletionRoutine, LPVOID lpArgToCompletionRoutine, BOOL fResume)
+                          PTIMERAPCROUTINE pfnCompletionRoutine, LPVOID lpArgToCompletionRoutine,
+                          BOOL fResume)
 {
     LARGE_INTEGER when = *lpDueTime;
-    NTSTATUS status = set(hTimer, when, lPeriod, (PVOID)pfnCompletionRoutine, lpArgToCompletionRoutine);
+    NTSTATUS status =
+        set(hTimer, when, lPeriod, (PVOID)pfnCompletionRoutine, lpArgToCompletionRoutine);
     if (status == STATUS_SUCCESS && fResume)
-        last_error_set(ERROR_NOT_SUPPORTED); /* sdk-api SetWaitableTimer: a system that cannot wake up succeeds with this */
+        last_error_set(ERROR_NOT_SUPPORTED); /* sdk-api SetWaitableTimer: a system that cannot wake
+                                                up succeeds with this */
     return face_bool(status);
 }
 
 BOOL k32_SetWaitableTimerEx(HANDLE hTimer, const LARGE_INTEGER *lpDueTime, LONG lPeriod,
-                            PTIMERAPCROUTINE pfnCompletionRoutine, LPVOID lpArgToCompletionRoutine, PVOID WakeContext,
-                            ULONG TolerableDelay)
+                            PTIMERAPCROUTINE pfnCompletionRoutine, LPVOID lpArgToCompletionRoutine,
+                            PVOID WakeContext, ULONG TolerableDelay)
 {
     LARGE_INTEGER when = *lpDueTime;
-    return face_bool(set(hTimer, when, lPeriod, (PVOID)pfnCompletionRoutine, lpArgToCompletionRoutine));
+    return face_bool(
+        set(hTimer, when, lPeriod, (PVOID)pfnCompletionRoutine, lpArgToCompletionRoutine));
 }
 
 BOOL k32_CancelWaitableTimer(HANDLE hTimer)

@@ -1,14 +1,22 @@
-/* GetLogicalProcessorInformation and its Ex form: cores, one package, one node, one group, the caches. */
+/* GetLogicalProcessorInformation and its Ex form: cores, one package, one node, one group, the
+ * caches. */
 #include <string.h>
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/processor.h"
 
-enum relation { RELATION_CORE, RELATION_NODE, RELATION_CACHE, RELATION_PACKAGE, RELATION_GROUP, RELATION_ALL = 0xFFFF };
+enum relation {
+    RELATION_CORE,
+    RELATION_NODE,
+    RELATION_CACHE,
+    RELATION_PACKAGE,
+    RELATION_GROUP,
+    RELATION_ALL = 0xFFFF
+};
 
 struct cache {
     BYTE level;
-    DWORD type; /* PROCESSOR_CACHE_TYPE: 0 unified, 1 instruction, 2 data */
+    DWORD type;                    /* PROCESSOR_CACHE_TYPE: 0 unified, 1 instruction, 2 data */
     int size, line, associativity; /* names for sysconf() */
 };
 
@@ -47,7 +55,8 @@ static bool record_at(unsigned index, struct record *ret_record)
         bool shared = caches[i].level == 3;
         unsigned copies = shared ? 1 : cores;
         if (index < copies) {
-            *ret_record = (struct record){RELATION_CACHE, shared ? processor_mask() : 1ull << index, &caches[i]};
+            *ret_record = (struct record){RELATION_CACHE, shared ? processor_mask() : 1ull << index,
+                                          &caches[i]};
             return true;
         }
         index -= copies;
@@ -73,7 +82,8 @@ static void fill_old(const struct record *record, SYSTEM_LOGICAL_PROCESSOR_INFOR
     }
 }
 
-BOOL k32_GetLogicalProcessorInformation(PSYSTEM_LOGICAL_PROCESSOR_INFORMATION Buffer, PDWORD ReturnedLength)
+BOOL k32_GetLogicalProcessorInformation(PSYSTEM_LOGICAL_PROCESSOR_INFORMATION Buffer,
+                                        PDWORD ReturnedLength)
 {
     struct record record;
     DWORD room = *ReturnedLength, needed = 0;
@@ -120,7 +130,8 @@ static void fill_new(const struct record *record, SYSTEM_LOGICAL_PROCESSOR_INFOR
         break;
     case RELATION_GROUP:
         out->Group.MaximumGroupCount = out->Group.ActiveGroupCount = 1;
-        out->Group.MaximumProcessorCount = out->Group.ActiveProcessorCount = (BYTE)processor_count();
+        out->Group.MaximumProcessorCount = out->Group.ActiveProcessorCount =
+            (BYTE)processor_count();
         out->Group.ActiveProcessorMask = record->mask;
         break;
     case RELATION_NODE:
@@ -133,7 +144,8 @@ static void fill_new(const struct record *record, SYSTEM_LOGICAL_PROCESSOR_INFOR
     }
 }
 
-BOOL k32_GetLogicalProcessorInformationEx(DWORD RelationshipType, PSYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX Buffer,
+BOOL k32_GetLogicalProcessorInformationEx(DWORD RelationshipType,
+                                          PSYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX Buffer,
                                           PDWORD ReturnedLength)
 {
     struct record record;

@@ -3,8 +3,8 @@
 #include "kernel32/face.h"
 #include "memoryapi/guarded.h"
 
-#define PLATFORM_NT 2u
-#define WORKSTATION 1u
+#define PLATFORM_NT        2u
+#define WORKSTATION        1u
 #define SUITE_SINGLEUSERTS 0x100u
 
 static const OSVERSIONINFOEXW version = {
@@ -62,10 +62,12 @@ NTSTATUS nt_RtlGetVersion(PVOID lpVersionInformation)
     DWORD size;
     if (!guarded_read(lpVersionInformation, &size, sizeof size))
         return STATUS_ACCESS_VIOLATION;
-    /* windows-driver-docs wdm/RtlGetVersion: always succeeds; whatever is not the long form is the short one */
+    /* windows-driver-docs wdm/RtlGetVersion: always succeeds; whatever is not the long form is the
+     * short one */
     size = size == sizeof version ? (DWORD)sizeof version : (DWORD)SHORT_SIZE_W;
-    return guarded_copy((char *)lpVersionInformation + 4, (const char *)&version + 4, size - 4) ? STATUS_SUCCESS
-                                                                                                : STATUS_ACCESS_VIOLATION;
+    return guarded_copy((char *)lpVersionInformation + 4, (const char *)&version + 4, size - 4)
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
 }
 
 void nt_RtlGetNtVersionNumbers(PDWORD MajorVersion, PDWORD MinorVersion, PDWORD BuildNumber)
@@ -78,7 +80,8 @@ void nt_RtlGetNtVersionNumbers(PDWORD MajorVersion, PDWORD MinorVersion, PDWORD 
         *BuildNumber = WINDOWS_BUILD_NUMBER | 0xF0000000u; /* the top bits say: a released build */
 }
 
-/* VER_* type bits in winnt.h order; a condition has three bits, at three times the number of its type bit. */
+/* VER_* type bits in winnt.h order; a condition has three bits, at three times the number of its
+ * type bit. */
 enum { MINOR, MAJOR, BUILD, PLATFORM, SERVICE_MINOR, SERVICE_MAJOR, SUITE, PRODUCT, TYPE_COUNT };
 enum { EQUAL = 1, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, AND, OR };
 
@@ -106,7 +109,8 @@ static bool compare(DWORD have, DWORD want, unsigned condition)
     }
 }
 
-/* Version parts count together, most significant first: the first difference decides (sdk-api VerifyVersionInfoW). */
+/* Version parts count together, most significant first: the first difference decides (sdk-api
+ * VerifyVersionInfoW). */
 static bool compare_parts(const OSVERSIONINFOEXW *want, DWORD types, const unsigned *conditions)
 {
     const struct {
@@ -134,11 +138,14 @@ static bool matches(const OSVERSIONINFOEXW *want, DWORD types, const unsigned *c
 {
     if (!compare_parts(want, types, conditions))
         return false;
-    if (types >> BUILD & 1 && !compare(version.dwBuildNumber, want->dwBuildNumber, conditions[BUILD]))
+    if (types >> BUILD & 1 &&
+        !compare(version.dwBuildNumber, want->dwBuildNumber, conditions[BUILD]))
         return false;
-    if (types >> PLATFORM & 1 && !compare(version.dwPlatformId, want->dwPlatformId, conditions[PLATFORM]))
+    if (types >> PLATFORM & 1 &&
+        !compare(version.dwPlatformId, want->dwPlatformId, conditions[PLATFORM]))
         return false;
-    if (types >> PRODUCT & 1 && !compare(version.wProductType, want->wProductType, conditions[PRODUCT]))
+    if (types >> PRODUCT & 1 &&
+        !compare(version.wProductType, want->wProductType, conditions[PRODUCT]))
         return false;
     if (types >> SUITE & 1) {
         WORD common = version.wSuiteMask & want->wSuiteMask;
@@ -147,7 +154,8 @@ static bool matches(const OSVERSIONINFOEXW *want, DWORD types, const unsigned *c
     return true;
 }
 
-BOOL k32_VerifyVersionInfoW(LPOSVERSIONINFOEXW lpVersionInformation, DWORD dwTypeMask, DWORDLONG dwlConditionMask)
+BOOL k32_VerifyVersionInfoW(LPOSVERSIONINFOEXW lpVersionInformation, DWORD dwTypeMask,
+                            DWORDLONG dwlConditionMask)
 {
     unsigned conditions[TYPE_COUNT];
     if (!dwTypeMask)
@@ -158,13 +166,15 @@ BOOL k32_VerifyVersionInfoW(LPOSVERSIONINFOEXW lpVersionInformation, DWORD dwTyp
         if (dwTypeMask >> type & 1 && (!conditions[type] || logical != (type == SUITE)))
             return face_bool(STATUS_INVALID_PARAMETER);
     }
-    return face_bool(matches(lpVersionInformation, dwTypeMask, conditions) ? STATUS_SUCCESS : STATUS_REVISION_MISMATCH);
+    return face_bool(matches(lpVersionInformation, dwTypeMask, conditions)
+                         ? STATUS_SUCCESS
+                         : STATUS_REVISION_MISMATCH);
 }
 
 #define PRODUCT_PROFESSIONAL 0x30u
 
-BOOL k32_GetProductInfo(DWORD dwOSMajorVersion, DWORD dwOSMinorVersion, DWORD dwSpMajorVersion, DWORD dwSpMinorVersion,
-                        PDWORD pdwReturnedProductType)
+BOOL k32_GetProductInfo(DWORD dwOSMajorVersion, DWORD dwOSMinorVersion, DWORD dwSpMajorVersion,
+                        DWORD dwSpMinorVersion, PDWORD pdwReturnedProductType)
 {
     if (!pdwReturnedProductType || dwOSMajorVersion < 6) {
         if (pdwReturnedProductType)

@@ -1,4 +1,5 @@
-/* Waiting: the dispatcher lock, waiter lists, hand-over of signals, alertable waits and their APCs. */
+/* Waiting: the dispatcher lock, waiter lists, hand-over of signals, alertable waits and their APCs.
+ */
 #include "kernel32/process/wait.h"
 
 #include <pthread.h>
@@ -56,7 +57,8 @@ void dispatcher_unlock(void)
     woken = NULL;
     futex_unlock(&lock);
     while (waiter) {
-        struct waiter *next = waiter->next_woken; /* frame and state may be gone once the word is set */
+        struct waiter *next =
+            waiter->next_woken; /* frame and state may be gone once the word is set */
         set_word(waiter->state, WORD_DONE);
         waiter = next;
     }
@@ -100,7 +102,8 @@ void wait_attach(struct wait_state *state, uint32_t id)
     attached = state;
 }
 
-void waitable_init(struct waitable *waitable, const struct object_ops *ops, const struct waitable_ops *wait_ops)
+void waitable_init(struct waitable *waitable, const struct object_ops *ops,
+                   const struct waitable_ops *wait_ops)
 {
     object_init(&waitable->object, ops);
     waitable->object.waitable = true;
@@ -154,7 +157,8 @@ static bool satisfy_locked(struct waiter *waiter, uint64_t now)
         for (unsigned i = 0; i < waiter->count; i++)
             if (is_signalled(waiter->blocks[i].waitable, who, now)) {
                 bool abandoned = consume(waiter->blocks[i].waitable, who);
-                waiter->result = (abandoned ? STATUS_ABANDONED_WAIT_0 : STATUS_WAIT_0) + (NTSTATUS)i;
+                waiter->result =
+                    (abandoned ? STATUS_ABANDONED_WAIT_0 : STATUS_WAIT_0) + (NTSTATUS)i;
                 return true;
             }
         return false;
@@ -227,7 +231,8 @@ void waitable_look_again(struct waitable *waitable)
     } while (block != waitable->blocks);
 }
 
-NTSTATUS wait_queue_apc(struct wait_state *state, PVOID function, uint64_t a, uint64_t b, uint64_t c)
+NTSTATUS wait_queue_apc(struct wait_state *state, PVOID function, uint64_t a, uint64_t b,
+                        uint64_t c)
 {
     struct wait_apc *apc = malloc(sizeof *apc);
     if (!apc)
@@ -277,7 +282,8 @@ bool wait_run_apcs(void)
 void wait_call_apc(PVOID function, const uint64_t arguments[3])
 {
     uint32_t depth = gate_open();
-    ((void(WINAPI *)(uint64_t, uint64_t, uint64_t))function)(arguments[0], arguments[1], arguments[2]);
+    ((void(WINAPI *)(uint64_t, uint64_t, uint64_t))function)(arguments[0], arguments[1],
+                                                             arguments[2]);
     gate_close(depth);
 }
 
@@ -320,18 +326,21 @@ static uint64_t sleep_limit_locked(const struct waiter *waiter, uint64_t deadlin
     return deadline;
 }
 
-/* Sleeps until the word is set or the time has come. No lock held; signals interrupt and do not disturb. */
+/* Sleeps until the word is set or the time has come. No lock held; signals interrupt and do not
+ * disturb. */
 static void sleep_until(struct wait_state *self, uint64_t deadline)
 {
     struct timespec limit = {(time_t)(deadline / 10000000), (long)(deadline % 10000000) * 100};
     uint32_t depth = gate_open();
     while (__atomic_load_n(&self->word, __ATOMIC_ACQUIRE) == WORD_ASLEEP)
-        if (futex_wait_until(&self->word, WORD_ASLEEP, deadline == TIME_NEVER ? NULL : &limit) == -ETIMEDOUT)
+        if (futex_wait_until(&self->word, WORD_ASLEEP, deadline == TIME_NEVER ? NULL : &limit) ==
+            -ETIMEDOUT)
             break;
     gate_close(depth);
 }
 
-/* One sleep. Called and left with the lock held; true: the wait is done, and then the lock is not held. */
+/* One sleep. Called and left with the lock held; true: the wait is done, and then the lock is not
+ * held. */
 static bool sleep_locked(struct waiter *waiter, uint64_t deadline)
 {
     struct wait_state *self = waiter->state;
@@ -380,10 +389,12 @@ static NTSTATUS wait_locked(struct waiter *waiter, uint64_t deadline)
     return waiter->result;
 }
 
-static NTSTATUS wait_with(struct wait_block *blocks, unsigned count, struct waitable *const *objects, bool all,
-                          bool alertable, uint64_t deadline)
+static NTSTATUS wait_with(struct wait_block *blocks, unsigned count,
+                          struct waitable *const *objects, bool all, bool alertable,
+                          uint64_t deadline)
 {
-    struct waiter waiter = {.state = wait_self(), .blocks = blocks, .count = count, .all = all, .alertable = alertable};
+    struct waiter waiter = {
+        .state = wait_self(), .blocks = blocks, .count = count, .all = all, .alertable = alertable};
     for (unsigned i = 0; i < count; i++) {
         blocks[i].waitable = objects[i];
         blocks[i].waiter = &waiter;
@@ -396,14 +407,15 @@ static NTSTATUS wait_with(struct wait_block *blocks, unsigned count, struct wait
 }
 
 /* Apart, so that the common wait does not carry 2 KiB of blocks on the caller's stack. */
-static __attribute__((noinline)) NTSTATUS wait_many(unsigned count, struct waitable *const *objects, bool all,
-                                                    bool alertable, uint64_t deadline)
+static __attribute__((noinline)) NTSTATUS wait_many(unsigned count, struct waitable *const *objects,
+                                                    bool all, bool alertable, uint64_t deadline)
 {
     struct wait_block blocks[WAIT_MAXIMUM];
     return wait_with(blocks, count, objects, all, alertable, deadline);
 }
 
-NTSTATUS wait_for(unsigned count, struct waitable *const *objects, bool all, bool alertable, uint64_t deadline)
+NTSTATUS wait_for(unsigned count, struct waitable *const *objects, bool all, bool alertable,
+                  uint64_t deadline)
 {
     struct wait_block blocks[2];
     if (count > 2)

@@ -1,7 +1,8 @@
 /*
- * WaitOnAddress and its wakes. Sleepers stand in buckets by address, each with a word of its own. A sleeper enters its bucket and then
- * compares; a waker has changed the value and then looks into the bucket: one of them sees the other. So no memory of the program is
- * read with a bucket locked, and a wake without sleepers is one load.
+ * WaitOnAddress and its wakes. Sleepers stand in buckets by address, each with a word of its own. A
+ * sleeper enters its bucket and then compares; a waker has changed the value and then looks into
+ * the bucket: one of them sees the other. So no memory of the program is read with a bucket locked,
+ * and a wake without sleepers is one load.
  */
 #include <string.h>
 #include "kernel32/face.h"
@@ -17,7 +18,7 @@ struct sleeper {
 
 static struct bucket {
     struct futex_lock lock;
-    uint32_t count; /* atomic: sleepers here */
+    uint32_t count;                /* atomic: sleepers here */
     struct sleeper *first, **last; /* oldest first; last is NULL in a bucket never used */
 } buckets[BUCKETS];
 
@@ -76,7 +77,8 @@ static bool differs(const volatile void *address, const void *compare, SIZE_T si
     }
 }
 
-static NTSTATUS wait_on(const volatile void *address, const void *compare, SIZE_T size, uint64_t deadline)
+static NTSTATUS wait_on(const volatile void *address, const void *compare, SIZE_T size,
+                        uint64_t deadline)
 {
     if (size != 1 && size != 2 && size != 4 && size != 8)
         return STATUS_INVALID_PARAMETER;
@@ -110,7 +112,9 @@ static void wake(const void *address, bool all)
             continue;
         leave_locked(bucket, sleeper);
         uint32_t *word = &sleeper->word;
-        __atomic_store_n(word, 1, __ATOMIC_RELEASE); /* its frame may go now; the wake below needs only the address */
+        __atomic_store_n(
+            word, 1,
+            __ATOMIC_RELEASE); /* its frame may go now; the wake below needs only the address */
         futex_wake(word, 1);
         if (!all)
             break;
@@ -118,7 +122,8 @@ static void wake(const void *address, bool all)
     futex_unlock(&bucket->lock);
 }
 
-BOOL k32_WaitOnAddress(volatile void *Address, PVOID CompareAddress, SIZE_T AddressSize, DWORD dwMilliseconds)
+BOOL k32_WaitOnAddress(volatile void *Address, PVOID CompareAddress, SIZE_T AddressSize,
+                       DWORD dwMilliseconds)
 {
     NTSTATUS status = wait_on(Address, CompareAddress, AddressSize, time_deadline(dwMilliseconds));
     if (status != STATUS_TIMEOUT)
@@ -137,7 +142,8 @@ void k32_WakeByAddressAll(PVOID Address)
     wake(Address, true);
 }
 
-NTSTATUS nt_RtlWaitOnAddress(volatile void *Address, PVOID CompareAddress, SIZE_T AddressSize, PLARGE_INTEGER Timeout)
+NTSTATUS nt_RtlWaitOnAddress(volatile void *Address, PVOID CompareAddress, SIZE_T AddressSize,
+                             PLARGE_INTEGER Timeout)
 {
     return wait_on(Address, CompareAddress, AddressSize, time_deadline_nt(Timeout));
 }

@@ -8,7 +8,8 @@
 static DWORD wait_result(NTSTATUS status)
 {
     if (status >= 0)
-        return (DWORD)status; /* WAIT_OBJECT_0, WAIT_ABANDONED, WAIT_IO_COMPLETION and WAIT_TIMEOUT have the same values */
+        return (DWORD)status; /* WAIT_OBJECT_0, WAIT_ABANDONED, WAIT_IO_COMPLETION and WAIT_TIMEOUT
+                                 have the same values */
     last_error_set(last_error_from_status(status));
     return WAIT_FAILED;
 }
@@ -43,14 +44,16 @@ static bool has_duplicates(unsigned count, struct waitable *const *objects)
     return false;
 }
 
-static NTSTATUS wait_several(DWORD count, const HANDLE *handles, bool all, bool alertable, uint64_t deadline)
+static NTSTATUS wait_several(DWORD count, const HANDLE *handles, bool all, bool alertable,
+                             uint64_t deadline)
 {
     struct waitable *objects[WAIT_MAXIMUM];
     NTSTATUS status = STATUS_SUCCESS;
     if (count == 0 || count > WAIT_MAXIMUM)
         return STATUS_INVALID_PARAMETER;
     unsigned found = 0;
-    while (found < count && (status = wait_lookup(handles[found], &objects[found])) == STATUS_SUCCESS)
+    while (found < count &&
+           (status = wait_lookup(handles[found], &objects[found])) == STATUS_SUCCESS)
         found++;
     if (status == STATUS_SUCCESS && all && has_duplicates(count, objects))
         status = STATUS_INVALID_PARAMETER_MIX;
@@ -61,13 +64,15 @@ static NTSTATUS wait_several(DWORD count, const HANDLE *handles, bool all, bool 
     return status;
 }
 
-DWORD k32_WaitForMultipleObjectsEx(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll, DWORD dwMilliseconds,
-                                   BOOL bAlertable)
+DWORD k32_WaitForMultipleObjectsEx(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll,
+                                   DWORD dwMilliseconds, BOOL bAlertable)
 {
-    return wait_result(wait_several(nCount, lpHandles, bWaitAll, bAlertable, time_deadline(dwMilliseconds)));
+    return wait_result(
+        wait_several(nCount, lpHandles, bWaitAll, bAlertable, time_deadline(dwMilliseconds)));
 }
 
-DWORD k32_WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll, DWORD dwMilliseconds)
+DWORD k32_WaitForMultipleObjects(DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll,
+                                 DWORD dwMilliseconds)
 {
     return k32_WaitForMultipleObjectsEx(nCount, lpHandles, bWaitAll, dwMilliseconds, FALSE);
 }
@@ -109,7 +114,8 @@ static NTSTATUS signal_object(HANDLE handle)
     return status;
 }
 
-DWORD k32_SignalObjectAndWait(HANDLE hObjectToSignal, HANDLE hObjectToWaitOn, DWORD dwMilliseconds, BOOL bAlertable)
+DWORD k32_SignalObjectAndWait(HANDLE hObjectToSignal, HANDLE hObjectToWaitOn, DWORD dwMilliseconds,
+                              BOOL bAlertable)
 {
     struct waitable *waitable;
     NTSTATUS status = wait_lookup(hObjectToWaitOn, &waitable);

@@ -49,7 +49,8 @@ struct held {
 
 static struct held let_go_locked(struct wait_packet *packet)
 {
-    struct held held = {&packet->port->waitable.object, &packet->target->object, packet->completion};
+    struct held held = {&packet->port->waitable.object, &packet->target->object,
+                        packet->completion};
     packet->state = PACKET_IDLE;
     packet->port = NULL;
     packet->target = NULL;
@@ -65,7 +66,8 @@ static void held_drop(struct held held)
     object_unref(held.port);
 }
 
-/* STATUS_SUCCESS, STATUS_PENDING (queued, and not to be taken back), STATUS_CANCELLED (not associated). */
+/* STATUS_SUCCESS, STATUS_PENDING (queued, and not to be taken back), STATUS_CANCELLED (not
+ * associated). */
 static NTSTATUS cancel(struct wait_packet *packet, bool remove_signalled)
 {
     NTSTATUS status = STATUS_SUCCESS;
@@ -115,9 +117,11 @@ static void closed(struct object *object)
     cancel((struct wait_packet *)object, false);
 }
 
-static const struct object_ops ops = {OBJECT_WAIT_PACKET, "wait completion packet", destroy, closed, NULL};
+static const struct object_ops ops = {OBJECT_WAIT_PACKET, "wait completion packet", destroy, closed,
+                                      NULL};
 
-NTSTATUS nt_NtCreateWaitCompletionPacket(PHANDLE WaitCompletionPacketHandle, ACCESS_MASK DesiredAccess,
+NTSTATUS nt_NtCreateWaitCompletionPacket(PHANDLE WaitCompletionPacketHandle,
+                                         ACCESS_MASK DesiredAccess,
                                          POBJECT_ATTRIBUTES ObjectAttributes)
 {
     HANDLE handle;
@@ -130,7 +134,8 @@ NTSTATUS nt_NtCreateWaitCompletionPacket(PHANDLE WaitCompletionPacketHandle, ACC
     bool inherit = ObjectAttributes && (ObjectAttributes->Attributes & OBJ_INHERIT);
     NTSTATUS status = handle_create(&packet->object, DesiredAccess, inherit, &handle);
     object_unref(&packet->object);
-    if (status == STATUS_SUCCESS && !guarded_write(WaitCompletionPacketHandle, &handle, sizeof handle)) {
+    if (status == STATUS_SUCCESS &&
+        !guarded_write(WaitCompletionPacketHandle, &handle, sizeof handle)) {
         handle_close(handle);
         return STATUS_ACCESS_VIOLATION;
     }
@@ -179,16 +184,18 @@ static NTSTATUS lookup_target(HANDLE handle, struct object **ret_target)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS nt_NtAssociateWaitCompletionPacket(HANDLE WaitCompletionPacketHandle, HANDLE IoCompletionHandle,
-                                            HANDLE TargetObjectHandle, PVOID KeyContext, PVOID ApcContext,
-                                            NTSTATUS IoStatus, ULONG_PTR IoStatusInformation, PBOOLEAN AlreadySignaled)
+NTSTATUS nt_NtAssociateWaitCompletionPacket(HANDLE WaitCompletionPacketHandle,
+                                            HANDLE IoCompletionHandle, HANDLE TargetObjectHandle,
+                                            PVOID KeyContext, PVOID ApcContext, NTSTATUS IoStatus,
+                                            ULONG_PTR IoStatusInformation, PBOOLEAN AlreadySignaled)
 {
     struct object *packet = NULL;
     struct held held = {0};
     bool signalled = false;
     NTSTATUS status = handle_lookup(WaitCompletionPacketHandle, OBJECT_WAIT_PACKET, 0x1, &packet);
     if (status == STATUS_SUCCESS)
-        status = handle_lookup(IoCompletionHandle, OBJECT_COMPLETION_PORT, IO_COMPLETION_MODIFY_STATE, &held.port);
+        status = handle_lookup(IoCompletionHandle, OBJECT_COMPLETION_PORT,
+                               IO_COMPLETION_MODIFY_STATE, &held.port);
     if (status == STATUS_SUCCESS)
         status = lookup_target(TargetObjectHandle, &held.target);
     if (status == STATUS_SUCCESS && !(held.completion = calloc(1, sizeof *held.completion)))
@@ -204,12 +211,14 @@ NTSTATUS nt_NtAssociateWaitCompletionPacket(HANDLE WaitCompletionPacketHandle, H
         held_drop(held);
     object_unref(packet);
     BOOLEAN already = signalled;
-    if (status == STATUS_SUCCESS && AlreadySignaled && !guarded_write(AlreadySignaled, &already, sizeof already))
+    if (status == STATUS_SUCCESS && AlreadySignaled &&
+        !guarded_write(AlreadySignaled, &already, sizeof already))
         return STATUS_ACCESS_VIOLATION;
     return status;
 }
 
-NTSTATUS nt_NtCancelWaitCompletionPacket(HANDLE WaitCompletionPacketHandle, BOOLEAN RemoveSignaledPacket)
+NTSTATUS nt_NtCancelWaitCompletionPacket(HANDLE WaitCompletionPacketHandle,
+                                         BOOLEAN RemoveSignaledPacket)
 {
     struct object *packet;
     NTSTATUS status = handle_lookup(WaitCompletionPacketHandle, OBJECT_WAIT_PACKET, 0x1, &packet);

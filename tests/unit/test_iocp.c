@@ -36,7 +36,8 @@ START_TEST(posts_come_in_order)
     ck_assert_uint_eq(last_error_get(), WAIT_TIMEOUT);
     ck_assert_ptr_null(overlapped);
     for (uint64_t i = 1; i <= 5; i++)
-        ck_assert_int_eq(k32_PostQueuedCompletionStatus(port, (DWORD)i, i * 10, (LPOVERLAPPED)(i * 100)), TRUE);
+        ck_assert_int_eq(
+            k32_PostQueuedCompletionStatus(port, (DWORD)i, i * 10, (LPOVERLAPPED)(i * 100)), TRUE);
     ck_assert_int_eq(k32_GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, 0), TRUE);
     ck_assert_uint_eq(bytes, 1);
     ck_assert_uint_eq(key, 10);
@@ -58,7 +59,8 @@ START_TEST(failed_operations_say_so)
     ULONG_PTR key;
     LPOVERLAPPED overlapped;
     ck_assert_int_eq(handle_lookup(port, OBJECT_COMPLETION_PORT, 0, &object), STATUS_SUCCESS);
-    ck_assert_int_eq(completion_port_post(object, 5, &key, STATUS_ACCESS_DENIED, 6), STATUS_SUCCESS);
+    ck_assert_int_eq(completion_port_post(object, 5, &key, STATUS_ACCESS_DENIED, 6),
+                     STATUS_SUCCESS);
     object_unref(object);
     ck_assert_int_eq(k32_GetQueuedCompletionStatus(port, &bytes, &key, &overlapped, 0), FALSE);
     ck_assert_uint_eq(last_error_get(), ERROR_ACCESS_DENIED);
@@ -120,14 +122,18 @@ static void set(HANDLE timer, LONGLONG due)
 
 START_TEST(packet_posts_when_the_timer_is_due)
 {
-    HANDLE packet = packet_create(), timer = k32_CreateWaitableTimerExW(NULL, NULL, 2, SYNCHRONIZE | TIMER_MODIFY_STATE);
+    HANDLE packet = packet_create(),
+           timer = k32_CreateWaitableTimerExW(NULL, NULL, 2, SYNCHRONIZE | TIMER_MODIFY_STATE);
     OVERLAPPED_ENTRY entry;
     BOOLEAN already = 7;
     set(timer, -300000);
-    ck_assert_int_eq(nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)5, (PVOID)6, 0, 9, &already), 0);
+    ck_assert_int_eq(
+        nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)5, (PVOID)6, 0, 9, &already),
+        0);
     ck_assert_uint_eq(already, 0);
-    ck_assert_int_eq(nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)5, (PVOID)6, 0, 9, &already),
-                     STATUS_INVALID_PARAMETER_1);
+    ck_assert_int_eq(
+        nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)5, (PVOID)6, 0, 9, &already),
+        STATUS_INVALID_PARAMETER_1);
     ck_assert_uint_eq(take(&entry, 1, 0), 0);
     uint64_t start = time_monotonic();
     ck_assert_uint_eq(take(&entry, 1, 10000), 1);
@@ -138,13 +144,15 @@ START_TEST(packet_posts_when_the_timer_is_due)
     /* the association ended with the post */
     ck_assert_int_eq(nt_NtCancelWaitCompletionPacket(packet, 1), STATUS_CANCELLED);
     set(timer, 0);
-    ck_assert_int_eq(nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)8, NULL, 0, 0, &already), 0);
+    ck_assert_int_eq(
+        nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)8, NULL, 0, 0, &already), 0);
     ck_assert_uint_eq(already, 1);
     ck_assert_int_eq(nt_NtCancelWaitCompletionPacket(packet, 0), STATUS_PENDING);
     ck_assert_int_eq(nt_NtCancelWaitCompletionPacket(packet, 1), STATUS_SUCCESS);
     ck_assert_uint_eq(take(&entry, 1, 0), 0);
     set(timer, -100000);
-    ck_assert_int_eq(nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)8, NULL, 0, 0, NULL), 0);
+    ck_assert_int_eq(
+        nt_NtAssociateWaitCompletionPacket(packet, port, timer, (PVOID)8, NULL, 0, 0, NULL), 0);
     ck_assert_int_eq(nt_NtCancelWaitCompletionPacket(packet, 0), STATUS_SUCCESS);
     ck_assert_uint_eq(take(&entry, 1, 30), 0);
 }
@@ -161,7 +169,8 @@ static void *associate_later(void *argument)
     usleep(30000);
     if (later->timer)
         set(later->target, -100000);
-    nt_NtAssociateWaitCompletionPacket(later->packet, port, later->target, (PVOID)3, NULL, 0, 0, NULL);
+    nt_NtAssociateWaitCompletionPacket(later->packet, port, later->target, (PVOID)3, NULL, 0, 0,
+                                       NULL);
     if (!later->timer)
         k32_SetEvent(later->target);
     return NULL;
@@ -190,7 +199,8 @@ START_TEST(closing_a_port_frees_its_packets)
     HANDLE packet = packet_create(), timer = k32_CreateWaitableTimerW(NULL, TRUE, NULL);
     set(timer, -10000000);
     struct object *object;
-    ck_assert_int_eq(nt_NtAssociateWaitCompletionPacket(packet, port, timer, NULL, NULL, 0, 0, NULL), 0);
+    ck_assert_int_eq(
+        nt_NtAssociateWaitCompletionPacket(packet, port, timer, NULL, NULL, 0, 0, NULL), 0);
     ck_assert_int_eq(handle_lookup(timer, OBJECT_TIMER, 0, &object), STATUS_SUCCESS);
     ck_assert_uint_eq(object->refs, 3);
     k32_CloseHandle(port);

@@ -1,4 +1,5 @@
-/* Slim locks, condition variables, critical sections, one-time initialization, waiting on addresses, lists. */
+/* Slim locks, condition variables, critical sections, one-time initialization, waiting on
+ * addresses, lists. */
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -242,7 +243,8 @@ START_TEST(addresses)
     pthread_t thread[THREADS];
     void *failed;
     for (intptr_t i = 0; i < THREADS; i++)
-        pthread_create(&thread[i], NULL, wait_for_change, (void *)(i / 2)); /* two on each of two bytes */
+        pthread_create(&thread[i], NULL, wait_for_change,
+                       (void *)(i / 2)); /* two on each of two bytes */
     usleep(30000);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&values[i], 1, __ATOMIC_RELEASE);

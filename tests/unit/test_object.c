@@ -68,12 +68,14 @@ START_TEST(lookup_checks_type_and_access)
     ck_assert_uint_eq(thing.object.refs, 3);
     object_unref(found);
     /* the two low bits belong to the caller */
-    ck_assert_int_eq(handle_lookup((HANDLE)((uint64_t)h | 3), OBJECT_ANY, 0, &found), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_lookup((HANDLE)((uint64_t)h | 3), OBJECT_ANY, 0, &found),
+                     STATUS_SUCCESS);
     object_unref(found);
     ck_assert_int_eq(handle_lookup(p, OBJECT_FILE, 0x1F01FF, &found), STATUS_SUCCESS);
     object_unref(found);
     ck_assert_int_eq(handle_lookup(NULL, OBJECT_ANY, 0, &found), STATUS_INVALID_HANDLE);
-    ck_assert_int_eq(handle_lookup((HANDLE)0x123456789ABCull, OBJECT_ANY, 0, &found), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_lookup((HANDLE)0x123456789ABCull, OBJECT_ANY, 0, &found),
+                     STATUS_INVALID_HANDLE);
     handle_close(h);
     handle_close(p);
 }

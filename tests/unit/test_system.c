@@ -18,7 +18,8 @@ START_TEST(system_info)
     ck_assert_ptr_eq(info.lpMinimumApplicationAddress, (LPVOID)0x10000);
     ck_assert_ptr_eq(info.lpMaximumApplicationAddress, (LPVOID)0x7FFFFFFEFFFFull);
     ck_assert_uint_eq(info.wProcessorArchitecture, 9);
-    ck_assert_uint_eq(info.dwNumberOfProcessors, (unsigned)__builtin_popcountll(info.dwActiveProcessorMask));
+    ck_assert_uint_eq(info.dwNumberOfProcessors,
+                      (unsigned)__builtin_popcountll(info.dwActiveProcessorMask));
     ck_assert_uint_ge(info.dwNumberOfProcessors, 1);
 }
 END_TEST
@@ -77,7 +78,8 @@ END_TEST
 
 START_TEST(versions_agree)
 {
-    OSVERSIONINFOEXW one = {.dwOSVersionInfoSize = 284}, two = {.dwOSVersionInfoSize = 276, .wProductType = 77};
+    OSVERSIONINFOEXW one = {.dwOSVersionInfoSize = 284},
+                     two = {.dwOSVersionInfoSize = 276, .wProductType = 77};
     ck_assert_int_eq(nt_RtlGetVersion(&one), STATUS_SUCCESS);
     ck_assert_uint_eq(one.dwMajorVersion, 10);
     ck_assert_uint_eq(one.wProductType, 1);
@@ -99,7 +101,8 @@ START_TEST(version_conditions)
     ULONGLONG mask = k32_VerSetConditionMask(k32_VerSetConditionMask(0, major, 3), minor, 3);
     ck_assert_uint_eq(mask, 3 << 3 | 3);
     OSVERSIONINFOEXW want = {.dwMajorVersion = 6, .dwMinorVersion = 3};
-    ck_assert_int_eq(k32_VerifyVersionInfoW(&want, major | minor, mask), TRUE); /* 10.0 is above 6.3 */
+    ck_assert_int_eq(k32_VerifyVersionInfoW(&want, major | minor, mask),
+                     TRUE); /* 10.0 is above 6.3 */
     want.dwMajorVersion = 10;
     want.dwMinorVersion = 1;
     ck_assert_int_eq(k32_VerifyVersionInfoW(&want, major | minor, mask), FALSE);
@@ -122,7 +125,8 @@ START_TEST(the_process)
     ck_assert_ptr_null(k32_OpenProcess(PROCESS_ALL_ACCESS, FALSE, 0));
     ck_assert_uint_eq(last_error_get(), ERROR_INVALID_PARAMETER);
     HANDLE real;
-    ck_assert_int_eq(k32_DuplicateHandle((HANDLE)-1, (HANDLE)-1, (HANDLE)-1, &real, 0, FALSE, 2), TRUE);
+    ck_assert_int_eq(k32_DuplicateHandle((HANDLE)-1, (HANDLE)-1, (HANDLE)-1, &real, 0, FALSE, 2),
+                     TRUE);
     ck_assert_uint_lt((uint64_t)real, 0x1000);
     ck_assert_int_eq(k32_CompareObjectHandles(real, handle), TRUE);
     ck_assert_uint_eq(k32_WaitForSingleObject(real, 0), WAIT_TIMEOUT);
@@ -130,11 +134,14 @@ START_TEST(the_process)
     ck_assert_int_eq(k32_GetProcessTimes(real, &created, &ended, &kernel, &user), TRUE);
     PROCESS_BASIC_INFORMATION basic;
     ULONG length;
-    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, &basic, sizeof basic, &length), STATUS_SUCCESS);
+    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, &basic, sizeof basic, &length),
+                     STATUS_SUCCESS);
     ck_assert_uint_eq(basic.UniqueProcessId, (ULONG_PTR)getpid());
-    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, &basic, 4, &length), STATUS_INFO_LENGTH_MISMATCH);
+    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, &basic, 4, &length),
+                     STATUS_INFO_LENGTH_MISMATCH);
     ck_assert_uint_eq(length, 48);
-    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, (PVOID)8, 48, NULL), STATUS_ACCESS_VIOLATION);
+    ck_assert_int_eq(nt_NtQueryInformationProcess(real, 0, (PVOID)8, 48, NULL),
+                     STATUS_ACCESS_VIOLATION);
 }
 END_TEST
 

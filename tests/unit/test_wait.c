@@ -38,7 +38,8 @@ END_TEST
 
 START_TEST(manual_event_and_multiple)
 {
-    HANDLE h[3] = {k32_CreateEventW(NULL, TRUE, FALSE, NULL), k32_CreateEventW(NULL, FALSE, FALSE, NULL),
+    HANDLE h[3] = {k32_CreateEventW(NULL, TRUE, FALSE, NULL),
+                   k32_CreateEventW(NULL, FALSE, FALSE, NULL),
                    k32_CreateSemaphoreW(NULL, 1, 2, NULL)};
     ck_assert_uint_eq(k32_WaitForMultipleObjects(3, h, FALSE, 0), WAIT_OBJECT_0 + 2);
     ck_assert_uint_eq(k32_WaitForMultipleObjects(3, h, FALSE, 0), WAIT_TIMEOUT);
@@ -81,7 +82,8 @@ static void *wait_thread(void *argument)
 
 START_TEST(waiters_go_when_all_is_there)
 {
-    HANDLE a = k32_CreateEventW(NULL, FALSE, FALSE, NULL), b = k32_CreateEventW(NULL, FALSE, FALSE, NULL);
+    HANDLE a = k32_CreateEventW(NULL, FALSE, FALSE, NULL),
+           b = k32_CreateEventW(NULL, FALSE, FALSE, NULL);
     struct wait_job job = {{a, b}, 2, TRUE, 99, 0};
     pthread_t thread;
     pthread_create(&thread, NULL, wait_thread, &job);
@@ -141,7 +143,8 @@ END_TEST
 
 START_TEST(names_are_shared)
 {
-    static const WCHAR name[] = {'a', 'b', 0}, local[] = {'L', 'o', 'c', 'a', 'l', '\\', 'a', 'b', 0};
+    static const WCHAR name[] = {'a', 'b', 0},
+                       local[] = {'L', 'o', 'c', 'a', 'l', '\\', 'a', 'b', 0};
     HANDLE first = k32_CreateEventW(NULL, TRUE, FALSE, name);
     ck_assert_uint_eq(last_error_get(), 0);
     HANDLE second = k32_CreateEventA(NULL, FALSE, TRUE, "Local\\ab");
@@ -237,13 +240,17 @@ START_TEST(timer_routine_runs_in_its_thread)
 {
     HANDLE timer = k32_CreateWaitableTimerW(NULL, TRUE, NULL);
     LARGE_INTEGER due = {.QuadPart = -200000};
-    ck_assert_int_eq(k32_SetWaitableTimer(timer, &due, 0, (PTIMERAPCROUTINE)(void *)apc, (PVOID)77, FALSE), TRUE);
+    ck_assert_int_eq(
+        k32_SetWaitableTimer(timer, &due, 0, (PTIMERAPCROUTINE)(void *)apc, (PVOID)77, FALSE),
+        TRUE);
     k32_Sleep(40);
     ck_assert_int_eq(apc_calls, 0);
     ck_assert_uint_eq(k32_SleepEx(5000, TRUE), WAIT_IO_COMPLETION);
     ck_assert_int_eq(apc_calls, 1);
     ck_assert_uint_eq(apc_seen[0], 77);
-    ck_assert_int_eq(k32_SetWaitableTimer(timer, &due, 20, (PTIMERAPCROUTINE)(void *)apc, (PVOID)78, FALSE), TRUE);
+    ck_assert_int_eq(
+        k32_SetWaitableTimer(timer, &due, 20, (PTIMERAPCROUTINE)(void *)apc, (PVOID)78, FALSE),
+        TRUE);
     for (int i = 0; i < 3; i++)
         ck_assert_uint_eq(k32_SleepEx(5000, TRUE), WAIT_IO_COMPLETION);
     ck_assert_int_eq(apc_calls, 4);
@@ -333,13 +340,15 @@ START_TEST(duplicates)
     ck_assert_int_eq(k32_SetEvent(copy), FALSE);
     HANDLE moved;
     ck_assert_int_eq(k32_DuplicateHandle(self, event, self, &moved, 0, TRUE,
-                                         DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE), TRUE);
+                                         DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE),
+                     TRUE);
     ck_assert_int_eq(k32_SetEvent(moved), TRUE);
     DWORD flags = 0;
     ck_assert_int_eq(k32_GetHandleInformation(moved, &flags), TRUE);
     ck_assert_uint_eq(flags, HANDLE_FLAG_INHERIT);
     ck_assert_int_eq(k32_CloseHandle(event), FALSE);
-    ck_assert_int_eq(k32_DuplicateHandle(self, event, self, &moved, 0, FALSE, DUPLICATE_SAME_ACCESS), FALSE);
+    ck_assert_int_eq(
+        k32_DuplicateHandle(self, event, self, &moved, 0, FALSE, DUPLICATE_SAME_ACCESS), FALSE);
     ck_assert_uint_eq(last_error_get(), ERROR_INVALID_HANDLE);
 }
 END_TEST
