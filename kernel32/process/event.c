@@ -161,3 +161,31 @@ NTSTATUS nt_NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     return change_and_tell(EventHandle, CHANGE_RESET, PreviousState);
 }
+
+#define NOTIFICATION_EVENT    0u
+#define SYNCHRONIZATION_EVENT 1u
+
+NTSTATUS nt_NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess,
+                          POBJECT_ATTRIBUTES ObjectAttributes, DWORD EventType,
+                          BOOLEAN InitialState)
+{
+    HANDLE handle;
+    if (EventType != NOTIFICATION_EVENT && EventType != SYNCHRONIZATION_EVENT)
+        return STATUS_INVALID_PARAMETER;
+    OBJECT_ATTRIBUTES attributes = {0};
+    if (ObjectAttributes && !guarded_read(ObjectAttributes, &attributes, sizeof attributes))
+        return STATUS_ACCESS_VIOLATION;
+    if (attributes.ObjectName)
+        return STATUS_OBJECT_PATH_NOT_FOUND;
+    struct object *event = event_create(EventType == NOTIFICATION_EVENT, InitialState);
+    if (!event)
+        return STATUS_NO_MEMORY;
+    NTSTATUS status =
+        handle_create(event, DesiredAccess, attributes.Attributes & OBJ_INHERIT, &handle);
+    object_unref(event);
+    if (status == STATUS_SUCCESS && !guarded_write(EventHandle, &handle, sizeof handle)) {
+        handle_close(handle);
+        return STATUS_ACCESS_VIOLATION;
+    }
+    return status;
+}

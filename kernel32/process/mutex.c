@@ -117,6 +117,15 @@ HANDLE k32_OpenMutexW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWSTR lpName
     return object_open(lpName, OBJECT_MUTEX, dwDesiredAccess, bInheritHandle);
 }
 
+HANDLE k32_OpenMutexA(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCSTR lpName)
+{
+    WCHAR buffer[NAME_LENGTH];
+    const WCHAR *name;
+    if (!name_widen(lpName, buffer, &name))
+        return NULL;
+    return k32_OpenMutexW(dwDesiredAccess, bInheritHandle, name);
+}
+
 NTSTATUS mutex_release(struct object *object)
 {
     struct mutex *mutex = (struct mutex *)object;

@@ -86,6 +86,15 @@ HANDLE k32_OpenSemaphoreW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWSTR lp
     return object_open(lpName, OBJECT_SEMAPHORE, dwDesiredAccess, bInheritHandle);
 }
 
+HANDLE k32_OpenSemaphoreA(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCSTR lpName)
+{
+    WCHAR buffer[NAME_LENGTH];
+    const WCHAR *name;
+    if (!name_widen(lpName, buffer, &name))
+        return NULL;
+    return k32_OpenSemaphoreW(dwDesiredAccess, bInheritHandle, name);
+}
+
 NTSTATUS semaphore_release(HANDLE handle, LONG amount, LONG *ret_previous)
 {
     struct object *object;

@@ -126,6 +126,27 @@ static BOOL give_name(const char *name, LPWSTR buffer, LPDWORD size, DWORD too_s
     return TRUE;
 }
 
+static BOOL give_name_a(const char *name, LPSTR buffer, LPDWORD size, DWORD too_small)
+{
+    DWORD room = *size, length = (DWORD)strlen(name);
+    if (!buffer || room <= length) {
+        *size = length + 1;
+        last_error_set(too_small);
+        return FALSE;
+    }
+    memcpy(buffer, name, length + 1);
+    *size = length;
+    return TRUE;
+}
+
+BOOL k32_GetComputerNameA(LPSTR lpBuffer, LPDWORD nSize)
+{
+    char name[HOST_NAME_SIZE];
+    host_name(name);
+    shape_name(name, true);
+    return give_name_a(name, lpBuffer, nSize, ERROR_BUFFER_OVERFLOW);
+}
+
 BOOL k32_GetComputerNameW(LPWSTR lpBuffer, LPDWORD nSize)
 {
     char name[HOST_NAME_SIZE];
@@ -162,20 +183,40 @@ BOOL k32_GetComputerNameExW(DWORD NameType, LPWSTR lpBuffer, LPDWORD nSize)
     return give_name(name, lpBuffer, nSize, ERROR_MORE_DATA);
 }
 
-BOOL adv_GetUserNameW(LPWSTR lpBuffer, LPDWORD pcbBuffer)
+/* What getpwuid_r() may need (sysconf(_SC_GETPW_R_SIZE_MAX) is 1024; some directories want more).
+ */
+#define PASSWD_SIZE 16384u
+
+/* The name in `buffer` (PASSWD_SIZE bytes), in the environment, or "user". */
+static const char *user_name(char *buffer)
 {
     struct passwd entry, *found = NULL;
-    const size_t size = 16384;
-    char *buffer = malloc(size);
+    const char *name = getenv("USER");
+    if (getpwuid_r(geteuid(), &entry, buffer, PASSWD_SIZE, &found) == 0 && found)
+        name = found->pw_name;
+    return name && *name ? name : "user";
+}
+
+BOOL adv_GetUserNameW(LPWSTR lpBuffer, LPDWORD pcbBuffer)
+{
+    char *buffer = malloc(PASSWD_SIZE);
     if (!buffer)
         return face_bool(STATUS_NO_MEMORY);
-    const char *name = getenv("USER");
-    if (getpwuid_r(geteuid(), &entry, buffer, size, &found) == 0 && found)
-        name = found->pw_name;
-    BOOL fits =
-        give_name(name && *name ? name : "user", lpBuffer, pcbBuffer, ERROR_INSUFFICIENT_BUFFER);
+    BOOL fits = give_name(user_name(buffer), lpBuffer, pcbBuffer, ERROR_INSUFFICIENT_BUFFER);
     if (fits)
         *pcbBuffer += 1; /* sdk-api GetUserNameW counts the terminator */
+    free(buffer);
+    return fits;
+}
+
+BOOL adv_GetUserNameA(LPSTR lpBuffer, LPDWORD pcbBuffer)
+{
+    char *buffer = malloc(PASSWD_SIZE);
+    if (!buffer)
+        return face_bool(STATUS_NO_MEMORY);
+    BOOL fits = give_name_a(user_name(buffer), lpBuffer, pcbBuffer, ERROR_INSUFFICIENT_BUFFER);
+    if (fits)
+        *pcbBuffer += 1;
     free(buffer);
     return fits;
 }

@@ -148,3 +148,19 @@ DWORD winmm_timeGetTime(void)
 {
     return k32_GetTickCount();
 }
+
+#define FINEST_RESOLUTION   5000u /* 0.5 ms and 15.625 ms, as Windows has them, in 100 ns */
+#define COARSEST_RESOLUTION 156250u
+
+NTSTATUS nt_NtQueryTimerResolution(PULONG MaximumTime, PULONG MinimumTime, PULONG CurrentTime)
+{
+    *MaximumTime = COARSEST_RESOLUTION;
+    *MinimumTime = *CurrentTime = FINEST_RESOLUTION;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS nt_NtSetTimerResolution(ULONG DesiredTime, BOOLEAN SetResolution, PULONG ActualTime)
+{
+    *ActualTime = FINEST_RESOLUTION; /* whatever is desired: waits end at their time */
+    return STATUS_SUCCESS;
+}

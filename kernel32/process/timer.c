@@ -196,6 +196,15 @@ HANDLE k32_OpenWaitableTimerW(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCWST
     return object_open(lpTimerName, OBJECT_TIMER, dwDesiredAccess, bInheritHandle);
 }
 
+HANDLE k32_OpenWaitableTimerA(DWORD dwDesiredAccess, BOOL bInheritHandle, LPCSTR lpTimerName)
+{
+    WCHAR buffer[NAME_LENGTH];
+    const WCHAR *name;
+    if (!name_widen(lpTimerName, buffer, &name))
+        return NULL;
+    return k32_OpenWaitableTimerW(dwDesiredAccess, bInheritHandle, name);
+}
+
 static NTSTATUS set(HANDLE handle, LARGE_INTEGER when, LONG period, PVOID routine, PVOID argument)
 {
     struct object *object;

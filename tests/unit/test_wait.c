@@ -1,6 +1,7 @@
 /* Waiting: events, semaphores, mutexes, timers, APCs. */
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "faces.h"
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
+#include "memoryapi/gate.h"
 
 static uint64_t milliseconds(void)
 {
@@ -353,6 +355,93 @@ START_TEST(duplicates)
 }
 END_TEST
 
+/* A waiting thread as SuspendThread finds it: inside a gate, in the window that waiting opens. */
+static uint32_t signals_in_window, signals_inside, parked;
+
+static void on_signal(int number)
+{
+    __atomic_fetch_add(gate_self.depth ? &signals_inside : &signals_in_window, 1, __ATOMIC_SEQ_CST);
+}
+
+static void count_park(void)
+{
+    __atomic_fetch_add(&parked, 1, __ATOMIC_SEQ_CST);
+    gate_self.pending = 0;
+}
+
+static void *wait_in_gate(void *argument)
+{
+    gate_enter();
+    void *result = wait_thread(argument);
+    gate_self.pending = 1;
+    gate_leave();
+    return result;
+}
+
+START_TEST(signals_do_not_end_a_wait)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGUSR1, &action, NULL);
+    gate_park = count_park;
+    HANDLE event = k32_CreateEventW(NULL, FALSE, FALSE, NULL);
+    struct wait_job job = {{event}, 1, FALSE, 99, 0};
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_in_gate, &job);
+    usleep(50000);
+    for (int i = 0; i < 20; i++) {
+        pthread_kill(thread, SIGUSR1);
+        usleep(2000);
+    }
+    ck_assert_uint_eq(__atomic_load_n(&job.done, __ATOMIC_ACQUIRE), 0);
+    ck_assert_uint_eq(signals_in_window, 20);
+    ck_assert_uint_eq(signals_inside, 0);
+    k32_SetEvent(event);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(job.result, WAIT_OBJECT_0);
+    ck_assert_uint_eq(parked, 1);
+}
+END_TEST
+
+START_TEST(native_events)
+{
+    HANDLE event;
+    LONG before = 7;
+    ck_assert_int_eq(nt_NtCreateEvent(&event, EVENT_ALL_ACCESS, NULL, 1, 1), STATUS_SUCCESS);
+    ck_assert_int_eq(nt_NtResetEvent(event, &before), STATUS_SUCCESS);
+    ck_assert_int_eq(before, 1);
+    ck_assert_int_eq(nt_NtSetEvent(event, &before), STATUS_SUCCESS);
+    ck_assert_int_eq(before, 0);
+    LARGE_INTEGER timeout = {.QuadPart = -10000};
+    ck_assert_int_eq(nt_NtWaitForSingleObject(event, 0, &timeout), STATUS_WAIT_0);
+    ck_assert_int_eq(nt_NtWaitForSingleObject(event, 0, &timeout), STATUS_TIMEOUT);
+    ck_assert_int_eq(nt_NtClose(event), STATUS_SUCCESS);
+    ck_assert_int_eq(nt_NtClose(event), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(nt_NtCreateEvent(&event, EVENT_ALL_ACCESS, NULL, 2, 1),
+                     STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+START_TEST(detached_thread_leaves_nothing)
+{
+    struct wait_state state = {0};
+    HANDLE timer = k32_CreateWaitableTimerW(NULL, TRUE, NULL);
+    LARGE_INTEGER due = {.QuadPart = -10};
+    wait_attach(&state, 42);
+    ck_assert_uint_eq(wait_self()->id, 42);
+    ck_assert_int_eq(
+        k32_SetWaitableTimer(timer, &due, 0, (PTIMERAPCROUTINE)(void *)apc, NULL, FALSE), TRUE);
+    HANDLE mutex = k32_CreateMutexW(NULL, TRUE, NULL);
+    ck_assert_int_eq(wait_queue_apc(&state, apc, 1, 2, 3), STATUS_SUCCESS);
+    wait_detach(&state);
+    ck_assert_ptr_null(state.timers);
+    ck_assert_ptr_null(state.mutexes);
+    ck_assert_ptr_null(state.apcs);
+    ck_assert_uint_eq(k32_SleepEx(20, TRUE), 0); /* as a host thread again */
+    ck_assert_int_eq(apc_calls, 0);
+    ck_assert_uint_eq(k32_WaitForSingleObject(mutex, 0), WAIT_ABANDONED);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wait");
@@ -372,6 +461,9 @@ int main(void)
     tcase_add_test(tcase, no_wake_is_lost);
     tcase_add_test(tcase, mutex_excludes);
     tcase_add_test(tcase, duplicates);
+    tcase_add_test(tcase, signals_do_not_end_a_wait);
+    tcase_add_test(tcase, native_events);
+    tcase_add_test(tcase, detached_thread_leaves_nothing);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
