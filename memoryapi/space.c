@@ -112,9 +112,28 @@ static void own(uint64_t base, uint64_t size)
         host->unreserve(base, size);
 }
 
+/* The lowest hole between the host's mappings (arenas are mappings too) that satisfies a request with limits. */
+static NTSTATUS take_hole(const struct region_request *request)
+{
+    uint64_t at = request->lowest, start, end;
+    while (at < request->end) {
+        uint64_t base = round_up(at, request->alignment);
+        if (host_next_mapping(at, request->end, &start, &end) != 0)
+            break;
+        if (base < start && start - base >= request->size && space_take_locked(base, request->size) == STATUS_SUCCESS)
+            return STATUS_SUCCESS;
+        if (start >= request->end)
+            break;
+        at = end;
+    }
+    return STATUS_NO_MEMORY;
+}
+
 NTSTATUS space_grow_locked(const struct region_request *request)
 {
     uint64_t base, start, end;
+    if (request->lowest > MM_LOWEST_ADDRESS || request->end < SPACE_END)
+        return take_hole(request);
     for (uint64_t size = ARENA_SIZE; size >= request->size + request->alignment; size /= 2) {
         if (host->reserve(0, size, &base) != 0)
             continue;
