@@ -324,6 +324,32 @@ START_TEST(lists)
 }
 END_TEST
 
+static SYNCHRONIZATION_BARRIER barrier;
+static int arrivals, lasts;
+
+static void *cross(void *unused)
+{
+    for (int i = 1; i <= 500; i++) {
+        __atomic_fetch_add(&arrivals, 1, __ATOMIC_SEQ_CST);
+        if (k32_EnterSynchronizationBarrier(&barrier, 0))
+            __atomic_fetch_add(&lasts, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&arrivals, __ATOMIC_SEQ_CST) < i * THREADS)
+            __atomic_store_n(&torn, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+START_TEST(barriers)
+{
+    ck_assert_int_eq(k32_InitializeSynchronizationBarrier(&barrier, 0, -1), FALSE);
+    ck_assert_int_eq(k32_InitializeSynchronizationBarrier(&barrier, THREADS, -1), TRUE);
+    run(cross);
+    ck_assert_int_eq(torn, 0);
+    ck_assert_int_eq(lasts, 500);
+    ck_assert_int_eq(k32_DeleteSynchronizationBarrier(&barrier), TRUE);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("locks");
@@ -339,6 +365,7 @@ int main(void)
     tcase_add_test(tcase, addresses);
     tcase_add_test(tcase, no_wake_by_address_is_lost);
     tcase_add_test(tcase, lists);
+    tcase_add_test(tcase, barriers);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
