@@ -51,3 +51,6 @@ void host_init(void);
 
 /* The lowest and the end of the highest stretch of the address space in use by others in [from, to), or `to` when none is. */
 int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end);
+
+/* Every mapping of the process in ascending order, until `each` returns false. False then, or when the list cannot be read. */
+bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access, void *context), void *context);

@@ -173,3 +173,21 @@ int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t 
     fclose(maps);
     return 0;
 }
+
+bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access, void *context), void *context)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long start, end;
+    char line[512], rights[5];
+    bool going = maps != NULL;
+
+    while (going && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx %4s", &start, &end, rights) != 3)
+            continue;
+        unsigned access = (rights[0] == 'r' ? HOST_READ : 0) | (rights[1] == 'w' ? HOST_WRITE : 0) | (rights[2] == 'x' ? HOST_EXECUTE : 0);
+        going = each(start, end, access, context);
+    }
+    if (maps)
+        fclose(maps);
+    return going;
+}

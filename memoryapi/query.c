@@ -1,7 +1,6 @@
 /* What a page is: reads the books, never the host. */
 #include "memoryapi/mm.h"
 
-#include <unistd.h>
 #include "memoryapi/base.h"
 #include "memoryapi/space.h"
 
@@ -71,20 +70,4 @@ NTSTATUS mm_query(uint64_t address, MEMORY_BASIC_INFORMATION *ret_information)
         describe_run(region, run_find(region, page), page, ret_information);
     futex_unlock(&space.books);
     return STATUS_SUCCESS;
-}
-
-bool mm_space_is_valid(void)
-{
-    bool valid;
-    space_lock();
-    valid = region_map_is_valid(&space.map);
-    space_unlock();
-    return valid;
-}
-
-void mm_space_dump(int fd)
-{
-    space_lock();
-    region_map_dump(&space.map, fd);
-    space_unlock();
 }

@@ -16,6 +16,7 @@
 #define LIMIT    (64ull << 20) /* bytes of the cgroup */
 #define PAGES    8192u         /* 32 MiB offered */
 #define PRESSURE (48ull << 20)
+#define LESS_PRESSURE (20ull << 20) /* fits beside all pages reclaimed */
 #define CHUNK    3u            /* pages reclaimed in one call, besides single ones */
 
 static char group[256];
@@ -66,25 +67,27 @@ static volatile uint64_t *place_of(uint64_t base, unsigned page, unsigned round)
     return (volatile uint64_t *)(base + (uint64_t)page * PAGE_SIZE) + (page * 7 + round * 13) % 512;
 }
 
-static void use_memory(void)
+static void use_memory(uint64_t size)
 {
-    char *memory = mmap(NULL, PRESSURE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return;
-    for (uint64_t at = 0; at < PRESSURE; at += PAGE_SIZE)
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE)
         memory[at] = 1;
-    munmap(memory, PRESSURE);
+    munmap(memory, size);
 }
 
 struct count {
     unsigned dropped, intact, wrong;
 };
 
+static uint64_t kept[PAGES]; /* the word of each page when it was reclaimed */
+
 static void check(uint64_t base, unsigned first, unsigned pages, unsigned round, bool discarded, struct count *count)
 {
     unsigned lost = 0;
     for (unsigned page = first; page < first + pages; page++)
-        lost += *place_of(base, page, round) != word_of(page, round);
+        lost += (kept[page] = *place_of(base, page, round)) != word_of(page, round);
     if (discarded != (lost != 0))
         count->wrong++;
     count->dropped += lost;
@@ -98,7 +101,7 @@ static void run(uint64_t base, unsigned round, struct count *count)
             *place_of(base, page, round) = word_of(page, round);
     if (mm_offer(base, PAGES * PAGE_SIZE, 1 + round % 4) != STATUS_SUCCESS)
         abort();
-    use_memory();
+    use_memory(PRESSURE);
     for (unsigned page = 0; page < PAGES;) {
         unsigned pages = round % 2 || page + CHUNK > PAGES ? 1 : CHUNK;
         bool discarded = false;
@@ -107,6 +110,10 @@ static void run(uint64_t base, unsigned round, struct count *count)
         check(base, page, pages, round, discarded, count);
         page += pages;
     }
+    /* what was reclaimed is the program's again: no later shortage may take it */
+    use_memory(LESS_PRESSURE);
+    for (unsigned page = 0; page < PAGES; page++)
+        count->wrong += *place_of(base, page, round) != kept[page];
 }
 
 int main(void)

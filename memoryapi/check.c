@@ -1,0 +1,67 @@
+/* Whether the books are sound, and whether the kernel has behind each page what they say. For tests and debugging. */
+#include "memoryapi/mm.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/space.h"
+
+/* What may be seen behind a page of this run: reserved pages are closed, or read-write with guard markers. */
+static bool access_fits(const struct run_state *state, unsigned access)
+{
+    if (!state->committed)
+        return access == HOST_NONE || (access == HOST_READ_WRITE && host_caps.guard);
+    return access == (state->priority ? HOST_NONE : prot_host_access(state->protect));
+}
+
+/* Called for each mapping of the process, in order. */
+static bool mapping_fits(uint64_t start, uint64_t end, unsigned access, void *context)
+{
+    uint64_t *covered = context; /* bytes of regions seen so far */
+    for (uint64_t at = start; at < end && at <= MM_HIGHEST_ADDRESS;) {
+        const struct region *region = region_next_from(&space.map, at);
+        const struct run *run;
+        if (region_base(region) >= end)
+            break;
+        if (region->barrier || region->adopted) {
+            *covered += region->adopted ? (region_end(region) < end ? region_end(region) : end) - at : 0;
+            at = region_end(region);
+            continue;
+        }
+        at = at > region_base(region) ? at : region_base(region);
+        run = run_find(region, at);
+        if (!access_fits(&run->state, access))
+            return false;
+        uint64_t to = run_end(run) < end ? run_end(run) : end;
+        *covered += to - at;
+        at = to;
+    }
+    return true;
+}
+
+static uint64_t bytes_of_regions(void)
+{
+    uint64_t sum = 0;
+    for (struct itree_node *node = itree_first(&space.map.regions); node; node = itree_next(node)) {
+        const struct region *region = container_of(node, struct region, node);
+        sum += region->barrier ? 0 : region->size;
+    }
+    return sum;
+}
+
+bool mm_space_is_valid(void)
+{
+    uint64_t covered = 0;
+    bool valid;
+    space_lock();
+    valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) && covered == bytes_of_regions();
+    space_unlock();
+    return valid;
+}
+
+void mm_space_dump(int fd)
+{
+    space_lock();
+    region_map_dump(&space.map, fd);
+    space_unlock();
+}
