@@ -15,6 +15,8 @@ FAILURE = {
 
 
 def gate(f):
+    if f.raw and f.status == "done":
+        return f"extern __attribute__((ms_abi, visibility(\"hidden\"))) void gate_{f.name}(void);\n"
     visible = "default" if f.elf else "hidden"
     head = (f"__attribute__((ms_abi, visibility(\"{visible}\")))"
             f"{' __attribute__((noreturn))' if f.noreturn else ''} {f.returns} gate_{f.name}({parameters(f)})"
@@ -49,7 +51,7 @@ def target(model, f):
     return f
 
 
-def emit(model, source, version_map):
+def emit(model):
     out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "faces.h"', '#include "memoryapi/gate.h"',
            '#include "memoryapi/exports.h"', ""]
     out += [gate(f) for f in model.functions if not f.forward]
@@ -65,5 +67,5 @@ def emit(model, source, version_map):
                    f"(const char *const[]){{{sets + ', ' if sets else ''}NULL}}, \"{f.family}\", EXPORT_{f.status.upper()}, {len(f.params)}, "
                    f"\"{f.returns}\", (const char *const[]){{{''.join(chr(34) + p.type + ' ' + p.name + chr(34) + ', ' for p in f.params)}NULL}}}},")
     out.append("};\nconst unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];\n")
-    source.write_text("\n".join(out))
-    version_map.write_text("{\n  global:\n" + "".join(f"    {f.name};\n" for f in model.functions if f.elf) + "  local: *;\n};\n")
+    version_map = ("{\n  global:\n" + "".join(f"    {f.name};\n" for f in model.functions if f.elf) + "  local: *;\n};\n")
+    return "\n".join(out), version_map

@@ -3,12 +3,12 @@
 from emit_headers import GUARD, parameters
 
 
-def emit(model, path):
+def emit(model):
     out = [GUARD, "#include <winmem/windef.h>", ""]
     done = set()
     for f in model.functions:
-        if f.status == "done" and not f.forward and f.face not in done:
+        if f.status == "done" and not f.forward and not f.raw and f.face not in done:
             done.add(f.face)
             mark = "__attribute__((noreturn)) " if f.noreturn else ""
             out.append(f"{mark}{f.returns} {f.face}({parameters(f)});")
-    path.write_text("\n".join(out) + "\n")
+    return "\n".join(out) + "\n"

@@ -1,23 +1,10 @@
 """The public headers: types, constants and prototypes."""
 
-from pathlib import Path
-
 GUARD = "/* Generated from spec/. Do not edit. */\n#pragma once\n"
 
 
 def constant(value):
     return f"0x{value:X}u" if value > 9 else str(value)
-
-
-def struct(entry):
-    body = []
-    for text in entry["fields"]:
-        body.append("    " + text.rsplit("@", 1)[0].strip() + ";")
-    kind = "union" if entry.get("union") else "struct"
-    aligned = f" __attribute__((aligned({entry['align']})))" if entry.get("force_align") else ""
-    out = [f"typedef {kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned} {entry['name']};"]
-    out += [f"typedef {entry['name']} *{p};" for p in entry.get("pointers", [])]
-    return "\n".join(out)
 
 
 def callback(entry):
@@ -57,7 +44,7 @@ def parameters(function):
 
 
 def prototypes(model, header):
-    out = [GUARD, '#include "windef.h"', "", "#ifdef __cplusplus", 'extern "C" {', "#endif", ""]
+    out = [GUARD, '#include <winmem/windef.h>', "", "#ifdef __cplusplus", 'extern "C" {', "#endif", ""]
     for f in model.functions:
         if f.header == header and f.elf:
             out.append(f"WINAPI {f.returns} {f.name}({parameters(f)});")
@@ -65,9 +52,8 @@ def prototypes(model, header):
     return "\n".join(out) + "\n"
 
 
-def emit(model, folder):
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "windef.h").write_text(windef(model))
+def emit(model):
+    made = {"windef.h": windef(model)}
     for header in sorted({f.header for f in model.functions if f.elf}):
-        (folder / header).write_text(prototypes(model, header))
+        made[header] = prototypes(model, header)
+    return made

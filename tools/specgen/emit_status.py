@@ -3,7 +3,7 @@
 from emit_headers import GUARD
 
 
-def emit(model, path):
+def emit(model):
     out = [GUARD]
     rows = sorted(model.ntstatus.items(), key=lambda row: row[1][0])
     out.append("#define STATUS_TABLE \\")
@@ -11,4 +11,4 @@ def emit(model, path):
     out.append("")
     out.append("#define WIN32_ERROR_TABLE \\")
     out += [f"    X({name}) \\" for name in model.win32]
-    path.write_text("\n".join(out) + "\n\n")
+    return "\n".join(out) + "\n\n"

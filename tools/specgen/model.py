@@ -37,7 +37,8 @@ class Function:
     face: str
     forward: str | None
     noreturn: bool
-    raw: dict
+    raw: bool                                      # the gate is written by hand in assembler
+    entry: dict
     where: str
     index: int = 0
 
@@ -100,7 +101,9 @@ def read_family(model, path, text, data):
             name, family["name"], entry.get("header", family.get("header")), modules, entry.get("apiset", []),
             entry["returns"], entry["fails"], [parse_param(p, where) for p in entry["params"]], status,
             entry.get("elf", family.get("elf", True)), entry.get("face") or face_name(model, modules[0], name, where),
-            entry.get("forward"), entry.get("noreturn", False), entry, where))
+            entry.get("forward"), entry.get("noreturn", False), entry.get("raw", False), entry, where))
+        if model.functions[-1].raw and model.functions[-1].elf:
+            raise SpecError(f"{where}: '{name}' is raw, so its gate is hidden: it needs elf = false")
 
 
 def load(folder):

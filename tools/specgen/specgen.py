@@ -1,6 +1,14 @@
 #!/usr/bin/env python3
-"""Turns spec/*.toml into C: specgen.py SPEC OUT writes OUT/{exports.c,exports.map,faces.h,status_table.h,include/winmem/*.h}."""
+"""Turns spec/*.toml into C.
 
+specgen.py list    SPEC              prints the names of the public headers, one a line
+specgen.py headers SPEC OUT DEPFILE  writes OUT/windef.h and one header per `header` key of the spec
+specgen.py code    SPEC OUT DEPFILE  writes OUT/{exports.c,exports.map,faces.h,status_table.h}
+
+DEPFILE, for ninja, names everything the outputs were made from, the spec folder included: a new family file changes the folder.
+"""
+
+import argparse
 import sys
 from pathlib import Path
 
@@ -11,20 +19,54 @@ import emit_status
 import model
 
 
-def main(spec, out):
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+def write_depfile(path, targets, spec):
+    sources = [Path(spec), *sorted(Path(spec).glob("*.toml")), *sorted(Path(__file__).parent.glob("*.py"))]
+    escape = lambda p: str(p).replace(" ", "\\ ")
+    Path(path).write_text(" ".join(map(escape, targets)) + ": " + " \\\n  ".join(map(escape, sources)) + "\n")
+
+
+def write(path, text):
+    """Unchanged text keeps its time, so that what was built from it is not built again."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def headers(api, out, declared):
+    made = emit_headers.emit(api)
+    if declared and sorted(declared) != sorted(made):
+        strange = ", ".join(sorted(set(made) ^ set(declared)))
+        raise model.SpecError(f"the set of public headers changed ({strange}): run 'meson setup --reconfigure' on the build folder")
+    return made
+
+
+def code(api):
+    source, version_map = emit_exports.emit(api)
+    return {"exports.c": source, "exports.map": version_map, "faces.h": emit_faces.emit(api), "status_table.h": emit_status.emit(api)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("list", "headers", "code"))
+    parser.add_argument("spec")
+    parser.add_argument("out", nargs="?")
+    parser.add_argument("depfile", nargs="?")
+    parser.add_argument("--declared", nargs="*", help="the public headers the build expects; any other set is an error")
+    options = parser.parse_args()
     try:
-        api = model.load(spec)
+        api = model.load(options.spec)
+        if options.what == "list":
+            print("\n".join(emit_headers.emit(api)))
+            return
+        outputs = headers(api, options.out, options.declared) if options.what == "headers" else code(api)
     except model.SpecError as error:
         sys.exit(f"{error}")
-    emit_headers.emit(api, out / "include" / "winmem")
-    emit_faces.emit(api, out / "faces.h")
-    emit_exports.emit(api, out / "exports.c", out / "exports.map")
-    emit_status.emit(api, out / "status_table.h")
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in outputs.items():
+        write(out / name, text)
+    if options.depfile:
+        write_depfile(options.depfile, [out / name for name in outputs], options.spec)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: specgen.py SPEC-FOLDER OUTPUT-FOLDER")
-    main(sys.argv[1], sys.argv[2])
+    main()
