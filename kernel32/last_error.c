@@ -1,6 +1,7 @@
 /* The last error of the calling thread, and the one table that turns an NTSTATUS into a Win32 error. */
 #include "kernel32/face.h"
 
+#include "faces.h"
 #include "status_table.h"
 
 static __thread DWORD native_last_error;
@@ -30,4 +31,14 @@ DWORD last_error_from_status(NTSTATUS status)
     default:
         return 317; /* ERROR_MR_MID_NOT_FOUND: what Windows says of a status it has no code for */
     }
+}
+
+DWORD k32_GetLastError(void)
+{
+    return last_error_get();
+}
+
+void k32_SetLastError(DWORD dwErrCode)
+{
+    last_error_set(dwErrCode);
 }
