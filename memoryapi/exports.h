@@ -1,6 +1,8 @@
-/* The generated table of every exported function: what a loader binds, what tracing and calling by name read. */
+/* The generated table of every exported function: what a loader binds, what tracing and calling by
+ * name read. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef void export_function(void);
@@ -10,7 +12,7 @@ enum export_status { EXPORT_DONE, EXPORT_PLANNED, EXPORT_REFUSED };
 /* Sorted by name. */
 struct export_entry {
     const char *name;
-    export_function *function; /* the Windows-convention gate */
+    export_function *function;  /* the Windows-convention gate */
     const char *const *modules; /* NULL-terminated; the first is the home */
     const char *const *apisets; /* NULL-terminated */
     const char *family;
@@ -23,5 +25,13 @@ struct export_entry {
 extern const struct export_entry winmem_exports[];
 extern const unsigned winmem_export_count;
 
-/* The entry behind module!name ("kernel32.dll" or "kernel32" or an api set, any case), or NULL. */
+/*
+ * The entry behind module!name, or NULL. The module is "kernel32.dll" or "kernel32" in any case, or
+ * an api set, whose last number does not count; NULL is "any module". The name is exact, as in an
+ * import table. Planned and refused functions are found too: theirs is a gate that answers with the
+ * documented failure. Does not allocate and takes no lock: safe anywhere.
+ */
 const struct export_entry *export_find(const char *module, const char *name);
+
+/* Whether any function comes from this module or api set. */
+bool export_module_known(const char *module);

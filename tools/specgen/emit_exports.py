@@ -67,5 +67,6 @@ def emit(model):
                    f"(const char *const[]){{{sets + ', ' if sets else ''}NULL}}, \"{f.family}\", EXPORT_{f.status.upper()}, {len(f.params)}, "
                    f"\"{f.returns}\", (const char *const[]){{{''.join(chr(34) + p.type + ' ' + p.name + chr(34) + ', ' for p in f.params)}NULL}}}},")
     out.append("};\nconst unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];\n")
-    version_map = ("{\n  global:\n" + "".join(f"    {f.name};\n" for f in model.functions if f.elf) + "  local: *;\n};\n")
+    symbols = [f.name for f in model.functions if f.elf] + model.host_exports
+    version_map = "{\n  global:\n" + "".join(f"    {name};\n" for name in symbols) + "  local: *;\n};\n"
     return "\n".join(out), version_map

@@ -54,6 +54,7 @@ class Model:
     win32: dict = field(default_factory=dict)
     functions: list = field(default_factory=list)
     families: dict = field(default_factory=dict)
+    host_exports: list = field(default_factory=list)
 
 
 def line_of(text, name):
@@ -118,6 +119,7 @@ def load(folder):
             raise SpecError(f"{path}:{line.group(1) if line else 1}: {error}") from None
     for path, text, data in parsed:
         model.modules += data.get("module", [])
+        model.host_exports += data.get("host", {}).get("exports", [])
     for path, text, data in parsed:
         for entry in data.get("type", []):
             model.types += [(n, c, entry["header"]) for n, c in entry["names"].items()]
