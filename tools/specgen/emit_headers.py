@@ -24,6 +24,7 @@ def windef(model):
     out += [f"#define {n} {v}u" for n, v in model.win32.items()]
     out += [f"#define {n} ((NTSTATUS)0x{v[0]:08X})" for n, v in model.ntstatus.items()]
     out.append("")
+    out += [f"typedef struct _{n} {n};" for n in model.opaque]
     # callbacks and structs in file order: a spec file lists them in the order they need each other
     out += [f"typedef {s.get('kind', 'union' if s.get('union') else 'struct')} {s.get('tag', '_' + s['name'])} {s['name']};\n"
             + "\n".join(f"typedef {s['name']} *{p};" for p in s.get("pointers", [])) for s in model.structs]

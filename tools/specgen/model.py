@@ -49,6 +49,7 @@ class Model:
     types: list = field(default_factory=list)      # (name, c, header)
     callbacks: list = field(default_factory=list)
     structs: list = field(default_factory=list)
+    opaque: list = field(default_factory=list)     # names of structs whose fields are not described
     groups: list = field(default_factory=list)
     ntstatus: dict = field(default_factory=dict)
     win32: dict = field(default_factory=dict)
@@ -125,6 +126,7 @@ def load(folder):
             model.types += [(n, c, entry["header"]) for n, c in entry["names"].items()]
         model.callbacks += data.get("callback", [])
         model.structs += data.get("struct", [])
+        model.opaque += [n for entry in data.get("opaque", []) for n in entry["names"]]
         model.groups += data.get("group", [])
         model.ntstatus.update(data.get("ntstatus", {}))
         model.win32.update(data.get("win32", {}))
