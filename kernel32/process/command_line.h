@@ -1,0 +1,17 @@
+/*
+ * The command line of the process. Windows has one string; the host's arguments are quoted so that
+ * the documented rules (CommandLineToArgvW, the C runtime) give back exactly them.
+ */
+#pragma once
+
+#include <winmem/windef.h>
+
+/*
+ * Made once, before Windows code runs. STATUS_NO_MEMORY; STATUS_NAME_TOO_LONG when it takes more
+ * than the 32766 units a UNICODE_STRING can hold.
+ */
+NTSTATUS command_line_init(int argc, char **argv);
+/* Empty before command_line_init. */
+const UNICODE_STRING *command_line_string(void);
+/* The same in UTF-8. */
+const char *command_line_utf8(void);
