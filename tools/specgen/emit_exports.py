@@ -2,46 +2,44 @@
 
 from emit_headers import GUARD, parameters
 
-FAILURE = {
-    "false": "winmem_set_last_error(ERROR_NOT_SUPPORTED); return 0;",
-    "null": "winmem_set_last_error(ERROR_NOT_SUPPORTED); return 0;",
-    "zero": "winmem_set_last_error(ERROR_NOT_SUPPORTED); return 0;",
-    "invalid": "winmem_set_last_error(ERROR_NOT_SUPPORTED); return (HANDLE)(intptr_t)-1;",
-    "minus1": "winmem_set_last_error(ERROR_NOT_SUPPORTED); return ({type})-1;",
-    "code": "return ERROR_NOT_SUPPORTED;",
-    "status": "return STATUS_NOT_SUPPORTED;",
-    "hresult": "return (HRESULT)0x80004001;",
+NOT_SUPPORTED = {
+    "false": "0", "null": "0", "zero": "0", "invalid": "(HANDLE)(intptr_t)-1", "minus1": "({type})-1",
+    "code": "ERROR_NOT_SUPPORTED", "status": "STATUS_NOT_SUPPORTED", "hresult": "(HRESULT)0x80004001",  # E_NOTIMPL
 }
+WITHOUT_LAST_ERROR = {"code", "status", "hresult"}
+TRACING = "    if (__builtin_expect(gate_tracing, 0))\n        "
+
+
+def failure(f):
+    """The body's middle of a function that nobody built: it sets `result`."""
+    if f.fails == "never":
+        return f"    gate_missing(\"{f.modules[0]}\", \"{f.name}\");\n"
+    text = "" if f.fails in WITHOUT_LAST_ERROR else "    winmem_set_last_error(ERROR_NOT_SUPPORTED);\n"
+    if f.returns == "void":
+        return text
+    return text + f"    {f.returns} result = {NOT_SUPPORTED[f.fails].format(type=f.returns)};\n"
+
+
+def call(f):
+    text = f"{f.face}({', '.join(p.name for p in f.params)});\n"
+    return ("    " if f.returns == "void" or f.noreturn else f"    {f.returns} result = ") + text
 
 
 def gate(f):
     if f.raw and f.status == "done":
         return f"extern __attribute__((ms_abi, visibility(\"hidden\"))) void gate_{f.name}(void);\n"
     visible = "default" if f.elf else "hidden"
-    head = (f"__attribute__((ms_abi, visibility(\"{visible}\")))"
-            f"{' __attribute__((noreturn))' if f.noreturn else ''} {f.returns} gate_{f.name}({parameters(f)})"
-            f" __asm__(\"{f.name if f.elf else 'gate_' + f.name}\");\n"
-            f"__attribute__((ms_abi)) {f.returns} gate_{f.name}({parameters(f)})\n{{\n")
-    body = []
-    if f.status != "done":
-        body += [f"    (void){p.name};" for p in f.params]
-        if f.fails == "never":
-            body.append(f"    gate_missing(\"{f.modules[0]}\", \"{f.name}\");")
-        else:
-            body.append("    " + FAILURE[f.fails].format(type=f.returns))
-        return head + "\n".join(body) + "\n}\n"
-    args = ", ".join(p.name for p in f.params)
-    trace_in = f"    if (__builtin_expect(gate_tracing, 0))\n        gate_trace_enter({f.index}, (const uint64_t[]){{0{''.join(', (uint64_t)' + p.name for p in f.params)}}});\n"
-    if f.noreturn:
-        return head + "    gate_enter();\n" + trace_in + f"    {f.face}({args});\n}}\n"
-    call = f"{f.face}({args});"
-    out = "    gate_enter();\n" + trace_in
-    if f.returns == "void":
-        out += f"    {call}\n    if (__builtin_expect(gate_tracing, 0))\n        gate_trace_leave({f.index}, 0);\n    gate_leave();\n"
-    else:
-        out += (f"    {f.returns} result = {call}\n    if (__builtin_expect(gate_tracing, 0))\n"
-                f"        gate_trace_leave({f.index}, (uint64_t)result);\n    gate_leave();\n    return result;\n")
-    return head + out + "}\n"
+    out = (f"__attribute__((ms_abi, visibility(\"{visible}\")))"
+           f"{' __attribute__((noreturn))' if f.noreturn else ''} {f.returns} gate_{f.name}({parameters(f)})"
+           f" __asm__(\"{f.name if f.elf else 'gate_' + f.name}\");\n"
+           f"__attribute__((ms_abi)) {f.returns} gate_{f.name}({parameters(f)})\n{{\n    gate_enter();\n")
+    out += TRACING + f"gate_trace_enter({f.index}, (const uint64_t[]){{0{''.join(', (uint64_t)' + p.name for p in f.params)}}});\n"
+    out += call(f) if f.status == "done" else failure(f)
+    if f.noreturn or (f.status != "done" and f.fails == "never"):
+        return out + "}\n"
+    value = "0" if f.returns == "void" else "(uint64_t)result"
+    out += TRACING + f"gate_trace_leave({f.index}, {value});\n    gate_leave();\n"
+    return out + ("" if f.returns == "void" else "    return result;\n") + "}\n"
 
 
 def target(model, f):

@@ -16,7 +16,7 @@ def callback(entry):
 def windef(model):
     out = [GUARD, "#include <stdint.h>", "#include <stddef.h>", "",
            "#define WINAPI __attribute__((ms_abi))", "#define CALLBACK WINAPI", "#define NTAPI WINAPI", ""]
-    out += [f"typedef {c}{'' if c.endswith('*') else ' '}{n};" for n, c, _ in model.types]
+    out += [f"typedef {c}{'' if c.endswith('*') else ' '}{n};" for n, c, _, _ in model.types]
     for group in model.groups:
         out.append(f"\n/* {group['name']}: {group.get('source', '')} */")
         out += [f"#define {n} {constant(v)}" for n, v in group["values"].items()]
@@ -24,7 +24,7 @@ def windef(model):
     out += [f"#define {n} {v}u" for n, v in model.win32.items()]
     out += [f"#define {n} ((NTSTATUS)0x{v[0]:08X})" for n, v in model.ntstatus.items()]
     out.append("")
-    out += [f"typedef struct _{n} {n};" for n in model.opaque]
+    out += [f"typedef struct _{name} {name};" for name, _ in model.opaque]
     # callbacks and structs in file order: a spec file lists them in the order they need each other
     out += [f"typedef {s.get('kind', 'union' if s.get('union') else 'struct')} {s.get('tag', '_' + s['name'])} {s['name']};\n"
             + "\n".join(f"typedef {s['name']} *{p};" for p in s.get("pointers", [])) for s in model.structs]
@@ -37,7 +37,9 @@ def definition(entry):
     body = ["    " + text.rsplit("@", 1)[0].strip() + ";" for text in entry["fields"]]
     kind = "union" if entry.get("union") else "struct"
     aligned = f" __attribute__((aligned({entry['align']})))" if entry.get("force_align") else ""
-    return "\n".join([f"{kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned};"])
+    # the nameless inner types that Windows has are an extension of C++
+    mark = "__extension__ " if any("{" in line for line in body) else ""
+    return "\n".join([f"{mark}{kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned};"])
 
 
 def parameters(function):

@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import check
 import emit_exports
 import emit_faces
 import emit_headers
@@ -54,6 +55,7 @@ def main():
     options = parser.parse_args()
     try:
         api = model.load(options.spec)
+        check.check(api)
         if options.what == "list":
             print("\n".join(emit_headers.emit(api)))
             return

@@ -1,0 +1,12 @@
+/* Generated from spec/. Do not edit. */
+#pragma once
+
+#define STATUS_TABLE \
+    X(STATUS_SUCCESS, ERROR_SUCCESS) \
+    X(STATUS_NOT_SUPPORTED, ERROR_NOT_SUPPORTED) \
+
+#define WIN32_ERROR_TABLE \
+    X(ERROR_SUCCESS) \
+    X(ERROR_NOT_SUPPORTED) \
+    X(ERROR_INVALID_PARAMETER) \
+
