@@ -4,6 +4,7 @@ from emit_headers import GUARD, parameters
 
 NOT_SUPPORTED = {
     "false": "0", "null": "0", "zero": "0", "invalid": "(HANDLE)(intptr_t)-1", "minus1": "({type})-1",
+    "argument": "{first}", "badmem": "GMEM_INVALID_HANDLE",
     "code": "ERROR_NOT_SUPPORTED", "status": "STATUS_NOT_SUPPORTED", "hresult": "(HRESULT)0x80004001",  # E_NOTIMPL
 }
 WITHOUT_LAST_ERROR = {"code", "status", "hresult"}
@@ -17,7 +18,7 @@ def failure(f):
     text = "" if f.fails in WITHOUT_LAST_ERROR else "    winmem_set_last_error(ERROR_NOT_SUPPORTED);\n"
     if f.returns == "void":
         return text
-    return text + f"    {f.returns} result = {NOT_SUPPORTED[f.fails].format(type=f.returns)};\n"
+    return text + f"    {f.returns} result = {NOT_SUPPORTED[f.fails].format(type=f.returns, first=f.params[0].name if f.params else '')};\n"
 
 
 def call(f):
@@ -55,14 +56,16 @@ def emit(model):
     out += [gate(f) for f in model.functions if not f.forward]
     for f in model.functions:
         if f.forward and f.elf:
-            out.append(f"extern __attribute__((visibility(\"default\"), alias(\"{target(model, f).name}\"))) void alias_{f.name}(void) __asm__(\"{f.name}\");")
+            t = target(model, f)
+            out.append(f"extern __attribute__((ms_abi, visibility(\"default\"), alias(\"{t.name if t.elf else 'gate_' + t.name}\"))) "
+                       f"{f.returns} alias_{f.name}({parameters(f)}) __asm__(\"{f.name}\");")
     out.append("\nconst struct export_entry winmem_exports[] = {")
     for f in model.functions:
         t = target(model, f)
         mods = ", ".join(f'"{m}"' for m in f.modules)
         sets = ", ".join(f'"{m}"' for m in f.apisets)
         out.append(f"    {{\"{f.name}\", (export_function *)gate_{t.name}, (const char *const[]){{{mods}, NULL}}, "
-                   f"(const char *const[]){{{sets + ', ' if sets else ''}NULL}}, \"{f.family}\", EXPORT_{f.status.upper()}, {len(f.params)}, "
+                   f"(const char *const[]){{{sets + ', ' if sets else ''}NULL}}, \"{f.family}\", EXPORT_{t.status.upper()}, {len(f.params)}, "
                    f"\"{f.returns}\", (const char *const[]){{{''.join(chr(34) + p.type + ' ' + p.name + chr(34) + ', ' for p in f.params)}NULL}}}},")
     out.append("};\nconst unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];\n")
     symbols = [f.name for f in model.functions if f.elf] + model.host_exports

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FAILS = {"false", "null", "zero", "invalid", "minus1", "code", "status", "hresult", "never"}
+FAILS = {"false", "null", "zero", "invalid", "minus1", "argument", "badmem", "code", "status", "hresult", "never"}
 STATUSES = {"done", "planned", "refused"}
 
 # table -> (keys it must have, keys it may have)

@@ -172,7 +172,7 @@ __attribute__((ms_abi)) NTSTATUS gate_Seen(void)
     return result;
 }
 
-extern __attribute__((visibility("default"), alias("Beta"))) void alias_BetaToo(void) __asm__("BetaToo");
+extern __attribute__((ms_abi, visibility("default"), alias("Beta"))) void alias_BetaToo(PPAIR pair) __asm__("BetaToo");
 
 const struct export_entry winmem_exports[] = {
     {"Alpha", (export_function *)gate_Alpha, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){"api-ms-win-small-l1-1-0", NULL}, "small", EXPORT_DONE, 4, "BOOL", (const char *const[]){"LPVOID buffer", "SIZE_T size", "LPCSTR name", "DWORD flags", NULL}},
