@@ -1,0 +1,32 @@
+/* dll_c: loaded and freed while the program runs. Has static thread-local storage, so threads that live already need a block too. */
+#include "dll_kit.h"
+
+__attribute__((section(".tls"), used)) static ULONG64 tls_begin = 0;
+__attribute__((section(".tls$M"), used)) static ULONG64 tls_value = 31;
+__attribute__((section(".tls$ZZZ"), used)) static ULONG64 tls_end = 0;
+ULONG _tls_index;
+const IMAGE_TLS_DIRECTORY64 _tls_used = {(ULONG64)&tls_begin, (ULONG64)&tls_end, (ULONG64)&_tls_index, 0, 0, 0};
+
+__declspec(dllexport) ULONG64 *WINAPI thread_value(void);
+BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved);
+
+ULONG64 *WINAPI thread_value(void)
+{
+    ULONG64 *address;
+    __asm__("movl _tls_index(%%rip), %%eax\n\t"
+            "movq %%gs:0x58, %0\n\t"
+            "movq (%0,%%rax,8), %0\n\t"
+            "leaq %c1@secrel32(%0), %0"
+            : "=&r"(address)
+            : "i"(&tls_value)
+            : "rax");
+    return address;
+}
+
+BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)
+{
+    diary_note('C', reason);
+    if (reason == DLL_PROCESS_ATTACH)
+        DisableThreadLibraryCalls(module); /* refused for a library with static TLS */
+    return TRUE;
+}
