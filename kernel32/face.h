@@ -11,6 +11,8 @@ DWORD last_error_from_status(NTSTATUS status);
 /* Last error lives in the TEB of a Windows thread (gs:[0x68]), else in thread storage of ours. */
 void last_error_set(DWORD code);
 DWORD last_error_get(void);
+/* In the TEB, while the calling thread has one; NULL else. */
+extern __thread DWORD *last_error_place __attribute__((tls_model("initial-exec")));
 
 #define NT_SUCCESS(status) ((NTSTATUS)(status) >= 0)
 

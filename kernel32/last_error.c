@@ -5,16 +5,16 @@
 #include "status_table.h"
 
 static __thread DWORD native_last_error;
-
+__thread DWORD *last_error_place __attribute__((tls_model("initial-exec")));
 
 DWORD last_error_get(void)
 {
-    return native_last_error;
+    return last_error_place ? *last_error_place : native_last_error;
 }
 
 void last_error_set(DWORD code)
 {
-    native_last_error = code;
+    *(last_error_place ? last_error_place : &native_last_error) = code;
 }
 
 void winmem_set_last_error(uint32_t code)

@@ -20,6 +20,7 @@ __thread struct mm_stack *mm_thread_stack __attribute__((tls_model("initial-exec
 
 /* What the host program had installed; constant after fault_init. */
 static struct sigaction before_segv, before_bus;
+static sigset_t blocked; /* while a fault is being decided */
 
 static void decode(struct fault *fault, int signal, siginfo_t *info, ucontext_t *context)
 {
@@ -65,7 +66,7 @@ static bool resolve(struct fault *fault)
 }
 
 /* Hands the signal to whoever had it before; with nobody there, the default action happens when the access is retried. */
-static void pass_on(const struct sigaction *before, int signal, siginfo_t *info, void *context)
+void fault_pass_on(const struct sigaction *before, int signal, siginfo_t *info, void *context)
 {
     /* as the kernel would have done for that handler; the old mask comes back with the signal frame */
     pthread_sigmask(SIG_BLOCK, &before->sa_mask, NULL);
@@ -89,18 +90,35 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         if (resolve(&fault))
             return;
     }
-    pass_on(signal == SIGSEGV ? &before_segv : &before_bus, signal, info, context);
+    fault_pass_on(signal == SIGSEGV ? &before_segv : &before_bus, signal, info, context);
 }
 
-static void install(void)
+static void install(struct sigaction *ret_segv, struct sigaction *ret_bus)
 {
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    sigaction(SIGSEGV, &action, &before_segv);
-    sigaction(SIGBUS, &action, &before_bus);
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER, .sa_mask = blocked};
+    sigaction(SIGSEGV, &action, ret_segv);
+    sigaction(SIGBUS, &action, ret_bus);
+}
+
+static void install_once(void)
+{
+    install(&before_segv, &before_bus);
 }
 
 void fault_init(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install);
+    pthread_once(&once, install_once);
+}
+
+void fault_block_signal(int signal)
+{
+    fault_init();
+    sigaddset(&blocked, signal);
+    install(NULL, NULL);
+}
+
+const sigset_t *fault_blocked(void)
+{
+    return &blocked;
 }

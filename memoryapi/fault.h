@@ -33,6 +33,12 @@ extern bool (*fault_hook)(struct fault *fault);
 /* Installs the handlers, remembering what was there. Called once, at library start; a second call does nothing. */
 void fault_init(void);
 
+/* A signal that must not arrive while a fault is being decided (it may stop the thread). Before there is a second thread. */
+void fault_block_signal(int signal);
+const sigset_t *fault_blocked(void);
+/* Gives a signal to the handler that was there before ours, or the default action its turn. */
+void fault_pass_on(const struct sigaction *before, int signal, siginfo_t *info, void *context);
+
 /* The stack of the calling Windows thread, registered by the process layer; NULL for host threads. */
 struct mm_stack {
     uint64_t base;      /* highest address, exclusive */

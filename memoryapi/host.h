@@ -54,3 +54,6 @@ int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t 
 
 /* Every mapping of the process in ascending order, until `each` returns false. False then, or when the list cannot be read. */
 bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access, void *context), void *context);
+
+/* A page that reads at `address`, in space reserved by us, and is written through *ret_writable: what a kernel shares with a process. */
+int host_shared_page(uint64_t address, void **ret_writable);

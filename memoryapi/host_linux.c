@@ -191,3 +191,25 @@ bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned a
         fclose(maps);
     return going;
 }
+
+int host_shared_page(uint64_t address, void **ret_writable)
+{
+    int error, file = memfd_create("winmem shared data", MFD_CLOEXEC);
+    void *writable = MAP_FAILED;
+
+    if (file < 0)
+        return -errno;
+    error = ftruncate(file, PAGE_SIZE) == 0 ? 0 : -errno;
+    if (!error) {
+        writable = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        error = writable == MAP_FAILED ? -errno : 0;
+    }
+    if (!error && mmap(at(address), PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
+        error = -errno;
+        munmap(writable, PAGE_SIZE);
+    }
+    close(file);
+    if (!error)
+        *ret_writable = writable;
+    return error;
+}

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <winmem/windef.h>
@@ -14,6 +15,14 @@
 #include "memoryapi/fault.h"
 
 struct teb;
+struct dispatch;
+
+#define THREAD_PARKED        0x100u
+#define THREAD_ENDING        0x200u
+#define THREAD_SUSPEND_COUNT 0x0FFu
+#define THREAD_STILL_ACTIVE  259u
+#define THREAD_XSAVE_SLOTS   16  /* exceptions inside handlers of exceptions that keep their vector registers */
+#define FLS_SLOTS            128 /* FLS_MAXIMUM_AVAILABLE */
 
 struct thread {
     struct waitable waitable; /* object first: signalled at exit */
@@ -22,18 +31,29 @@ struct thread {
     uint32_t id;
     struct teb *teb;
     struct mm_stack stack;
-    void *alternate_stack;
+    char *alternate_stack; /* signal frames, and their handlers */
     PVOID start;
     PVOID parameter;
-    /* under thread_list_lock */
+    jmp_buf leave; /* on the native stack: the way out of the thread */
+    /* under thread_list.lock */
     struct thread *next, *previous;
-    uint32_t suspend_count;
     /* atomic */
-    uint32_t exit_code; /* STILL_ACTIVE while it runs */
-    uint32_t parked;    /* futex: 1 while stopped with `context` valid */
-    /* valid while parked; what GetThreadContext reads and SetThreadContext writes */
-    void *context; /* ucontext_t of the suspend signal frame */
+    uint32_t suspension; /* futex: THREAD_PARKED and the suspend count */
+    uint32_t exit_code;  /* STILL_ACTIVE while it runs */
+    bool terminated;     /* it is to leave instead of going on */
+    bool ended;          /* under the dispatcher lock: the handle is signalled */
+    /* valid while parked: the ucontext_t of the suspend signal's frame */
+    void *context;
+    /* the thread's own */
+    struct dispatch *dispatch; /* exceptions being delivered, innermost first (exception.c) */
+    char *xsave;                /* THREAD_XSAVE_SLOTS areas of context_xsave_room() bytes; 64-byte aligned */
+    uint32_t xsave_used;
+    void *fls[FLS_SLOTS];
     int32_t priority;
+    bool boost_disabled;
+    uint64_t affinity;     /* 0: the process's */
+    uint64_t created, exited; /* FILETIME; exited 0: runs */
+    uint16_t *description; /* under a lock of thread_info.c; NULL: none */
     struct wait_state wait; /* wait.c: wait_attach() at start, wait_detach() at exit; user APCs queue here */
 };
 
@@ -46,8 +66,31 @@ NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uin
                        struct thread **ret_thread);
 _Noreturn void thread_exit(uint32_t code);
 
-/* Called by the loader for each thread that begins or ends (TLS callbacks, DllMain); set once at start, may be NULL. */
+/* Called for each thread that begins or ends (TLS callbacks, DllMain); set once by the loader at start, may be NULL. */
 extern void (*thread_notify)(unsigned reason); /* DLL_THREAD_ATTACH 2, DLL_THREAD_DETACH 3 */
 
-/* Runs `function` on the calling Windows thread's stack from its top and never comes back (start of a thread, of the program). */
+/* Runs `function` on the calling Windows thread's own stack, from its top; it may only end with thread_exit. */
 _Noreturn void thread_run_on_stack(struct thread *thread, void (*function)(void *), void *argument);
+
+/* Default stack sizes, from the image. Set once at start. */
+extern uint64_t thread_default_reserve, thread_default_commit;
+
+/* Every live Windows thread, under the list's lock. */
+void thread_for_each(void (*visit)(struct thread *thread, void *context), void *context);
+/* A reference, or NULL. */
+struct thread *thread_find(uint32_t id);
+uint32_t thread_count(void);
+/* Stops every other thread for good (the process ends): waits a moment for each. */
+void thread_stop_others(void);
+/* A reference to the thread behind a handle: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. */
+NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_thread);
+
+/* suspend.c */
+void suspend_init(void);
+NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous); /* waits until it is parked */
+NTSTATUS thread_resume(struct thread *thread, uint32_t *ret_previous);
+
+NTSTATUS thread_terminate(struct thread *thread, uint32_t code);
+
+/* tls.c: the callbacks of fibre-local slots, and slots that outgrew the TEB */
+void tls_thread_ends(struct thread *thread);

@@ -1,19 +1,27 @@
 /* The two passes over the frames: search for a handler, unwind to a target; and the handler of C's __try. */
 #include "kernel32/process/unwind_dispatch.h"
 
-#include <string.h>
+#include <dlfcn.h>
 #include "kernel32/face.h"
+#include "kernel32/process/context.h"
+#include "kernel32/process/exception.h"
+#include "kernel32/process/unhandled.h"
 #include "kernel32/process/unwind.h"
 #include "memoryapi/guarded.h"
 
 /* A stack deeper than this many frames is taken for a loop. */
 #define FRAME_LIMIT 1000000
+/* Frames of ours between a bad pointer and the program that passed it. */
+#define CLIMB_LIMIT 64
 
 #define EXCEPTION_EXECUTE_HANDLER_VALUE 1
-#define EXCEPTION_CONTINUE_EXECUTION_VALUE (-1)
+#define STATUS_UNWIND_CODE 0xC0000027u
+#define STATUS_INVALID_UNWIND_TARGET_CODE 0xC0000029u
+#define STATUS_UNWIND_CONSOLIDATE_CODE 0x80000029u
 
 typedef __attribute__((ms_abi)) int language_handler(EXCEPTION_RECORD *, PVOID, CONTEXT *, DISPATCHER_CONTEXT *);
 typedef __attribute__((ms_abi)) int32_t filter_function(EXCEPTION_POINTERS *, PVOID frame);
+typedef __attribute__((ms_abi)) uint64_t consolidation(EXCEPTION_RECORD *);
 typedef __attribute__((ms_abi)) void finally_function(BOOLEAN abnormal, PVOID frame);
 
 /* Calls back into Windows code: the thread may be stopped there. */
@@ -25,93 +33,195 @@ static int call_handler(uint64_t handler, EXCEPTION_RECORD *record, uint64_t fra
     return disposition;
 }
 
-static void describe(DISPATCHER_CONTEXT *dispatcher, uint64_t pc, uint64_t image_base, const struct unwind_function *function,
-                     const struct unwind_step *step, CONTEXT *context)
+/* A way along the frames of a thread, across the native frames between an exception and the handlers it is being delivered to. */
+struct walk {
+    CONTEXT context;
+    struct dispatch *next; /* the exception whose context follows when the frames end in native code */
+    const DISPATCHER_CONTEXT *collided; /* a frame whose termination handlers an unwinding had begun to run */
+    uint64_t image_base;
+    const struct unwind_function *function;
+    struct unwind_step step;
+    uint64_t pc;
+};
+
+/* Native code has no unwind data of Windows' kind: its frames end a walk. Generated code without a table counts as a leaf, as on Windows. */
+static bool is_native(uint64_t pc)
+{
+    Dl_info info;
+    uint64_t base, size;
+    if (unwind_find_module && unwind_find_module(pc, &base, &size))
+        return false;
+    return dladdr((const void *)pc, &info) != 0;
+}
+
+bool unwind_leave_native(CONTEXT *context)
+{
+    uint64_t frame[2];
+    for (unsigned level = 0; level < CLIMB_LIMIT && is_native(context->Rip); level++) {
+        if (!guarded_read((const void *)context->Rbp, frame, sizeof frame) || context->Rbp < context->Rsp)
+            return false;
+        context->Rsp = context->Rbp + sizeof frame;
+        context->Rbp = frame[0];
+        context->Rip = frame[1];
+    }
+    return !is_native(context->Rip);
+}
+
+/* Where the frames end in native code, they go on at the exception that it was delivering. */
+static bool cross(struct walk *walk)
+{
+    if (walk->context.Rip && !is_native(walk->context.Rip))
+        return true;
+    if (!walk->next)
+        return false;
+    walk->context = *walk->next->context;
+    unwind_leave_native(&walk->context);
+    walk->collided = walk->next->unwinding;
+    walk->next = walk->next->previous;
+    return true;
+}
+
+/* Fills `step` for the frame at walk->context, and leaves the caller's context in *ret_caller. False: damaged, or the end. */
+static bool look(struct walk *walk, uint32_t flags, CONTEXT *ret_caller)
+{
+    walk->pc = walk->context.Rip;
+    walk->function = unwind_lookup(walk->pc, &walk->image_base);
+    *ret_caller = walk->context;
+    return unwind_frame(flags, walk->image_base, walk->pc, walk->function, ret_caller, &walk->step) && ret_caller->Rsp > walk->context.Rsp;
+}
+
+static void describe(DISPATCHER_CONTEXT *dispatcher, const struct walk *walk, CONTEXT *context)
 {
     *dispatcher = (DISPATCHER_CONTEXT){
-        .ControlPc = pc,
-        .ImageBase = image_base,
-        .FunctionEntry = (PRUNTIME_FUNCTION)function,
-        .EstablisherFrame = step->frame,
+        .ControlPc = walk->pc,
+        .ImageBase = walk->image_base,
+        .FunctionEntry = (PRUNTIME_FUNCTION)walk->function,
+        .EstablisherFrame = walk->step.frame,
         .ContextRecord = context,
-        .LanguageHandler = (PVOID)step->handler,
-        .HandlerData = (PVOID)step->handler_data,
+        .LanguageHandler = (PVOID)walk->step.handler,
+        .HandlerData = (PVOID)walk->step.handler_data,
     };
+    if (walk->collided && walk->collided->EstablisherFrame == walk->step.frame)
+        dispatcher->ScopeIndex = walk->collided->ScopeIndex;
+}
+
+static bool is_on_stack(uint64_t address)
+{
+    const struct mm_stack *stack = mm_thread_stack;
+    return stack && address >= stack->floor && address < stack->base;
 }
 
 bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
 {
-    CONTEXT walk = *context;
+    struct walk walk = {.context = *context, .next = thread_self()->dispatch->previous};
     DISPATCHER_CONTEXT dispatcher;
-    struct unwind_step step;
-    uint64_t image_base;
+    CONTEXT caller;
 
-    for (unsigned frame = 0; frame < FRAME_LIMIT && walk.Rip; frame++) {
-        uint64_t pc = walk.Rip, stack = walk.Rsp;
-        const struct unwind_function *function = unwind_lookup(pc, &image_base);
-        if (!unwind_frame(UNW_FLAG_EHANDLER, image_base, pc, function, &walk, &step) || walk.Rsp <= stack)
+    unwind_leave_native(&walk.context);
+    for (unsigned frame = 0; frame < FRAME_LIMIT && cross(&walk); frame++) {
+        if (!is_on_stack(walk.context.Rsp)) {
+            record->ExceptionFlags |= EXCEPTION_STACK_INVALID;
             return false;
-        if (!step.handler)
-            continue;
-        describe(&dispatcher, pc, image_base, function, &step, &walk);
-        switch (call_handler(step.handler, record, step.frame, context, &dispatcher)) {
-        case DISPOSITION_CONTINUE_EXECUTION:
-            return true;
-        case DISPOSITION_CONTINUE_SEARCH:
-            break;
-        default: /* a nested or collided disposition goes on with the next frame */
-            record->ExceptionFlags |= EXCEPTION_NESTED_CALL;
-            break;
         }
+        if (!look(&walk, UNW_FLAG_EHANDLER, &caller))
+            break;
+        if (walk.step.handler) {
+            describe(&dispatcher, &walk, &caller);
+            switch (call_handler(walk.step.handler, record, walk.step.frame, context, &dispatcher)) {
+            case DISPOSITION_CONTINUE_EXECUTION:
+                return true;
+            case DISPOSITION_CONTINUE_SEARCH:
+                break;
+            default: /* a nested or collided disposition goes on with the next frame */
+                record->ExceptionFlags |= EXCEPTION_NESTED_CALL;
+                break;
+            }
+        }
+        walk.context = caller;
     }
-    return false;
+    return unhandled_filter(record, context);
 }
 
-/*
- * Second pass: leaves every frame below `target`, running their termination handlers, and goes on at `target_ip` in the target frame
- * with `value` in rax. A NULL target unwinds everything (exit unwind). `original` is scratch for the caller's context.
- */
-void nt_RtlUnwindEx(PVOID TargetFrame, PVOID TargetIp, PEXCEPTION_RECORD ExceptionRecord, PVOID ReturnValue, PCONTEXT OriginalContext,
-                    PVOID HistoryTable)
+/* A function that a catch block runs in has returned: the record names what to call before the target goes on (C++ of MSVC). */
+static void consolidate(EXCEPTION_RECORD *record, CONTEXT *target)
 {
-    EXCEPTION_RECORD own = {.ExceptionCode = 0xC0000027 /* STATUS_UNWIND */};
-    EXCEPTION_RECORD *record = ExceptionRecord ? ExceptionRecord : &own;
-    CONTEXT context, next;
-    DISPATCHER_CONTEXT dispatcher;
-    struct unwind_step step;
-    uint64_t image_base;
+    struct thread *thread = thread_self();
+    struct dispatch frame = {.previous = thread->dispatch, .context = target};
+    uint32_t depth;
 
-    nt_RtlCaptureContext(&context);
-    own.ExceptionAddress = (PVOID)context.Rip;
-    record->ExceptionFlags |= EXCEPTION_UNWINDING | (TargetFrame ? 0 : EXCEPTION_EXIT_UNWIND);
-    for (unsigned frame = 0; frame < FRAME_LIMIT && context.Rip; frame++) {
-        uint64_t pc = context.Rip;
-        const struct unwind_function *function = unwind_lookup(pc, &image_base);
-        next = context;
-        if (!unwind_frame(UNW_FLAG_UHANDLER, image_base, pc, function, &next, &step) || next.Rsp <= context.Rsp)
+    thread->dispatch = &frame;
+    depth = gate_open();
+    target->Rip = ((consolidation *)record->ExceptionInformation[0])(record);
+    gate_close(depth);
+    exception_pop(thread, &frame);
+}
+
+static _Noreturn void land(EXCEPTION_RECORD *record, CONTEXT *target)
+{
+    if (record && record->ExceptionCode == STATUS_UNWIND_CONSOLIDATE_CODE && record->NumberParameters >= 1)
+        consolidate(record, target);
+    gate_self.depth = 0; /* Windows code runs outside all gates */
+    if (gate_self.pending)
+        gate_park();
+    context_restore(target, NULL);
+}
+
+/* Exceptions whose frames have been left are over. */
+static void forget_passed(struct thread *thread, const struct dispatch *until)
+{
+    while (thread->dispatch != until)
+        exception_pop(thread, thread->dispatch);
+}
+
+/* Runs the termination handler of the frame at walk->context. */
+static void terminate_frame(struct walk *walk, EXCEPTION_RECORD *record, uint64_t target_ip, uint64_t value, bool is_target)
+{
+    struct thread *thread = thread_self();
+    DISPATCHER_CONTEXT dispatcher;
+    describe(&dispatcher, walk, &walk->context);
+    dispatcher.TargetIp = target_ip;
+    /* what the handler raises or unwinds continues outwards from this frame */
+    struct dispatch unwinding = {.previous = walk->next, .context = &walk->context, .unwinding = &dispatcher};
+    thread->dispatch = &unwinding;
+    walk->context.Rax = value;
+    if (is_target)
+        record->ExceptionFlags |= EXCEPTION_TARGET_UNWIND;
+    call_handler(walk->step.handler, record, walk->step.frame, &walk->context, &dispatcher);
+    record->ExceptionFlags &= ~(uint32_t)(EXCEPTION_TARGET_UNWIND | EXCEPTION_COLLIDED_UNWIND);
+    thread->dispatch = walk->next;
+}
+
+_Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_ip, EXCEPTION_RECORD *given, uint64_t value)
+{
+    EXCEPTION_RECORD own = {.ExceptionCode = STATUS_UNWIND_CODE};
+    EXCEPTION_RECORD *record = given ? given : &own;
+    struct thread *thread = thread_self();
+    struct walk walk = {.next = thread ? thread->dispatch : NULL};
+    CONTEXT caller;
+
+    if (from)
+        walk.context = *from;
+    own.ExceptionAddress = (PVOID)walk.context.Rip;
+    record->ExceptionFlags |= EXCEPTION_UNWINDING | (target ? 0 : EXCEPTION_EXIT_UNWIND);
+    for (unsigned frame = 0; frame < FRAME_LIMIT && thread && cross(&walk); frame++) {
+        forget_passed(thread, walk.next);
+        if (!look(&walk, UNW_FLAG_UHANDLER, &caller))
             break;
-        bool is_target = TargetFrame && step.frame == (uint64_t)TargetFrame;
-        if (step.handler) {
-            if (is_target)
-                record->ExceptionFlags |= EXCEPTION_TARGET_UNWIND;
-            describe(&dispatcher, pc, image_base, function, &step, &context);
-            dispatcher.TargetIp = (DWORD64)TargetIp;
-            context.Rax = (DWORD64)ReturnValue;
-            call_handler(step.handler, record, step.frame, &context, &dispatcher);
-            record->ExceptionFlags &= ~(uint32_t)(EXCEPTION_TARGET_UNWIND | EXCEPTION_COLLIDED_UNWIND);
-        }
+        bool is_target = target && walk.step.frame == target;
+        if (walk.step.handler)
+            terminate_frame(&walk, record, target_ip, value, is_target);
         if (is_target) {
-            context.Rax = (DWORD64)ReturnValue;
-            context.Rip = (DWORD64)TargetIp;
-            memcpy(OriginalContext, &context, sizeof context);
-            gate_self.depth = 0; /* the gates below are left for good */
-            context_restore(OriginalContext);
+            walk.context.Rax = value;
+            walk.context.Rip = target_ip;
+            land(record, &walk.context);
         }
-        context = next;
+        walk.context = caller;
     }
-    if (!TargetFrame)
-        context_restore(&context);
-    nt_RtlRaiseStatus((NTSTATUS)0xC0000029 /* STATUS_INVALID_UNWIND_TARGET */);
+    EXCEPTION_RECORD lost = {.ExceptionCode = STATUS_INVALID_UNWIND_TARGET_CODE,
+                             .ExceptionFlags = EXCEPTION_NONCONTINUABLE,
+                             .ExceptionRecord = record,
+                             .ExceptionAddress = record->ExceptionAddress};
+    exception_raise(&lost, &walk.context);
 }
 
 /* The scope table that a compiler lays behind __C_specific_handler. */
@@ -133,7 +243,6 @@ static int search_scope(EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *conte
 {
     EXCEPTION_POINTERS pointers = {record, context};
     int32_t answer = EXCEPTION_EXECUTE_HANDLER_VALUE;
-    CONTEXT scratch;
 
     if (scope->handler != 1) {
         uint32_t depth = gate_open();
@@ -144,9 +253,7 @@ static int search_scope(EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *conte
         return DISPOSITION_CONTINUE_SEARCH;
     if (answer < 0)
         return DISPOSITION_CONTINUE_EXECUTION;
-    nt_RtlUnwindEx((PVOID)frame, (PVOID)(dispatcher->ImageBase + scope->target), record, (PVOID)(uint64_t)record->ExceptionCode,
-                   &scratch, dispatcher->HistoryTable);
-    return DISPOSITION_CONTINUE_SEARCH;
+    unwind_to(NULL, frame, dispatcher->ImageBase + scope->target, record, record->ExceptionCode);
 }
 
 INT nt___C_specific_handler(PEXCEPTION_RECORD ExceptionRecord, PVOID EstablisherFrame, PCONTEXT ContextRecord,

@@ -9,10 +9,20 @@
 enum { DISPOSITION_CONTINUE_EXECUTION, DISPOSITION_CONTINUE_SEARCH, DISPOSITION_NESTED, DISPOSITION_COLLIDED };
 
 /*
- * First pass: asks each frame's language handler, from `context` outwards, until one continues execution (true: `context` is where to
- * go on) or the stack ends (false). A handler that takes the exception never returns: it unwinds. Runs on the faulting thread's stack.
+ * First pass: asks each frame's language handler, from `context` outwards, then the unhandled-exception filter, until one continues
+ * execution (true: `context` is where to go on). A handler that takes the exception never returns: it unwinds. Runs on the faulting
+ * thread's stack, for the innermost exception of thread->dispatch. A frame that is not on the thread's stack ends the search.
  */
 bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context);
 
-/* Resumes at `context`; written by the exception code. */
-_Noreturn void context_restore(const CONTEXT *context);
+/*
+ * Second pass: leaves every frame below `target`, from `from` (NULL: from the innermost exception) outwards, running their termination
+ * handlers, and goes on at `target_ip` in the target frame with `value` in rax. Target 0 unwinds everything. `record` may be NULL.
+ */
+_Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_ip, EXCEPTION_RECORD *record, uint64_t value);
+
+/*
+ * From native code of ours to the Windows code that called it, along the frame pointers: rip, rsp and rbp become the caller's; other
+ * registers stay. False when there is no such caller; `context` is then damaged.
+ */
+bool unwind_leave_native(CONTEXT *context);
