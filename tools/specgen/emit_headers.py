@@ -1,5 +1,7 @@
 """The public headers: types, constants and prototypes."""
 
+import re
+
 GUARD = "/* Generated from spec/. Do not edit. */\n#pragma once\n"
 
 
@@ -25,12 +27,31 @@ def windef(model):
     out += [f"#define {n} ((NTSTATUS)0x{v[0]:08X})" for n, v in model.ntstatus.items()]
     out.append("")
     out += [f"typedef struct _{name} {name};" for name, _ in model.opaque]
-    # callbacks and structs in file order: a spec file lists them in the order they need each other
     out += [f"typedef {s.get('kind', 'union' if s.get('union') else 'struct')} {s.get('tag', '_' + s['name'])} {s['name']};\n"
             + "\n".join(f"typedef {s['name']} *{p};" for p in s.get("pointers", [])) for s in model.structs]
     out += [callback(c) for c in model.callbacks]
-    out += [definition(s) for s in model.structs]
+    out += [definition(s) for s in in_order_of_need(model.structs)]
     return "\n".join(out) + "\n"
+
+
+def in_order_of_need(structs):
+    """A struct that is a field of another comes before it; else file order."""
+    by_name = {s["name"]: s for s in structs}
+    ordered = {}
+
+    def visit(entry):
+        if entry["name"] in ordered:
+            return
+        for text in entry["fields"]:
+            for part in re.split("[{;}]", text.rsplit("@", 1)[0]):
+                type_name = part.split()[0] if part.split() else ""
+                if type_name in by_name and type_name != entry["name"] and "*" not in part:
+                    visit(by_name[type_name])
+        ordered[entry["name"]] = entry
+
+    for entry in structs:
+        visit(entry)
+    return ordered.values()
 
 
 def definition(entry):
