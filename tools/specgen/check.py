@@ -4,6 +4,7 @@ import re
 
 from layout import LayoutError, Layouts
 
+BASES = {"documented", "inferred", "observed", "chosen"}
 BUILTIN = {"void", "VOID", "char", "int", "float", "double"}
 
 
@@ -140,10 +141,24 @@ def codes(model):
             model.complain(model.code_where[name], f"'{name}' becomes the unknown code '{value[1]}'")
 
 
+def statements(model):
+    known, seen = {f.name for f in model.functions}, {}
+    for s in model.statements:
+        if s["id"] in seen:
+            model.complain(s["where"], f"statement '{s['id']}' is already at {seen[s['id']]}")
+        seen.setdefault(s["id"], s["where"])
+        if s["basis"] not in BASES:
+            model.complain(s["where"].key("basis"), f"statement '{s['id']}': basis = '{s['basis']}' is not one of {', '.join(sorted(BASES))}")
+        for name in s["functions"]:
+            if name not in known:
+                model.complain(s["where"].key("functions"), f"statement '{s['id']}': unknown function '{name}'")
+
+
 def check(model):
     if not model.complaints:
         duplicates(model)
         functions(model)
         structs(model)
         codes(model)
+        statements(model)
     model.report()

@@ -22,10 +22,11 @@ KEYS = {
     "callback": ({"name", "header", "returns", "params"}, {"source"}),
     "struct": ({"name", "header", "size", "align", "fields"}, {"pointers", "union", "tag", "kind", "force_align", "source"}),
     "group": ({"name", "values"}, {"header", "source"}),
+    "statement": ({"id", "statement", "functions", "basis", "source"}, set()),
 }
 WHOLE = {"ntstatus", "win32"}  # name = value tables without keys of their own
 TYPES = {"names": dict, "values": dict, "flags": dict, "params": list, "fields": list, "pointers": list, "apiset": list, "module": list,
-         "error": list, "exports": list, "size": int, "align": int, "ordinal": int, "elf": bool, "raw": bool, "noreturn": bool,
+         "functions": list, "error": list, "exports": list, "size": int, "align": int, "ordinal": int, "elf": bool, "raw": bool, "noreturn": bool,
          "union": bool, "force_align": bool}
 
 
@@ -71,6 +72,7 @@ class Model:
     callbacks: list = field(default_factory=list)
     structs: list = field(default_factory=list)
     groups: list = field(default_factory=list)
+    statements: list = field(default_factory=list)
     ntstatus: dict = field(default_factory=dict)   # name -> (number, win32 name)
     win32: dict = field(default_factory=dict)
     code_where: dict = field(default_factory=dict)
@@ -170,7 +172,7 @@ def read_function(model, family, entry, where):
 
 def read_tables(model, data, wheres):
     """Everything of a file but its functions. The lists of dictionaries get their place as entry["where"]."""
-    for kind in ("module", "callback", "struct", "group"):
+    for kind in ("module", "callback", "struct", "group", "statement"):
         for entry, where in zip(data.get(kind, []), wheres[kind]):
             entry["where"] = where
             getattr(model, kind + "s").append(entry)
