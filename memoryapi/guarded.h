@@ -12,3 +12,5 @@
 bool guarded_copy(void *to, const void *from, size_t size);
 bool guarded_read(const void *from, void *ret_value, size_t size);
 bool guarded_write(void *to, const void *value, size_t size);
+/* Whether the byte can be written. It keeps its value, also when another thread writes it at the same moment. */
+bool guarded_touch(void *at);

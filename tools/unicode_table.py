@@ -1,4 +1,4 @@
-"""unicode_table.h: case mapping and character types of the UTF-16 units, from Python's Unicode database.
+"""unicode_table.h: what the UTF-16 units are, from Python's Unicode database.
 
 usage: unicode_table.py OUTPUT"""
 
@@ -50,6 +50,37 @@ def ctype1(unit):
     return bits
 
 
+BIDI = {"L": 1, "R": 2, "AL": 2, "EN": 3, "ES": 4, "ET": 5, "AN": 6, "CS": 7, "B": 8, "S": 9, "WS": 10, "ON": 11}
+NONSPACING, DIACRITIC, SYMBOL, KATAKANA, HIRAGANA, HALFWIDTH, FULLWIDTH, IDEOGRAPH = (1, 2, 8, 16, 32, 64, 128, 256)
+LEXICAL, HIGHSURROGATE, LOWSURROGATE, LETTER = 0x400, 0x800, 0x1000, 0x8000
+
+
+def ctype2(unit):
+    return BIDI.get(unicodedata.bidirectional(chr(unit)), 0)
+
+
+def ctype3(unit):
+    char, category, name = chr(unit), unicodedata.category(chr(unit)), unicodedata.name(chr(unit), "")
+    bits = LETTER if category.startswith("L") else 0
+    if category == "Mn":
+        bits |= NONSPACING
+    if "DIACRITIC" in name or category == "Sk":
+        bits |= DIACRITIC
+    if category[0] in "PS":
+        bits |= SYMBOL
+    if char in "'-\u00AD\u2010\u2019":
+        bits |= LEXICAL
+    bits |= KATAKANA * ("KATAKANA" in name) | HIRAGANA * ("HIRAGANA" in name) | IDEOGRAPH * ("CJK UNIFIED" in name)
+    bits |= {"H": HALFWIDTH, "F": FULLWIDTH}.get(unicodedata.east_asian_width(char), 0)
+    bits |= HIGHSURROGATE * (0xD800 <= unit < 0xDC00) | LOWSURROGATE * (0xDC00 <= unit < 0xE000)
+    return bits
+
+
+def code_page(name):
+    """The upper half of a code page; a byte without a character is the control of its number."""
+    return [ord(bytes([byte]).decode(name, "ignore") or chr(byte)) for byte in range(128, 256)]
+
+
 def emit(out, page_name, table_name, function):
     pages, numbers = [], []
     for high in range(256):
@@ -68,8 +99,12 @@ def main():
     emit(out, "upper_page", "upper_delta", upper_delta)
     emit(out, "lower_page", "lower_delta", lower_delta)
     emit(out, "ctype1_page", "ctype1", ctype1)
+    emit(out, "ctype2_page", "ctype2", ctype2)
+    emit(out, "ctype3_page", "ctype3", ctype3)
+    for number in (437, 1252):
+        out.append(f"static const uint16_t code_page_{number}[128] = {{{', '.join(map(str, code_page(f'cp{number}')))}}};")
     with open(sys.argv[1], "w", encoding="ascii") as file:
-        file.write("\n".join(out))
+        file.write("\n".join(out) + "\n")
 
 
 main()

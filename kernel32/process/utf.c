@@ -162,6 +162,21 @@ uint16_t wide_ctype1(uint16_t unit)
     return ctype1[ctype1_page[unit >> 8]][unit & 0xFF];
 }
 
+uint16_t wide_ctype2(uint16_t unit)
+{
+    return ctype2[ctype2_page[unit >> 8]][unit & 0xFF];
+}
+
+uint16_t wide_ctype3(uint16_t unit)
+{
+    return ctype3[ctype3_page[unit >> 8]][unit & 0xFF];
+}
+
+const uint16_t *wide_code_page(unsigned number)
+{
+    return number == 437 ? code_page_437 : code_page_1252;
+}
+
 int wide_compare_caseless(const uint16_t *a, size_t a_length, const uint16_t *b, size_t b_length)
 {
     size_t common = a_length < b_length ? a_length : b_length;

@@ -25,7 +25,11 @@ char *utf8_from_wide(const uint16_t *text);
 /* One-to-one case mapping of a UTF-16 unit; surrogates have none. */
 uint16_t wide_upper(uint16_t unit);
 uint16_t wide_lower(uint16_t unit);
-/* The CT_CTYPE1 bits of GetStringTypeW. */
+/* The bits of GetStringTypeW for CT_CTYPE1, 2 and 3. */
 uint16_t wide_ctype1(uint16_t unit);
+uint16_t wide_ctype2(uint16_t unit);
+uint16_t wide_ctype3(uint16_t unit);
+/* The characters of the bytes 128 to 255 in code page 437 or 1252. */
+const uint16_t *wide_code_page(unsigned number);
 /* Ordinal without case, over the first `length` units of each: negative, 0, positive. */
 int wide_compare_caseless(const uint16_t *a, size_t a_length, const uint16_t *b, size_t b_length);

@@ -6,6 +6,7 @@
 #include <winmem/memoryapi.h>
 #include "memoryapi/base.h"
 #include "memoryapi/mm.h"
+#include "tests/sanitized.h"
 
 #define G 65536u
 
@@ -51,10 +52,11 @@ END_TEST
 START_TEST(an_owned_space_gives_what_programs_ask_for)
 {
     static const uint64_t wanted[] = {0x10000, 0x400000, 0x140000000, 0x180000000, 0xC000000000};
+    unsigned count = SHADOWED ? 2 : array_length(wanted);
     MEMORY_BASIC_INFORMATION info;
     uint64_t base;
     mm_own_address_space();
-    for (unsigned i = 0; i < array_length(wanted); i++) {
+    for (unsigned i = 0; i < count; i++) {
         ck_assert_int_eq(allocate((struct mm_request){.base = wanted[i], .size = G, .type = MEM_RESERVE | MEM_COMMIT,
                                                       .protect = PAGE_READWRITE}, &base), 0);
         ck_assert_uint_eq(base, wanted[i]);

@@ -3,7 +3,7 @@
 
 specgen.py list    SPEC              prints the names of the public headers, one a line
 specgen.py headers SPEC OUT DEPFILE  writes OUT/windef.h and one header per `header` key of the spec
-specgen.py code    SPEC OUT DEPFILE  writes OUT/{exports.c,exports.map,faces.h,status_table.h,layouts.c}
+specgen.py code    SPEC OUT DEPFILE  writes OUT/{exports.c,exports.map,faces.h,status_table.h,layouts.c,constant_table.h}
 
 DEPFILE, for ninja, names everything the outputs were made from, the spec folder included: a new family file changes the folder.
 """
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import check
+import emit_constants
 import emit_exports
 import emit_faces
 import emit_headers
@@ -44,7 +45,7 @@ def headers(api, out, declared):
 def code(api):
     source, version_map = emit_exports.emit(api)
     return {"exports.c": source, "exports.map": version_map, "faces.h": emit_faces.emit(api), "status_table.h": emit_status.emit(api),
-            "layouts.c": emit_layouts.emit(api)}
+            "layouts.c": emit_layouts.emit(api), "constant_table.h": emit_constants.emit(api)}
 
 
 def main():

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The winmem command from outside: what it prints and how it ends.
+
+command.py WINMEM CASE
+"""
+
+import re
+import subprocess
+import sys
+
+WINMEM = sys.argv[1]
+
+
+def run(*words, code=0, environment=None):
+    done = subprocess.run([WINMEM, *words], capture_output=True, text=True, env=environment)
+    assert done.returncode == code, f"{words}: exit code {done.returncode}, not {code}: {done.stderr}"
+    return done
+
+
+def version():
+    assert re.fullmatch(r"winmem \d+\.\d+\.\d+\n", run("version").stdout)
+    assert run("--version").stdout == run("version").stdout
+    assert "exports" in run("help").stdout
+    assert "no command" in run("nosuch", code=2).stderr
+    run(code=2)
+
+
+def coverage():
+    rows, totals = run("exports", "--coverage").stdout.split("\n\n")
+    rows = [row.split() for row in rows.splitlines()]
+    assert all(len(row) == 3 and row[2] in ("implemented", "planned", "refused") for row in rows)
+    assert ["VirtualAlloc", "kernel32.dll,kernelbase.dll", "implemented"] in rows
+    count = lambda line, word: int(re.search(rf"(\d+) {word}", line).group(1))
+    *families, whole = totals.splitlines()
+    assert whole.startswith("all ")
+    for word in ("implemented", "planned", "refused"):
+        assert count(whole, word) == sum(row[2] == word for row in rows) == sum(count(f, word) for f in families)
+    assert count(whole, "functions") == len(rows) == len(run("exports").stdout.splitlines())
+
+
+def filters():
+    names = {row.split()[0] for row in run("exports", "offer").stdout.splitlines()}
+    assert {"OfferVirtualMemory", "ReclaimVirtualMemory", "DiscardVirtualMemory"} <= names
+    assert "VirtualAlloc" not in names
+    assert run("exports", "VirtualAlloc").stdout.split()[0] == "VirtualAlloc"
+    assert "NtFreeVirtualMemory" in run("exports", "ntdll").stdout
+    sets = [row.split() for row in run("exports", "--apisets", "VirtualAlloc").stdout.splitlines()]
+    assert sets == [["api-ms-win-core-memory-l1-1-0", "VirtualAlloc", "kernel32.dll"]]
+    run("exports", "--nosuch", code=2)
+
+
+def call():
+    out = run("call", "VirtualAlloc", "0", "65536", "MEM_RESERVE+MEM_COMMIT", "PAGE_READWRITE",
+              "then", "KernelBase!VirtualQuery", "$1", "&48", "48",
+              "then", "VirtualFree", "$1+4096", "0", "MEM_RELEASE",
+              "then", "VirtualFree", "$1", "0", "MEM_RELEASE").stdout.splitlines()
+    base = int(out[0].split(" = ")[1], 16)
+    assert out[0].startswith("VirtualAlloc = 0x") and base and base % 65536 == 0
+    assert out[1] == "VirtualQuery = 48 (0x30)" or out[1] == "VirtualQuery = 0x30", out[1]
+    bytes_of = bytes.fromhex("".join(line.split(":")[1] for line in out[2:5]))
+    assert int.from_bytes(bytes_of[:8], "little") == base
+    assert int.from_bytes(bytes_of[24:32], "little") == 65536
+    assert bytes_of[32:40] == bytes([0, 0x10, 0, 0, 4, 0, 0, 0])
+    assert out[5] == "VirtualFree = 0 (0x0)" and "ERROR_INVALID" in out[6]
+    assert out[7] == "VirtualFree = 1 (0x1)" and len(out) == 8, out[7:]
+
+
+def buffers():
+    out = run("call", "NtAllocateVirtualMemory", "-1", "&8", "0", "&=65536", "0x3000", "4",
+              "then", "NtFreeVirtualMemory", "-1", "&8=$1.2", "&", "0x8000",
+              "then", "NtFreeVirtualMemory", "-1", "&8=$1.2", "&", "0x8000").stdout
+    assert out.count("STATUS_SUCCESS") == 2 and "STATUS_MEMORY_NOT_ALLOCATED" in out, out
+    out = run("call", "CreateEventA", "0", "1", "0", "s:7", "then", "OpenEventW", "SYNCHRONIZE", "0", "s:7").stdout
+    handles = re.findall(r"= 0x([0-9A-F]+)$", out, re.M)
+    assert len(handles) == 2 and handles[0] != handles[1] and "last error" not in out, out
+
+
+def mistakes():
+    assert "no function" in run("call", "NoSuchFunction", code=2).stderr
+    assert "no function" in run("call", "ntdll!VirtualAlloc", "0", "1", "2", "3", code=2).stderr
+    assert "takes 4 arguments: LPVOID lpAddress" in run("call", "VirtualAlloc", "0", code=2).stderr
+    assert "'x' is no SIZE_T dwSize" in run("call", "VirtualAlloc", "0", "x", "0", "0", code=2).stderr
+    assert "'$1' is no" in run("call", "VirtualAlloc", "$1", "0", "0", "0", code=2).stderr
+    assert "'' is no" in run("call", "VirtualAlloc", "", "0", "0", "0", code=2).stderr
+    run("call", code=2)
+
+
+globals()[sys.argv[2]]()

@@ -1,0 +1,37 @@
+/* The arguments of `winmem call`: text to 64-bit slots by the types of the function. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARGUMENTS_MAX 16
+
+#define ARGUMENTS_HELP                                                                             \
+    "  12 0x3000 -1       numbers; names of constants and sums: MEM_RESERVE+MEM_COMMIT\n"          \
+    "  text s:12          strings, in the form the parameter wants (s: for one that looks like a " \
+    "number)\n"                                                                                    \
+    "  & &48 &8=65536     a buffer of 8 or so many zero bytes, starting with a number; printed "   \
+    "after the call\n"                                                                             \
+    "  $1 $1+4096 $1.2    the result of the first call; the number at the start of its second "    \
+    "argument's buffer\n"
+
+struct argument {
+    uint64_t value; /* what is passed */
+    void *memory;   /* malloc'ed; a string or buffer, else NULL */
+    size_t size;    /* of a buffer, bytes */
+    bool is_buffer;
+};
+
+struct call {
+    struct argument arguments[ARGUMENTS_MAX];
+    unsigned count;
+    uint64_t result;
+};
+
+/* Bytes of a result or argument of this type; pointers, handles and sizes are 8, void is 0. */
+size_t argument_size(const char *type);
+
+/* `param` is "type name". calls[0..number-1] have been made. */
+bool argument_read(const struct call *calls, unsigned number, const char *param, const char *text,
+                   struct argument *ret_argument);
