@@ -213,3 +213,17 @@ int host_shared_page(uint64_t address, void **ret_writable)
         *ret_writable = writable;
     return error;
 }
+
+int host_map_file(int file, uint64_t size, const void **ret_bytes)
+{
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (bytes == MAP_FAILED)
+        return -errno;
+    *ret_bytes = bytes;
+    return 0;
+}
+
+void host_unmap_file(const void *bytes, uint64_t size)
+{
+    munmap((void *)bytes, size);
+}

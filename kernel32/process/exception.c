@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/context.h"
+#include "kernel32/process/process.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/trap.h"
 #include "kernel32/process/unwind_dispatch.h"
@@ -48,7 +49,7 @@ _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
         snprintf(access, sizeof access, ", %s 0x%llX", verb(record), (unsigned long long)record->ExceptionInformation[1]);
     dprintf(STDERR_FILENO, "winmem: unhandled exception 0x%08X (%s) at %p%s%s%s%s\n", code, trap_name(code), record->ExceptionAddress,
             where[0] ? " (" : "", where, where[0] ? ")" : "", access);
-    _exit((int)(code & 0xFF ? code & 0xFF : 1));
+    process_end(code);
 }
 
 /* True: go on at `context`. */

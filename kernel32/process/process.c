@@ -48,6 +48,11 @@ __attribute__((constructor)) static void process_init(void)
     started = time_system();
 }
 
+_Noreturn void process_end(uint32_t code)
+{
+    _exit(code & 0xFF || !code ? (int)(code & 0xFF) : 1);
+}
+
 HANDLE k32_GetCurrentProcess(void)
 {
     return (HANDLE)-1;
@@ -89,7 +94,7 @@ BOOL k32_TerminateProcess(HANDLE hProcess, UINT uExitCode)
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_TERMINATE);
     if (status == STATUS_SUCCESS)
-        _exit((int)uExitCode); /* no DLL is told: that is TerminateProcess */
+        process_end(uExitCode); /* no DLL is told: that is TerminateProcess */
     return face_bool(status);
 }
 
@@ -100,7 +105,7 @@ NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
     NTSTATUS status = ProcessHandle ? handle_is_current_process(ProcessHandle, PROCESS_TERMINATE)
                                     : STATUS_SUCCESS;
     if (status == STATUS_SUCCESS && ProcessHandle)
-        _exit(ExitStatus);
+        process_end((uint32_t)ExitStatus);
     return ProcessHandle ? status : STATUS_NOT_SUPPORTED;
 }
 

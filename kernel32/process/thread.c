@@ -214,7 +214,7 @@ static void detach(struct thread *thread)
     self = NULL;
     sigaltstack(&none, NULL);
     if (last)
-        _exit((int)__atomic_load_n(&thread->exit_code, __ATOMIC_RELAXED));
+        process_end(__atomic_load_n(&thread->exit_code, __ATOMIC_RELAXED));
     __atomic_or_fetch(&thread->suspension, THREAD_PARKED, __ATOMIC_RELEASE);
     futex_wake(&thread->suspension, INT32_MAX);
     dispatcher_lock();
@@ -237,9 +237,19 @@ __asm__(".text\n"
         "    ud2\n");
 extern _Noreturn void winmem_switch_stack(uint64_t top, void (*function)(void *), void *argument);
 
-_Noreturn void thread_run_on_stack(struct thread *thread, void (*function)(void *), void *argument)
+static _Noreturn void run_on_stack(struct thread *thread, void (*function)(void *), void *argument)
 {
     winmem_switch_stack(round_down(thread->stack.base - 64, 16), function, argument);
+}
+
+/* The pthread of main may not return: the process lives on until its last Windows thread ends it. */
+_Noreturn void thread_run_main(void (*function)(void *), void *argument)
+{
+    if (!setjmp(self->leave))
+        run_on_stack(self, function, argument);
+    detach(self);
+    for (;;)
+        pause();
 }
 
 typedef __attribute__((ms_abi)) DWORD start_routine(PVOID parameter);
@@ -272,7 +282,7 @@ static void *run_native(void *argument)
     __atomic_store_n(&beginning->ready, 1, __ATOMIC_RELEASE);
     futex_wake(&beginning->ready, 1); /* `beginning` is gone after this */
     if (!setjmp(thread->leave))
-        thread_run_on_stack(thread, run_windows, thread);
+        run_on_stack(thread, run_windows, thread);
     detach(thread);
     return NULL;
 }
@@ -328,13 +338,6 @@ NTSTATUS thread_init_main(uint64_t stack_reserve, uint64_t stack_commit)
     return STATUS_SUCCESS;
 }
 
-/* The main thread's pthread may not return from main: it waits for the others, whose last one ends the process. */
-static void end_of_main_thread(struct thread *thread)
-{
-    detach(thread);
-    pthread_exit(NULL);
-}
-
 _Noreturn void thread_exit(uint32_t code)
 {
     struct thread *thread = self;
@@ -345,8 +348,6 @@ _Noreturn void thread_exit(uint32_t code)
     }
     gate_self.depth = 1; /* nothing stops a thread that leaves */
     __atomic_store_n(&thread->exit_code, code, __ATOMIC_RELEASE);
-    if (thread->id == (uint32_t)getpid())
-        end_of_main_thread(thread);
     longjmp(thread->leave, 1);
 }
 

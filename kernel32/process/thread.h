@@ -69,8 +69,8 @@ _Noreturn void thread_exit(uint32_t code);
 /* Called for each thread that begins or ends (TLS callbacks, DllMain); set once by the loader at start, may be NULL. */
 extern void (*thread_notify)(unsigned reason); /* DLL_THREAD_ATTACH 2, DLL_THREAD_DETACH 3 */
 
-/* Runs `function` on the calling Windows thread's own stack, from its top; it may only end with thread_exit. */
-_Noreturn void thread_run_on_stack(struct thread *thread, void (*function)(void *), void *argument);
+/* Runs `function` on the first thread's own stack, from its top; it may only end with thread_exit. */
+_Noreturn void thread_run_main(void (*function)(void *), void *argument);
 
 /* Default stack sizes, from the image. Set once at start. */
 extern uint64_t thread_default_reserve, thread_default_commit;

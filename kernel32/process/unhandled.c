@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/exception.h"
+#include "kernel32/process/process.h"
 
 #define CONTINUE_EXECUTION (-1)
 #define CONTINUE_SEARCH    0
@@ -33,7 +34,7 @@ bool unhandled_filter(EXCEPTION_RECORD *record, CONTEXT *context)
     if (answer == CONTINUE_EXECUTION)
         return true;
     if (answer != CONTINUE_SEARCH)
-        _exit((int)(record->ExceptionCode & 0xFF ? record->ExceptionCode & 0xFF : 1));
+        process_end(record->ExceptionCode);
     return false;
 }
 

@@ -2,5 +2,6 @@
  * code. */
 #pragma once
 
+int cmd_run(int argc, char **argv);
 int cmd_exports(int argc, char **argv);
 int cmd_call(int argc, char **argv);

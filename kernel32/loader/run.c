@@ -1,0 +1,165 @@
+/* From a command line to a running Windows program. */
+#include "kernel32/loader/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "kernel32/face.h"
+#include "kernel32/loader/module.h"
+#include "kernel32/process/command_line.h"
+#include "kernel32/process/environ.h"
+#include "kernel32/process/exception.h"
+#include "kernel32/process/file.h"
+#include "kernel32/process/path.h"
+#include "kernel32/process/process.h"
+#include "kernel32/process/teb.h"
+#include "kernel32/process/thread.h"
+#include "kernel32/process/utf.h"
+#include "memoryapi/mm.h"
+
+#define CANNOT_RUN 126 /* as shells answer for a file they cannot execute */
+#define NOT_FOUND  127
+
+static int refuse(const char *name, const char *text, int code)
+{
+    fprintf(stderr, "winmem: %s: %s\n", name, text);
+    return code;
+}
+
+static void where(uint64_t address, char *ret_text, size_t size)
+{
+    struct module *module = module_by_address(address);
+    if (module)
+        snprintf(ret_text, size, "%s+0x%llx", module->name, (unsigned long long)(address - module->base));
+}
+
+static NTSTATUS standard_handles(struct process_parameters *parameters)
+{
+    static const ACCESS_MASK access[3] = {GENERIC_READ, GENERIC_WRITE, GENERIC_WRITE};
+    for (int i = 0; i < 3; i++) {
+        NTSTATUS status = file_from_descriptor(i, false, access[i], &parameters->standard[i]);
+        if (status == STATUS_NO_MEMORY)
+            return status;
+        if (status != STATUS_SUCCESS)
+            parameters->standard[i] = NULL; /* the descriptor is closed */
+    }
+    return STATUS_SUCCESS;
+}
+
+static UNICODE_STRING counted(WCHAR *text)
+{
+    size_t bytes = wide_length(text) * sizeof *text;
+    return (UNICODE_STRING){(USHORT)bytes, (USHORT)(bytes + sizeof *text), text};
+}
+
+static NTSTATUS describe_process(struct module *program)
+{
+    struct process_parameters *parameters = process_peb->parameters;
+    size_t length;
+    WCHAR *directory = path_current_directory(&length);
+    if (!directory)
+        return STATUS_NO_MEMORY;
+    process_peb->image_base = (void *)program->base;
+    process_peb->image_subsystem = program->image->subsystem;
+    parameters->image_path = program->entry.full_name;
+    parameters->current_directory = counted(directory);
+    parameters->command_line = *command_line_string();
+    environ_publish(&parameters->environment);
+    return standard_handles(parameters);
+}
+
+typedef __attribute__((ms_abi)) DWORD program_entry(PVOID peb);
+
+/* On the program's stack. */
+static void start_program(void *argument)
+{
+    struct module *program = argument;
+    gate_enter();
+    loader_lock();
+    bool willing = attach_module(program, true);
+    attach_init();
+    loader_unlock();
+    gate_leave();
+    if (!willing) {
+        refuse(program->name, "a library refused to start", CANNOT_RUN);
+        process_end((uint32_t)STATUS_DLL_INIT_FAILED);
+    }
+    thread_exit(((program_entry *)(program->base + program->image->entry))(process_peb));
+}
+
+/* What does not need the image. */
+static NTSTATUS begin_process(const char *host_path, int argc, char **argv, char **envp)
+{
+    char *directory = strdup(host_path);
+    NTSTATUS status = directory ? process_memory_init() : STATUS_NO_MEMORY;
+    if (status == STATUS_SUCCESS)
+        status = path_init();
+    if (status == STATUS_SUCCESS)
+        status = command_line_init(argc, argv);
+    if (status == STATUS_SUCCESS) {
+        *strrchr(directory, '/') = 0;
+        status = environ_init(envp, directory[0] ? directory : "/");
+    }
+    free(directory);
+    return status;
+}
+
+/* The program's image, checked; NULL with the reason. */
+static struct image *open_program(const char *host_path, struct image_failure *ret_failure)
+{
+    struct image *image = NULL;
+    if (image_open(host_path, &image, ret_failure) != STATUS_SUCCESS)
+        return NULL;
+    const char *why = image->flags & IMAGE_FLAG_DLL ? "a library, not a program" : image->entry ? NULL : "the program has no entry point";
+    if (!why)
+        return image;
+    snprintf(ret_failure->text, sizeof ret_failure->text, "%s", why);
+    image_close(image);
+    return NULL;
+}
+
+static NTSTATUS load_all(const char *host_path, struct image *image, bool random_base, struct module **ret_program,
+                         struct image_failure *ret_failure)
+{
+    struct module *library;
+    loader_lock();
+    NTSTATUS status = load_program(host_path, image, random_base, ret_program, ret_failure);
+    /* every process has these, whether it imports from them or not */
+    if (status == STATUS_SUCCESS)
+        status = load_library("ntdll.dll", &library, ret_failure);
+    if (status == STATUS_SUCCESS)
+        status = load_library("kernel32.dll", &library, ret_failure);
+    loader_unlock();
+    return status;
+}
+
+int run_program(const char *path, int argc, char **argv, char **envp, const struct run_options *options)
+{
+    struct image_failure failure = {.text = "no memory"};
+    struct module *program;
+
+    mm_own_address_space();
+    char *host_path = realpath(path, NULL);
+    if (!host_path)
+        return refuse(path, strerror(errno), errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
+    struct image *image = open_program(host_path, &failure);
+    if (!image)
+        return refuse(path, failure.text, CANNOT_RUN);
+    NTSTATUS status = begin_process(host_path, argc, argv, envp);
+    if (status == STATUS_SUCCESS)
+        status = thread_init_main(image->stack_reserve, image->stack_commit);
+    if (status != STATUS_SUCCESS) {
+        snprintf(failure.text, sizeof failure.text, "the process cannot be set up (0x%08X)", (unsigned)status);
+        return refuse(path, failure.text, CANNOT_RUN);
+    }
+    module_list_init();
+    search_set_program(host_path);
+    exception_where = where;
+    status = load_all(host_path, image, options->random_base, &program, &failure);
+    if (status == STATUS_SUCCESS)
+        status = describe_process(program);
+    if (status != STATUS_SUCCESS)
+        return refuse(path, failure.text, CANNOT_RUN);
+    thread_run_main(start_program, program);
+}
