@@ -15,9 +15,12 @@ def failure(f):
     """The body's middle of a function that nobody built: it sets `result`."""
     if f.fails == "never":
         return f"    gate_missing(\"{f.modules[0]}\", \"{f.name}\");\n"
-    text = "" if f.fails in WITHOUT_LAST_ERROR else "    winmem_set_last_error(ERROR_NOT_SUPPORTED);\n"
+    code = f.entry.get("refusal", "ERROR_NOT_SUPPORTED")
+    text = "" if f.fails in WITHOUT_LAST_ERROR else f"    winmem_set_last_error({code});\n"
     if f.returns == "void":
         return text
+    if f.fails in WITHOUT_LAST_ERROR and "refusal" in f.entry:
+        return f"    {f.returns} result = {code};\n"
     return text + f"    {f.returns} result = {NOT_SUPPORTED[f.fails].format(type=f.returns, first=f.params[0].name if f.params else '')};\n"
 
 

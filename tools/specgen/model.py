@@ -13,7 +13,7 @@ KEYS = {
     "family": ({"name", "summary"}, {"header", "module", "elf"}),
     "function": ({"name", "returns", "fails", "params"},
                  {"summary", "header", "module", "apiset", "since", "status", "source", "flags", "error", "elf", "face", "forward",
-                  "noreturn", "raw", "ordinal", "notes", "quirk"}),
+                  "noreturn", "raw", "ordinal", "notes", "quirk", "refusal"}),
     "error": ({"when", "code"}, {"source"}),
     "module": ({"name", "prefix"}, {"strip"}),
     "host": ({"exports"}, set()),

@@ -1,0 +1,151 @@
+/*
+ * Windows Sockets: there is no network, and the API says so (WSASYSNOTREADY when it is started,
+ * WSAENETDOWN by the spec's refusals after that). What needs no network works.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel32/face.h"
+#include "kernel32/process/utf.h"
+
+/* The last error of sockets is the thread's last error, as on Windows. */
+INT ws2_WSAGetLastError(void)
+{
+    return (INT)last_error_get();
+}
+
+void ws2_WSASetLastError(INT iError)
+{
+    last_error_set((DWORD)iError);
+}
+
+#define DESCRIPTION "winmem: no network"
+
+INT ws2_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData)
+{
+    if (!lpWSAData)
+        return WSAEFAULT;
+    if ((wVersionRequested & 0xFF) == 0)
+        return WSAVERNOTSUPPORTED;
+    *lpWSAData = (WSADATA){.wVersion = wVersionRequested, .wHighVersion = 0x0202};
+    memcpy(lpWSAData->szDescription, DESCRIPTION, sizeof DESCRIPTION);
+    return WSASYSNOTREADY;
+}
+
+/* WSAStartup never succeeded. */
+INT ws2_WSACleanup(void)
+{
+    last_error_set(WSANOTINITIALISED);
+    return -1;
+}
+
+USHORT ws2_htons(USHORT hostshort)
+{
+    return htons(hostshort);
+}
+
+USHORT ws2_ntohs(USHORT netshort)
+{
+    return ntohs(netshort);
+}
+
+ULONG ws2_htonl(ULONG hostlong)
+{
+    return htonl(hostlong);
+}
+
+ULONG ws2_ntohl(ULONG netlong)
+{
+    return ntohl(netlong);
+}
+
+/* INADDR_NONE for what is no address; "" is 0 and " " too (sdk-api winsock2/inet_addr). */
+ULONG ws2_inet_addr(LPCSTR cp)
+{
+    struct in_addr address;
+    if (!cp)
+        return INADDR_NONE;
+    if (!cp[0] || strcmp(cp, " ") == 0)
+        return INADDR_ANY;
+    return inet_aton(cp, &address) ? address.s_addr : INADDR_NONE;
+}
+
+#define FAMILY_INET  2
+#define FAMILY_INET6 23 /* AF_INET6 has another number on Linux */
+
+static int host_family(INT family)
+{
+    switch (family) {
+    case FAMILY_INET:
+        return AF_INET;
+    case FAMILY_INET6:
+        return AF_INET6;
+    default:
+        last_error_set(WSAEAFNOSUPPORT);
+        return -1;
+    }
+}
+
+INT ws2_inet_pton(INT Family, LPCSTR pszAddrString, PVOID pAddrBuf)
+{
+    int family = host_family(Family);
+    return family < 0 ? -1 : inet_pton(family, pszAddrString, pAddrBuf);
+}
+
+LPCSTR ws2_inet_ntop(INT Family, LPCVOID pAddr, LPSTR pStringBuf, SIZE_T StringBufSize)
+{
+    int family = host_family(Family);
+    if (family < 0)
+        return NULL;
+    socklen_t room = StringBufSize > 1024 ? 1024 : (socklen_t)StringBufSize;
+    if (!inet_ntop(family, pAddr, pStringBuf, room)) {
+        last_error_set(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    return pStringBuf;
+}
+
+INT ws2_gethostname(LPSTR name, INT namelen)
+{
+    char host[256];
+    if (gethostname(host, sizeof host) != 0) {
+        last_error_set(WSAENETDOWN);
+        return -1;
+    }
+    host[sizeof host - 1] = 0;
+    if (!name || namelen <= 0 || strlen(host) >= (size_t)namelen) {
+        last_error_set(WSAEFAULT);
+        return -1;
+    }
+    strcpy(name, host);
+    return 0;
+}
+
+/* Nothing was ever handed out that would have to be freed. */
+void ws2_freeaddrinfo(PVOID pAddrInfo)
+{
+}
+
+void ws2_FreeAddrInfoW(PVOID pAddrInfo)
+{
+}
+
+void iphlp_FreeMibTable(PVOID Memory)
+{
+}
+
+void dns_DnsRecordListFree(PVOID pRecordList, DWORD FreeType)
+{
+}
+
+void crypt_CertFreeCertificateChain(PVOID pChainContext)
+{
+}
+
+BOOL dns_DnsNameCompare_W(PCWSTR pName1, PCWSTR pName2)
+{
+    if (!pName1 || !pName2)
+        return pName1 == pName2;
+    return wide_compare_caseless(pName1, wide_length(pName1), pName2, wide_length(pName2)) == 0;
+}
