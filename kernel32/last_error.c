@@ -22,6 +22,11 @@ void winmem_set_last_error(uint32_t code)
     last_error_set(code);
 }
 
+uint32_t winmem_get_last_error(void)
+{
+    return last_error_get();
+}
+
 DWORD last_error_from_status(NTSTATUS status)
 {
     switch (status) {

@@ -9,6 +9,11 @@ typedef void export_function(void);
 
 enum export_status { EXPORT_DONE, EXPORT_PLANNED, EXPORT_REFUSED };
 
+struct export_flag { /* the last one of a list has no name */
+    const char *name;
+    uint64_t value;
+};
+
 /* Sorted by name. */
 struct export_entry {
     const char *name;
@@ -20,6 +25,13 @@ struct export_entry {
     unsigned param_count;
     const char *returns;
     const char *const *params; /* "type name", NULL-terminated */
+    const char *fails;         /* how failure shows: the word of spec/README.md */
+    /*
+     * One character for the result and for each parameter: v void; b w d q unsigned of 1 2 4 8 bytes, capital when signed; f floating;
+     * p pointer or handle; a u constant string of bytes or UTF-16, capital when not constant; 4 8 pointer to a value of so many bytes.
+     */
+    const char *kinds;
+    const struct export_flag *const *flags; /* per parameter a list or NULL; NULL when no parameter has one */
 };
 
 extern const struct export_entry winmem_exports[];

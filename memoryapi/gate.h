@@ -1,7 +1,7 @@
 /*
  * The border between Windows code and ours. Every exported function is a generated gate:
  *
- *     gate_enter(); [trace] face(...); [trace] gate_leave();
+ *     gate_enter(); face(...); [trace] gate_leave();
  *
  * Between enter and leave the thread is "inside": it may hold our locks, so another thread's SuspendThread must not stop it
  * there. A suspension that arrives inside is left pending, and the thread parks at gate_leave(). Blocking waits that hold no
@@ -25,18 +25,17 @@ extern bool gate_tracing; /* constant after start */
 /* Stops the calling thread until it is resumed. Installed by the process layer; never called without it. */
 extern void (*gate_park)(void);
 
-void gate_trace_enter(unsigned index, const uint64_t *arguments); /* arguments[1..] */
-void gate_trace_leave(unsigned index, uint64_t result);
 _Noreturn void gate_missing(const char *module, const char *name);
 void winmem_set_last_error(uint32_t code);
+uint32_t winmem_get_last_error(void);
 
-static inline void gate_enter(void)
+__attribute__((always_inline)) static inline void gate_enter(void)
 {
     gate_self.depth = gate_self.depth + 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static inline void gate_leave(void)
+__attribute__((always_inline)) static inline void gate_leave(void)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     gate_self.depth = gate_self.depth - 1;

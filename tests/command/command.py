@@ -85,4 +85,15 @@ def mistakes():
     run("call", code=2)
 
 
+def trace():
+    environment = {"WINMEM_TRACE": "VirtualAlloc,nosuch"}
+    said = run("call", "VirtualAlloc", "0", "4096", "0x1000", "4", "then", "GetTickCount", environment=environment).stderr.splitlines()
+    assert said[0] == "winmem: trace: 'nosuch' is no family and no function" and len(said) == 2, said
+    assert re.fullmatch(r"winmem: \d+ VirtualAlloc\(lpAddress=NULL, dwSize=4096, flAllocationType=MEM_COMMIT, flProtect=PAGE_READWRITE\) = 0x\w+",
+                        said[1]), said
+    said = run("call", "GetTickCount", environment={"WINMEM_TRACE": "1"}).stderr
+    assert re.fullmatch(r"winmem: \d+ GetTickCount\(\) = \w+\n", said), said
+    assert run("call", "GetTickCount", environment={"WINMEM_TRACE": "0"}).stderr == ""
+
+
 globals()[sys.argv[2]]()

@@ -88,6 +88,8 @@ def functions(model):
         for error in f.entry.get("error", []):
             if error["code"] not in codes:
                 say(f"unknown error code '{error['code']}'", f'"{error["code"]}"')
+        if f.entry.get("refusal", "ERROR_SUCCESS") not in codes:
+            say(f"unknown error code '{f.entry['refusal']}'", "refusal")
         gates(f, say, by_name)
 
 

@@ -1,49 +1,71 @@
 """exports.c: one Windows-convention gate per function, and the function table; exports.map: the ELF symbols."""
 
-from emit_headers import GUARD, parameters
+from emit_headers import GUARD, constant, parameters
 
 NOT_SUPPORTED = {
-    "false": "0", "null": "0", "zero": "0", "invalid": "(HANDLE)(intptr_t)-1", "minus1": "({type})-1",
+    "false": "0", "null": "({type})0", "zero": "({type})0", "invalid": "(HANDLE)(intptr_t)-1", "minus1": "({type})-1",
     "argument": "{first}", "badmem": "GMEM_INVALID_HANDLE",
-    "code": "ERROR_NOT_SUPPORTED", "status": "STATUS_NOT_SUPPORTED", "hresult": "(HRESULT)0x80004001",  # E_NOTIMPL
+    "code": "ERROR_NOT_SUPPORTED", "status": "STATUS_NOT_SUPPORTED", "hresult": "0x80004001",  # E_NOTIMPL
 }
 WITHOUT_LAST_ERROR = {"code", "status", "hresult"}
-TRACING = "    if (__builtin_expect(gate_tracing, 0))\n        "
+# the kinds of memoryapi/exports.h
+KINDS = {"void": "v", "uint8_t": "b", "char": "B", "uint16_t": "w", "int16_t": "W", "uint32_t": "d", "int32_t": "D", "int": "D",
+         "uint64_t": "q", "int64_t": "Q", "float": "f", "double": "f"}
+POINTED = {"uint32_t": "4", "int32_t": "4", "uint64_t": "8", "int64_t": "8", "void*": "8"}
 
 
-def failure(f):
-    """The body's middle of a function that nobody built: it sets `result`."""
+def kind(types, text):
+    """How a value of this type is passed and printed, as one character."""
+    name = text.replace("VOID", "void") if text == "VOID" else text
+    c = types.get(name, name)
+    if "*" not in c:
+        return KINDS.get(c, "p")
+    pointed = c.rsplit("*", 1)[0].replace("const ", "").replace(" ", "")
+    pointed = types.get(pointed, pointed).replace(" ", "")
+    if pointed == "char" or (pointed == "uint16_t" and any(word in name for word in ("WSTR", "WCH", "WCHAR"))):
+        return ("a" if pointed == "char" else "u") if "const" in c else ("A" if pointed == "char" else "U")
+    return POINTED.get(pointed, "8" if pointed.endswith("*") else "p")
+
+
+def result_of(f):
+    """The expression or statement that answers for a function: its face, or the failure of one that nobody built."""
+    if f.status == "done":
+        return f"{f.face}({', '.join(p.name for p in f.params)})"
     if f.fails == "never":
-        return f"    gate_missing(\"{f.modules[0]}\", \"{f.name}\");\n"
-    code = f.entry.get("refusal", "ERROR_NOT_SUPPORTED")
-    text = "" if f.fails in WITHOUT_LAST_ERROR else f"    winmem_set_last_error({code});\n"
-    if f.returns == "void":
-        return text
-    if f.fails in WITHOUT_LAST_ERROR and "refusal" in f.entry:
-        return f"    {f.returns} result = {code};\n"
-    return text + f"    {f.returns} result = {NOT_SUPPORTED[f.fails].format(type=f.returns, first=f.params[0].name if f.params else '')};\n"
-
-
-def call(f):
-    text = f"{f.face}({', '.join(p.name for p in f.params)});\n"
-    return ("    " if f.returns == "void" or f.noreturn else f"    {f.returns} result = ") + text
+        return f"gate_missing(\"{f.modules[0]}\", \"{f.name}\")"
+    value = NOT_SUPPORTED[f.fails].format(type=f.returns, first=f.params[0].name if f.params else "")
+    if f.fails in WITHOUT_LAST_ERROR:
+        return f"({f.returns}){f.entry.get('refusal', value)}"
+    return f"winmem_set_last_error({f.entry.get('refusal', 'ERROR_NOT_SUPPORTED')})" + ("" if f.returns == "void" else f", {value}")
 
 
 def gate(f):
     if f.raw and f.status == "done":
         return f"extern __attribute__((ms_abi, visibility(\"hidden\"))) void gate_{f.name}(void);\n"
+    ends = f.noreturn or (f.status != "done" and f.fails == "never")
+    void = f.returns == "void" or ends
+    names = ", ".join(p.name for p in f.params)
+    values = f"(const uint64_t[]){{0{''.join(', (uint64_t)' + p.name for p in f.params)}}}"
+    # the traced twin keeps the arguments for afterwards, which would cost the plain way a frame
+    out = f"static __attribute__((noinline, cold)) {'void' if ends else f.returns} traced_{f.name}({parameters(f)})\n{{\n"
+    if ends:
+        out += f"    trace_call({f.index}, {values}, NULL);\n    {result_of(f)};\n"
+    elif void:
+        out += f"    {result_of(f)};\n    trace_call({f.index}, {values}, &(uint64_t){{0}});\n"
+    else:
+        out += (f"    {f.returns} result = ({result_of(f)});\n    trace_call({f.index}, {values}, &(uint64_t){{(uint64_t)result}});\n"
+                f"    return result;\n")
     visible = "default" if f.elf else "hidden"
-    out = (f"__attribute__((ms_abi, visibility(\"{visible}\")))"
-           f"{' __attribute__((noreturn))' if f.noreturn else ''} {f.returns} gate_{f.name}({parameters(f)})"
-           f" __asm__(\"{f.name if f.elf else 'gate_' + f.name}\");\n"
-           f"__attribute__((ms_abi)) {f.returns} gate_{f.name}({parameters(f)})\n{{\n    gate_enter();\n")
-    out += TRACING + f"gate_trace_enter({f.index}, (const uint64_t[]){{0{''.join(', (uint64_t)' + p.name for p in f.params)}}});\n"
-    out += call(f) if f.status == "done" else failure(f)
-    if f.noreturn or (f.status != "done" and f.fails == "never"):
-        return out + "}\n"
-    value = "0" if f.returns == "void" else "(uint64_t)result"
-    out += TRACING + f"gate_trace_leave({f.index}, {value});\n    gate_leave();\n"
-    return out + ("" if f.returns == "void" else "    return result;\n") + "}\n"
+    out += (f"}}\n__attribute__((ms_abi, visibility(\"{visible}\")))"
+            f"{' __attribute__((noreturn))' if f.noreturn else ''} {f.returns} gate_{f.name}({parameters(f)})"
+            f" __asm__(\"{f.name if f.elf else 'gate_' + f.name}\");\n"
+            f"__attribute__((ms_abi)) {f.returns} gate_{f.name}({parameters(f)})\n{{\n    gate_enter();\n")
+    test = "__builtin_expect(gate_tracing, 0)"
+    if void:
+        out += f"    if ({test})\n        traced_{f.name}({names});\n    else\n        {result_of(f)};\n"
+        return out + ("    __builtin_unreachable();\n}\n" if ends else "    gate_leave();\n}\n")
+    return out + (f"    {f.returns} result = {test} ? traced_{f.name}({names}) : ({result_of(f)});\n"
+                  f"    gate_leave();\n    return result;\n}}\n")
 
 
 def target(model, f):
@@ -53,23 +75,41 @@ def target(model, f):
     return f
 
 
+def strings(texts):
+    return "(const char *const[]){" + "".join(f'"{t}", ' for t in texts) + "NULL}"
+
+
+def flag_tables(model):
+    used = {group for f in model.functions for group in f.entry.get("flags", {}).values()}
+    for group in model.groups:
+        if group["name"] in used:
+            rows = "".join(f'{{"{n}", {constant(v)}}}, ' for n, v in group["values"].items())
+            yield f"static const struct export_flag flags_{group['name']}[] = {{{rows}{{NULL, 0}}}};"
+
+
+def table_row(model, types, f):
+    t = target(model, f)
+    kinds = kind(types, f.returns) + "".join(kind(types, p.type) for p in f.params)
+    flags = f.entry.get("flags", {})
+    groups = ", ".join(f"flags_{flags[p.name]}" if p.name in flags else "NULL" for p in f.params)
+    return (f"    {{\"{f.name}\", (export_function *)gate_{t.name}, {strings(f.modules)}, {strings(f.apisets)}, \"{f.family}\", "
+            f"EXPORT_{t.status.upper()}, {len(f.params)}, \"{f.returns}\", {strings(f'{p.type} {p.name}' for p in f.params)}, "
+            f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}}},")
+
+
 def emit(model):
-    out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "faces.h"', '#include "memoryapi/gate.h"',
-           '#include "memoryapi/exports.h"', ""]
+    types = {name: c for name, c, _, _ in model.types}
+    out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "faces.h"', '#include "memoryapi/exports.h"',
+           '#include "memoryapi/gate.h"', '#include "memoryapi/trace.h"', ""]
     out += [gate(f) for f in model.functions if not f.forward]
     for f in model.functions:
         if f.forward and f.elf:
             t = target(model, f)
             out.append(f"extern __attribute__((ms_abi, visibility(\"default\"), alias(\"{t.name if t.elf else 'gate_' + t.name}\"))) "
                        f"{f.returns} alias_{f.name}({parameters(f)}) __asm__(\"{f.name}\");")
+    out += ["", *flag_tables(model)]
     out.append("\nconst struct export_entry winmem_exports[] = {")
-    for f in model.functions:
-        t = target(model, f)
-        mods = ", ".join(f'"{m}"' for m in f.modules)
-        sets = ", ".join(f'"{m}"' for m in f.apisets)
-        out.append(f"    {{\"{f.name}\", (export_function *)gate_{t.name}, (const char *const[]){{{mods}, NULL}}, "
-                   f"(const char *const[]){{{sets + ', ' if sets else ''}NULL}}, \"{f.family}\", EXPORT_{t.status.upper()}, {len(f.params)}, "
-                   f"\"{f.returns}\", (const char *const[]){{{''.join(chr(34) + p.type + ' ' + p.name + chr(34) + ', ' for p in f.params)}NULL}}}},")
+    out += [table_row(model, types, f) for f in model.functions]
     out.append("};\nconst unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];\n")
     symbols = [f.name for f in model.functions if f.elf] + model.host_exports
     version_map = "{\n  global:\n" + "".join(f"    {name};\n" for name in symbols) + "  local: *;\n};\n"

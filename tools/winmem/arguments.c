@@ -8,24 +8,23 @@
 #include "constant_table.h"
 #include "memoryapi/base.h"
 
-static const struct {
-    const char *type;
-    size_t size;
-} sizes[] = {
-    {"void", 0},           {"BYTE", 1},    {"UCHAR", 1},         {"UINT8", 1},
-    {"BOOLEAN", 1},        {"CHAR", 1},    {"SHORT", 2},         {"USHORT", 2},
-    {"WORD", 2},           {"WCHAR", 2},   {"ATOM", 2},          {"INT", 4},
-    {"UINT", 4},           {"UINT32", 4},  {"BOOL", 4},          {"LONG", 4},
-    {"ULONG", 4},          {"DWORD", 4},   {"ACCESS_MASK", 4},   {"NTSTATUS", 4},
-    {"OFFER_PRIORITY", 4}, {"HRESULT", 4}, {"D3DKMT_HANDLE", 4},
-};
-
-size_t argument_size(const char *type)
+size_t argument_size(char kind)
 {
-    for (size_t i = 0; i < array_length(sizes); i++)
-        if (strcmp(sizes[i].type, type) == 0)
-            return sizes[i].size;
-    return 8;
+    switch (kind) {
+    case 'v':
+        return 0;
+    case 'b':
+    case 'B':
+        return 1;
+    case 'w':
+    case 'W':
+        return 2;
+    case 'd':
+    case 'D':
+        return 4;
+    default:
+        return 8;
+    }
 }
 
 static const struct {
@@ -135,9 +134,9 @@ static uint32_t next_point(const unsigned char **at)
     return point;
 }
 
-static bool read_string(const char *param, const char *text, struct argument *argument)
+static bool read_string(char kind, const char *text, struct argument *argument)
 {
-    bool wide = strstr(param, "WSTR") || strstr(param, "WCH");
+    bool wide = kind == 'u' || kind == 'U';
     size_t length = strlen(text);
     uint16_t *units = calloc(length + 1, wide ? 2 : 1);
     if (!units)
@@ -158,15 +157,14 @@ static bool read_string(const char *param, const char *text, struct argument *ar
     return true;
 }
 
-bool argument_read(const struct call *calls, unsigned number, const char *param, const char *text,
+bool argument_read(const struct call *calls, unsigned number, char kind, const char *text,
                    struct argument *ret_argument)
 {
     if (*text == '&')
         return read_buffer(calls, number, text + 1, ret_argument);
     if (strncmp(text, "s:", 2) == 0)
-        return read_string(param, text + 2, ret_argument);
+        return read_string(kind, text + 2, ret_argument);
     if (read_number(calls, number, text, &ret_argument->value))
         return true;
-    return (strstr(param, "STR ") || strstr(param, "CHAR *") || strstr(param, "CH ")) &&
-           read_string(param, text, ret_argument);
+    return strchr("auAU", kind) && read_string(kind, text, ret_argument);
 }

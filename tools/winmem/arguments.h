@@ -29,9 +29,9 @@ struct call {
     uint64_t result;
 };
 
-/* Bytes of a result or argument of this type; pointers, handles and sizes are 8, void is 0. */
-size_t argument_size(const char *type);
+/* Bytes of a value of this kind (memoryapi/exports.h). */
+size_t argument_size(char kind);
 
-/* `param` is "type name". calls[0..number-1] have been made. */
-bool argument_read(const struct call *calls, unsigned number, const char *param, const char *text,
+/* calls[0..number-1] have been made. */
+bool argument_read(const struct call *calls, unsigned number, char kind, const char *text,
                    struct argument *ret_argument);

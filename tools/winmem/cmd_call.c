@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <winmem/windef.h>
 #include "memoryapi/exports.h"
-#include "status_table.h"
+#include "memoryapi/gate.h"
+#include "memoryapi/trace.h"
 #include "tools/winmem/arguments.h"
 #include "tools/winmem/commands.h"
 
@@ -27,52 +27,18 @@ static const struct export_entry *find(const char *text)
     return export_find(module, mark + 1);
 }
 
-/* Through the gates, as a program would: the command knows nothing of where the library keeps it. */
-static void set_last_error(DWORD code)
+static const char *or_unknown(const char *name)
 {
-    WINAPI void (*set)(DWORD) = (WINAPI void (*)(DWORD))export_find(NULL, "SetLastError")->function;
-    set(code);
+    return name ? name : "?";
 }
 
-static DWORD get_last_error(void)
+static void print_result(const struct export_entry *entry, uint64_t value)
 {
-    WINAPI DWORD (*get)(void) = (WINAPI DWORD (*)(void))export_find(NULL, "GetLastError")->function;
-    return get();
-}
-
-static const char *code_name(DWORD code)
-{
-    switch (code) {
-#define X(name)                                                                                    \
-    case name:                                                                                     \
-        return #name;
-        WIN32_ERROR_TABLE
-#undef X
-    default:
-        return "?";
-    }
-}
-
-static const char *nt_name(NTSTATUS status)
-{
-    switch (status) {
-#define X(name, win32)                                                                             \
-    case name:                                                                                     \
-        return #name;
-        STATUS_TABLE
-#undef X
-    default:
-        return "?";
-    }
-}
-
-static void print_result(const char *type, uint64_t value)
-{
-    if (strcmp(type, "void") == 0)
+    if (entry->kinds[0] == 'v')
         printf(" = void\n");
-    else if (strcmp(type, "NTSTATUS") == 0)
-        printf(" = 0x%08X %s\n", (unsigned)value, nt_name((NTSTATUS)value));
-    else if (argument_size(type) < 8)
+    else if (strcmp(entry->fails, "status") == 0)
+        printf(" = 0x%08X %s\n", (unsigned)value, or_unknown(trace_status_name((uint32_t)value)));
+    else if (argument_size(entry->kinds[0]) < 8)
         printf(" = %lld (0x%llX)\n", (long long)(int32_t)value, (unsigned long long)value);
     else
         printf(" = 0x%llX\n", (unsigned long long)value);
@@ -105,7 +71,7 @@ static uint64_t invoke(const struct export_entry *entry, struct call *call)
         exit(1);
     }
     ffi_call(&cif, entry->function, &result, values);
-    size_t size = argument_size(entry->returns);
+    size_t size = argument_size(entry->kinds[0]);
     return size < 8 ? result & ((1ull << (size * 8)) - 1) : result;
 }
 
@@ -125,22 +91,22 @@ static int call_one(struct call *calls, unsigned number, int count, char **words
         return 2;
     }
     for (unsigned i = 0; i < entry->param_count; i++)
-        if (!argument_read(calls, number, entry->params[i], words[i + 1], &call->arguments[i])) {
+        if (!argument_read(calls, number, entry->kinds[i + 1], words[i + 1], &call->arguments[i])) {
             fprintf(stderr, "winmem call: '%s' is no %s\n", words[i + 1], entry->params[i]);
             return 2;
         }
     call->count = entry->param_count;
     fflush(stdout);
-    set_last_error(0);
+    winmem_set_last_error(0);
     call->result = invoke(entry, call);
-    DWORD code = get_last_error();
+    uint32_t code = winmem_get_last_error();
     printf("%s", entry->name);
-    print_result(entry->returns, call->result);
+    print_result(entry, call->result);
     for (unsigned i = 0; i < entry->param_count; i++)
         if (call->arguments[i].is_buffer)
             print_buffer(i + 1, call->arguments[i].memory, call->arguments[i].size);
     if (code)
-        printf("  last error %u %s\n", code, code_name(code));
+        printf("  last error %u %s\n", code, or_unknown(trace_error_name(code)));
     return 0;
 }
 

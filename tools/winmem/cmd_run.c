@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kernel32/loader/run.h"
+#include "memoryapi/trace.h"
 #include "tools/winmem/commands.h"
 
 #define USAGE 2
@@ -38,7 +39,8 @@ int cmd_run(int argc, char **argv)
             run.random_base = true;
             break;
         case 't':
-            setenv("WINMEM_TRACE", optarg ? optarg : "1", 1);
+            if (!trace_start(optarg ? optarg : "all", getenv("WINMEM_TRACE_FILE")))
+                return 1;
             break;
         case 'h':
             fputs(help, stdout);
