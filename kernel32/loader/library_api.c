@@ -13,9 +13,20 @@
 #define AS_IMAGE 0x20u         /* LOAD_LIBRARY_AS_IMAGE_RESOURCE */
 #define KNOWN_FLAGS (DONT_RESOLVE | AS_DATA | AS_IMAGE | 0x8u | 0x10u | 0x80u | 0x1F00u | 0x2000u)
 
-/* Name as the loader takes it: UTF-8, a path as the host's. malloc'd. */
-static char *loader_name(const WCHAR *name, NTSTATUS *ret_status)
+/* What follows the directory of the system, where nothing is but what winmem answers for; or the name as it is. */
+static const WCHAR *without_system(const WCHAR *name)
 {
+    static const char system[] = "c:\\windows\\system32\\";
+    for (size_t i = 0; i < sizeof system - 1; i++)
+        if (wide_lower(name[i] == '/' ? '\\' : name[i]) != (WCHAR)system[i])
+            return name;
+    return name + sizeof system - 1;
+}
+
+/* Name as the loader takes it: UTF-8, a path as the host's. malloc'd. */
+static char *loader_name(const WCHAR *given, NTSTATUS *ret_status)
+{
+    const WCHAR *name = without_system(given);
     size_t length = wide_length(name);
     *ret_status = length ? STATUS_NO_MEMORY : STATUS_INVALID_PARAMETER;
     if (!length)
@@ -53,7 +64,8 @@ HMODULE k32_LoadLibraryExW(LPCWSTR lpLibFileName, HANDLE hFile, DWORD dwFlags)
     PVOID handle = NULL;
     if (hFile || !lpLibFileName || dwFlags & ~KNOWN_FLAGS)
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
-    return face_pointer(load(lpLibFileName, dwFlags, &handle), handle);
+    NTSTATUS status = load(lpLibFileName, dwFlags, &handle);
+    return face_pointer(status, handle);
 }
 
 HMODULE k32_LoadLibraryW(LPCWSTR lpLibFileName)

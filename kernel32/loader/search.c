@@ -50,14 +50,15 @@ void search_set_directory(const char *host_directory)
     replace(&directories.added, host_directory ? strdup(host_directory) : NULL);
 }
 
-/* The file with that name in any case, malloc'd, or NULL. Frees `path`. */
+/* The file with that name in any case, as the host calls it; malloc'd, or NULL. Frees `path`. */
 static char *existing(char *path)
 {
     struct stat facts;
+    char *real = NULL;
     if (path && (stat(path, &facts) == 0 || (path_match(&path) == STATUS_SUCCESS && stat(path, &facts) == 0)) && S_ISREG(facts.st_mode))
-        return path;
+        real = realpath(path, NULL);
     free(path);
-    return NULL;
+    return real;
 }
 
 static char *join(const char *directory, const char *name)

@@ -36,6 +36,7 @@ static int call_handler(uint64_t handler, EXCEPTION_RECORD *record, uint64_t fra
 /* A way along the frames of a thread, across the native frames between an exception and the handlers it is being delivered to. */
 struct walk {
     CONTEXT context;
+    bool fresh;            /* `context` is where an exception happened; rip 0 is a call to nowhere then, else the end */
     struct dispatch *next; /* the exception whose context follows when the frames end in native code */
     const DISPATCHER_CONTEXT *collided; /* a frame whose termination handlers an unwinding had begun to run */
     uint64_t image_base;
@@ -70,11 +71,12 @@ bool unwind_leave_native(CONTEXT *context)
 /* Where the frames end in native code, they go on at the exception that it was delivering. */
 static bool cross(struct walk *walk)
 {
-    if (walk->context.Rip && !is_native(walk->context.Rip))
+    if ((walk->context.Rip || walk->fresh) && !is_native(walk->context.Rip))
         return true;
     if (!walk->next)
         return false;
     walk->context = *walk->next->context;
+    walk->fresh = true;
     unwind_leave_native(&walk->context);
     walk->collided = walk->next->unwinding;
     walk->next = walk->next->previous;
@@ -113,7 +115,7 @@ static bool is_on_stack(uint64_t address)
 
 bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
 {
-    struct walk walk = {.context = *context, .next = thread_self()->dispatch->previous};
+    struct walk walk = {.context = *context, .fresh = true, .next = thread_self()->dispatch->previous};
     DISPATCHER_CONTEXT dispatcher;
     CONTEXT caller;
 
@@ -138,6 +140,7 @@ bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
             }
         }
         walk.context = caller;
+        walk.fresh = false;
     }
     return unhandled_filter(record, context);
 }
@@ -216,6 +219,7 @@ _Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_i
             land(record, &walk.context);
         }
         walk.context = caller;
+        walk.fresh = false;
     }
     EXCEPTION_RECORD lost = {.ExceptionCode = STATUS_INVALID_UNWIND_TARGET_CODE,
                              .ExceptionFlags = EXCEPTION_NONCONTINUABLE,
