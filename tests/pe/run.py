@@ -41,7 +41,8 @@ class Checks:
 
 class Program:
     def __init__(self, path, runner):
-        self.path, self.runner = Path(path).resolve(), runner
+        self.path = Path(path).resolve()
+        self.runner = [str(Path(runner[0]).resolve()) if "/" in runner[0] else runner[0], *runner[1:]]
 
     def run(self, *arguments, text=b"", cwd=None, environment=None):
         """Exit code, output, error output; output ends lines with plain newlines."""
