@@ -64,7 +64,11 @@ static char *existing(char *path)
 static char *join(const char *directory, const char *name)
 {
     char *path;
-    return directory && asprintf(&path, "%s/%s", directory, name) >= 0 ? path : NULL;
+    if (!directory)
+        return NULL;
+    /* one slash: two spellings of a path would be two libraries */
+    bool ends = directory[0] && directory[strlen(directory) - 1] == '/';
+    return asprintf(&path, "%s%s%s", directory, ends ? "" : "/", name) >= 0 ? path : NULL;
 }
 
 static char *in_directory(char **directory, const char *name)

@@ -183,13 +183,15 @@ static DWORD count_or_error(NTSTATUS status, uint32_t previous)
 DWORD k32_SuspendThread(HANDLE hThread)
 {
     uint32_t previous = 0;
-    return count_or_error(change(hThread, thread_suspend, &previous), previous);
+    NTSTATUS status = change(hThread, thread_suspend, &previous);
+    return count_or_error(status, previous);
 }
 
 DWORD k32_ResumeThread(HANDLE hThread)
 {
     uint32_t previous = 0;
-    return count_or_error(change(hThread, thread_resume, &previous), previous);
+    NTSTATUS status = change(hThread, thread_resume, &previous);
+    return count_or_error(status, previous);
 }
 
 static NTSTATUS change_nt(HANDLE handle, change_count *how, PULONG ret_previous)

@@ -1,5 +1,5 @@
 /*
- * What a program was started with: one line each of command line, the variable WINMEM_TEST_VALUE and the current directory, in UTF-8.
+ * What a program was started with: one line each of command line, the variable PE_TEST_VALUE and the current directory, in UTF-8.
  * The exit code is the number that the last argument spells.
  */
 #include "kit.h"
@@ -36,7 +36,7 @@ void start(void)
 
     print_wide("command line: ", command);
     SetLastError(0);
-    length = GetEnvironmentVariableW(L"WINMEM_TEST_VALUE", value, sizeof value / sizeof value[0]);
+    length = GetEnvironmentVariableW(L"PE_TEST_VALUE", value, sizeof value / sizeof value[0]);
     if (length == 0 && GetLastError() == ERROR_ENVVAR_NOT_FOUND)
         kit_print("value is not set\n");
     else

@@ -148,9 +148,9 @@ def args(program, checks):
         code, output, _ = program.run(*arguments)
         checks.same(f"exit code of {arguments}", code, wanted)
         checks.same("arguments", split_command_line(facts(output).get("command line", ""))[1:], arguments)
-    code, output, _ = program.run("0", environment={"WINMEM_TEST_VALUE": "grüß 😀 = x"})
+    code, output, _ = program.run("0", environment={"PE_TEST_VALUE": "grüß 😀 = x"})
     checks.same("a variable", facts(output).get("value"), "grüß 😀 = x")
-    checks.holds("an unset variable", program.run("0", environment={"WINMEM_TEST_VALUE": None})[1], b"value is not set\n")
+    checks.holds("an unset variable", program.run("0", environment={"PE_TEST_VALUE": None})[1], b"value is not set\n")
     with tempfile.TemporaryDirectory(prefix="winmem ordner ü ") as folder:
         _, output, _ = program.run("0", cwd=folder)
         checks.same("current directory", facts(output).get("current directory"), "Z:" + os.path.realpath(folder).replace("/", "\\"))
