@@ -233,6 +233,10 @@ static bool failed_with_last_error(const struct export_entry *entry, uint64_t re
     result = entry->kinds[0] == 'd' || entry->kinds[0] == 'D' ? (uint64_t)(int32_t)result : result;
     if (is_one_of(entry->fails, (const char *const[]){"invalid", "minus1", NULL}))
         return result == UINT64_MAX;
+    if (strcmp(entry->fails, "argument") == 0) /* success is NULL */
+        return result != 0;
+    if (strcmp(entry->fails, "badmem") == 0)
+        return result == 0x8000;
     return is_one_of(entry->fails, (const char *const[]){"false", "null", "zero", NULL}) &&
            cut_to(entry->kinds[0], result) == 0;
 }
