@@ -120,8 +120,7 @@ bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
     CONTEXT caller;
 
     unwind_leave_native(&walk.context);
-    /* at address 0 the frames end, except where the exception is that 0 was called: a leaf, whose caller may have a handler */
-    for (unsigned frame = 0; frame < FRAME_LIMIT && ((frame == 0 && !walk.context.Rip) || cross(&walk)); frame++) {
+    for (unsigned frame = 0; frame < FRAME_LIMIT && cross(&walk); frame++) {
         if (!is_on_stack(walk.context.Rsp)) {
             record->ExceptionFlags |= EXCEPTION_STACK_INVALID;
             return false;
