@@ -12,15 +12,9 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved);
 
 ULONG64 *WINAPI thread_value(void)
 {
-    ULONG64 *address;
-    __asm__("movl _tls_index(%%rip), %%eax\n\t"
-            "movq %%gs:0x58, %0\n\t"
-            "movq (%0,%%rax,8), %0\n\t"
-            "leaq %c1@secrel32(%0), %0"
-            : "=&r"(address)
-            : "i"(&tls_value)
-            : "rax");
-    return address;
+    char **blocks;
+    __asm__("movq %%gs:0x58, %0" : "=r"(blocks));
+    return (ULONG64 *)(blocks[_tls_index] + ((char *)&tls_value - (char *)&tls_begin));
 }
 
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)

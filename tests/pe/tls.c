@@ -43,18 +43,15 @@ const IMAGE_TLS_DIRECTORY64 _tls_used = {
     (ULONG64)&tls_begin, (ULONG64)&tls_end, (ULONG64)&_tls_index, (ULONG64)callbacks, ZERO_BYTES, 0,
 };
 
-/* What a compiler emits for a __declspec(thread) variable: the TEB's array of blocks, the module's index, the offset in the section. */
+/*
+ * What a compiler emits for a __declspec(thread) variable: the TEB's array of blocks, the module's index, the offset in the section. The
+ * offset is a difference here, since the linker of binutils 2.40 wrongly relocates section-relative ones when the image moves.
+ */
 static ULONG64 *value_of_this_thread(void)
 {
-    ULONG64 *address;
-    __asm__("movl _tls_index(%%rip), %%eax\n\t"
-            "movq %%gs:0x58, %0\n\t"
-            "movq (%0,%%rax,8), %0\n\t"
-            "leaq %c1@secrel32(%0), %0"
-            : "=&r"(address)
-            : "i"(&tls_value)
-            : "rax");
-    return address;
+    char **blocks;
+    __asm__("movq %%gs:0x58, %0" : "=r"(blocks));
+    return (ULONG64 *)(blocks[_tls_index] + ((char *)&tls_value - (char *)&tls_begin));
 }
 
 static void tl001(void)
