@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/file_lock.h"
 
 static const struct object_rights rights = {
     .read = FILE_GENERIC_READ,
@@ -45,6 +46,11 @@ static void destroy(struct object *object)
     struct file *file = (struct file *)object;
     file_share_leave(file);
     directory_close(file->listing);
+    while (file->locks) {
+        struct file_lock *lock = file->locks;
+        file->locks = lock->next;
+        free(lock);
+    }
     object_unref(file->port);
     if (file->owned)
         close(file->fd);

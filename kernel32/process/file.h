@@ -20,6 +20,7 @@
 enum file_kind { FILE_DISK, FILE_CHARACTER, FILE_PIPE, FILE_CONSOLE };
 
 struct directory; /* a listing: directory.c */
+struct file_lock;
 
 struct file {
     struct waitable waitable; /* object first */
@@ -43,7 +44,9 @@ struct file {
     ULONG_PTR key;
     uint32_t completion_modes; /* FILE_SKIP_* */
     struct futex_lock lock;
-    struct directory *listing; /* under lock */
+    /* under lock */
+    struct directory *listing;
+    struct file_lock *locks; /* file_lock.c */
 };
 
 /* A handle for a descriptor of the host: standard handles, pipes. A terminal is a FILE_CONSOLE. */
@@ -107,6 +110,7 @@ NTSTATUS file_read(struct file *file, void *buffer, uint64_t size, const int64_t
                    uint64_t *ret_done);
 NTSTATUS file_write(struct file *file, const void *buffer, uint64_t size, const int64_t *offset,
                     uint64_t *ret_done);
+NTSTATUS file_flush(struct file *file);
 /* An operation ended: sets the event, posts the packet. `overlapped` is what the port reports. */
 void file_complete(struct file *file, HANDLE event, PVOID overlapped, NTSTATUS status,
                    uint64_t done);

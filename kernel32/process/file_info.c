@@ -33,7 +33,10 @@ static uint32_t attributes_of(const struct statx *statx)
 static void look_behind_link(int at, const char *name, struct file_facts *facts)
 {
     struct stat target;
-    if (*name && fstatat(at, name, &target, 0) == 0 && S_ISDIR(target.st_mode)) {
+    char *path = *name ? NULL : path_of_descriptor(at);
+    bool found = path ? stat(path, &target) == 0 : *name && fstatat(at, name, &target, 0) == 0;
+    free(path);
+    if (found && S_ISDIR(target.st_mode)) {
         facts->attributes |= FILE_ATTRIBUTE_DIRECTORY;
         facts->attributes &= ~FILE_ATTRIBUTE_ARCHIVE;
         facts->directory = true;

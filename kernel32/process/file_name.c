@@ -49,7 +49,7 @@ static bool take_name(struct path *path, const char *name)
 }
 
 /* Finds what will be replaced. The new name keeps the case the caller gave it. */
-static NTSTATUS check_target(struct path *to, const struct file_facts *moved, bool replace)
+static NTSTATUS check_target(struct path *to, const struct file_facts *moved, unsigned flags)
 {
     struct file_facts facts;
     const char *slash = strrchr(to->host, '/');
@@ -71,33 +71,75 @@ static NTSTATUS check_target(struct path *to, const struct file_facts *moved, bo
         return STATUS_SUCCESS;
     if (status != STATUS_SUCCESS)
         return status;
-    if (!replace)
+    if (!(flags & NAME_REPLACE))
         return STATUS_OBJECT_NAME_COLLISION;
-    if (facts.directory || (facts.attributes & FILE_ATTRIBUTE_READONLY))
+    if (facts.directory && !((flags & NAME_POSIX) && moved->directory))
         return STATUS_ACCESS_DENIED;
+    if ((facts.attributes & FILE_ATTRIBUTE_READONLY) && !(flags & NAME_READ_ONLY))
+        return STATUS_ACCESS_DENIED;
+    if (flags & NAME_POSIX)
+        return STATUS_SUCCESS;
     return file_share_check(facts.device, facts.inode, DELETE, SHARE_ALL);
 }
 
-NTSTATUS name_rename(struct path *from, struct path *to, bool replace)
+/* Over the border of two file systems of the host. */
+static NTSTATUS move_by_copy(struct path *from, struct path *to, const struct file_facts *facts,
+                             unsigned flags)
+{
+    if (facts->directory)
+        return STATUS_ACCESS_DENIED; /* sdk-api winbase/MoveFileExW: not a directory */
+    NTSTATUS status = name_copy(from, to, flags & NAME_REPLACE, NULL);
+    if (status == STATUS_SUCCESS && unlink(from->host))
+        status = errno_to_status(errno);
+    return status;
+}
+
+NTSTATUS name_rename(struct path *from, struct path *to, unsigned flags)
 {
     struct file_facts facts;
     if (from->kind != PATH_FILE || to->kind != PATH_FILE)
         return STATUS_OBJECT_NAME_INVALID;
     NTSTATUS status = file_facts_of_path(from, false, &facts);
-    if (status == STATUS_SUCCESS)
+    if (status == STATUS_SUCCESS && !(flags & NAME_OPENED))
         status = file_share_check(facts.device, facts.inode, DELETE, SHARE_ALL);
     if (status == STATUS_SUCCESS)
-        status = check_target(to, &facts, replace);
+        status = check_target(to, &facts, flags);
     if (status != STATUS_SUCCESS)
         return status;
+    bool replace = flags & NAME_REPLACE;
     int failed =
         renameat2(AT_FDCWD, from->host, AT_FDCWD, to->host, replace ? 0 : RENAME_NOREPLACE);
     /* RENAME_NOREPLACE is not in every file system; and the same file may have both names */
     if (failed && !replace && (errno == EINVAL || errno == EEXIST))
         failed = rename(from->host, to->host);
-    if (failed)
-        status = errno_to_status(errno == EINVAL ? EACCES : errno);
-    return status;
+    if (failed && errno == EXDEV && (flags & NAME_COPY))
+        return move_by_copy(from, to, &facts, flags);
+    /* a directory cannot become its own child */
+    return failed ? errno_to_status(errno == EINVAL ? EACCES : errno) : STATUS_SUCCESS;
+}
+
+NTSTATUS name_link(struct path *from, struct path *to, bool replace)
+{
+    struct file_facts facts;
+    if (from->kind != PATH_FILE || to->kind != PATH_FILE)
+        return STATUS_OBJECT_NAME_INVALID;
+    NTSTATUS status = file_facts_of_path(from, false, &facts);
+    if (status == STATUS_SUCCESS && facts.directory)
+        status = STATUS_FILE_IS_A_DIRECTORY;
+    if (status == STATUS_SUCCESS)
+        status = path_match(&to->host);
+    if (status == STATUS_SUCCESS && !replace)
+        return STATUS_OBJECT_NAME_COLLISION;
+    if (status != STATUS_SUCCESS && status != STATUS_OBJECT_NAME_NOT_FOUND)
+        return status;
+    int failed = link(from->host, to->host);
+    if (failed && errno == EEXIST && replace) {
+        status = name_delete(to, false);
+        if (status != STATUS_SUCCESS)
+            return status;
+        failed = link(from->host, to->host);
+    }
+    return failed ? errno_to_status(errno) : STATUS_SUCCESS;
 }
 
 NTSTATUS name_make_directory(struct path *path)
@@ -110,60 +152,4 @@ NTSTATUS name_make_directory(struct path *path)
     if (status != STATUS_OBJECT_NAME_NOT_FOUND)
         return status;
     return mkdir(path->host, 0777) ? errno_to_status(errno) : STATUS_SUCCESS;
-}
-
-static NTSTATUS resolve(const WCHAR *name, struct path *ret_path)
-{
-    memset(ret_path, 0, sizeof *ret_path);
-    return name ? path_resolve(name, wide_length(name), ret_path) : STATUS_OBJECT_PATH_NOT_FOUND;
-}
-
-BOOL k32_DeleteFileW(LPCWSTR lpFileName)
-{
-    struct path path;
-    NTSTATUS status = resolve(lpFileName, &path);
-    if (status == STATUS_SUCCESS)
-        status = name_delete(&path, false);
-    path_free(&path);
-    return face_bool(status);
-}
-
-BOOL k32_RemoveDirectoryW(LPCWSTR lpPathName)
-{
-    struct path path;
-    NTSTATUS status = resolve(lpPathName, &path);
-    if (status == STATUS_SUCCESS)
-        status = name_delete(&path, true);
-    path_free(&path);
-    return face_bool(status);
-}
-
-BOOL k32_CreateDirectoryW(LPCWSTR lpPathName, LPSECURITY_ATTRIBUTES lpSecurityAttributes)
-{
-    struct path path;
-    NTSTATUS status = resolve(lpPathName, &path);
-    if (status == STATUS_SUCCESS)
-        status = name_make_directory(&path);
-    path_free(&path);
-    return face_bool(status);
-}
-
-BOOL k32_MoveFileExW(LPCWSTR lpExistingFileName, LPCWSTR lpNewFileName, DWORD dwFlags)
-{
-    struct path from, to = {0};
-    if (dwFlags & MOVEFILE_DELAY_UNTIL_REBOOT)
-        return face_bool(STATUS_ACCESS_DENIED);
-    NTSTATUS status = resolve(lpExistingFileName, &from);
-    if (status == STATUS_SUCCESS)
-        status = resolve(lpNewFileName, &to);
-    if (status == STATUS_SUCCESS)
-        status = name_rename(&from, &to, dwFlags & MOVEFILE_REPLACE_EXISTING);
-    path_free(&from);
-    path_free(&to);
-    return face_bool(status);
-}
-
-BOOL k32_MoveFileW(LPCWSTR lpExistingFileName, LPCWSTR lpNewFileName)
-{
-    return k32_MoveFileExW(lpExistingFileName, lpNewFileName, MOVEFILE_COPY_ALLOWED);
 }

@@ -147,6 +147,17 @@ BOOL k32_SetEndOfFile(HANDLE hFile)
     return face_bool(status);
 }
 
+NTSTATUS file_flush(struct file *file)
+{
+    if (file->kind != FILE_DISK)
+        return STATUS_SUCCESS;
+    uint32_t depth = gate_open();
+    int failed = fsync(file->fd), error = errno;
+    gate_close(depth);
+    /* what cannot be synchronized has nothing to be synchronized */
+    return failed && error != EINVAL && error != EROFS ? errno_to_status(error) : STATUS_SUCCESS;
+}
+
 BOOL k32_FlushFileBuffers(HANDLE hFile)
 {
     struct file *file;
@@ -155,14 +166,7 @@ BOOL k32_FlushFileBuffers(HANDLE hFile)
         status = file_lookup(hFile, FILE_APPEND_DATA, &file);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    if (file->kind == FILE_DISK) {
-        uint32_t depth = gate_open();
-        int failed = fsync(file->fd), error = errno;
-        gate_close(depth);
-        /* what cannot be synchronized has nothing to be synchronized */
-        if (failed && error != EINVAL && error != EROFS)
-            status = errno_to_status(error);
-    }
+    status = file_flush(file);
     file_unref(file);
     return face_bool(status);
 }
