@@ -60,8 +60,8 @@ class Image:
 # --- the headers ----------------------------------------------------------------------------------------------------------------
 
 @case("parse", "IMAGE_NOT_EXECUTABLE", "does not begin with MZ")
-def empty_file(image):
-    image.data = bytearray()
+def one_byte(image):
+    image.data = bytearray(b"M")
 
 
 @case("parse", "IMAGE_NOT_EXECUTABLE", "does not begin with MZ")
