@@ -22,6 +22,10 @@ void ws2_WSASetLastError(INT iError)
 
 #define DESCRIPTION "winmem: no network"
 
+/* atomic: calls of WSAStartup that WSACleanup has not taken back */
+static uint32_t startups;
+
+/* Succeeds, so that programs that start sockets with their file layer can go on; every use of a network then fails. */
 INT ws2_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData)
 {
     if (!lpWSAData)
@@ -30,12 +34,16 @@ INT ws2_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData)
         return WSAVERNOTSUPPORTED;
     *lpWSAData = (WSADATA){.wVersion = wVersionRequested, .wHighVersion = 0x0202};
     memcpy(lpWSAData->szDescription, DESCRIPTION, sizeof DESCRIPTION);
-    return WSASYSNOTREADY;
+    __atomic_add_fetch(&startups, 1, __ATOMIC_RELAXED);
+    return 0;
 }
 
-/* WSAStartup never succeeded. */
 INT ws2_WSACleanup(void)
 {
+    uint32_t count = __atomic_load_n(&startups, __ATOMIC_RELAXED);
+    while (count)
+        if (__atomic_compare_exchange_n(&startups, &count, count - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return 0;
     last_error_set(WSANOTINITIALISED);
     return -1;
 }
