@@ -28,6 +28,7 @@ enum object_type {
     OBJECT_SECTION,
     OBJECT_MEMORY_NOTIFICATION,
     OBJECT_SNAPSHOT,
+    OBJECT_TOKEN,
 };
 
 struct object;

@@ -45,3 +45,38 @@ NTSTATUS bcr_BCryptGenRandom(HANDLE hAlgorithm, PUCHAR pbBuffer, ULONG cbBuffer,
         return STATUS_INVALID_PARAMETER;
     return fill(pbBuffer, cbBuffer) ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
 }
+
+/* One provider, which only gives random bytes: CryptAcquireContext with CRYPT_VERIFYCONTEXT. */
+#define PROVIDER       1u
+#define VERIFY_CONTEXT 0xF0000000u
+
+BOOL adv_CryptAcquireContextW(PULONG_PTR phProv, LPCWSTR szContainer, LPCWSTR szProvider,
+                              DWORD dwProvType, DWORD dwFlags)
+{
+    if (!phProv)
+        return face_bool(STATUS_INVALID_PARAMETER);
+    if (!(dwFlags & VERIFY_CONTEXT)) {
+        last_error_set((DWORD)NTE_BAD_KEYSET);
+        return FALSE;
+    }
+    *phProv = PROVIDER;
+    return TRUE;
+}
+
+BOOL adv_CryptAcquireContextA(PULONG_PTR phProv, LPCSTR szContainer, LPCSTR szProvider,
+                              DWORD dwProvType, DWORD dwFlags)
+{
+    return adv_CryptAcquireContextW(phProv, NULL, NULL, dwProvType, dwFlags);
+}
+
+BOOL adv_CryptGenRandom(ULONG_PTR hProv, DWORD dwLen, PBYTE pbBuffer)
+{
+    if (hProv != PROVIDER)
+        return face_bool(STATUS_INVALID_HANDLE);
+    return face_bool(fill(pbBuffer, dwLen) ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL);
+}
+
+BOOL adv_CryptReleaseContext(ULONG_PTR hProv, DWORD dwFlags)
+{
+    return face_bool(hProv == PROVIDER ? STATUS_SUCCESS : STATUS_INVALID_HANDLE);
+}

@@ -27,6 +27,7 @@ template<> struct kind<void> { static constexpr char value = 'v'; };
 template<> struct kind<float> { static constexpr char value = 'f'; };
 template<> struct kind<double> { static constexpr char value = 'f'; };
 template<class T> struct kind<T *> { static constexpr char value = 'p'; };
+template<class T> struct kind<T &> { static constexpr char value = 'p'; };
 template<class F> struct abi;
 template<class R, class... A> struct abi<R (*)(A...)> {
     static constexpr bool is(const char *want) {
