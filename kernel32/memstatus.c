@@ -100,7 +100,7 @@ BOOL k32_GlobalMemoryStatusEx(LPMEMORYSTATUSEX lpBuffer)
 {
     DWORD length;
     MEMORYSTATUSEX status;
-    if (!guarded_read(&lpBuffer->dwLength, &length, sizeof length))
+    if (!guarded_read(lpBuffer, &length, sizeof length)) /* the first member */
         return face_bool(STATUS_ACCESS_VIOLATION);
     if (length != sizeof status)
         return face_bool(STATUS_INVALID_PARAMETER);

@@ -260,6 +260,7 @@ START_TEST(message_inserts)
     ck_assert_uint_eq(
         k32_FormatMessageA(STRING_ARRAY | 0x100, "abc", 0, 0, (LPSTR)&allocated, 0, NULL), 3);
     ck_assert_str_eq(allocated, "abc");
+    free(allocated); /* local_memory.h */
 }
 END_TEST
 
