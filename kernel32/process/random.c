@@ -80,3 +80,12 @@ BOOL adv_CryptReleaseContext(ULONG_PTR hProv, DWORD dwFlags)
 {
     return face_bool(hProv == PROVIDER ? STATUS_SUCCESS : STATUS_INVALID_HANDLE);
 }
+
+/* The machine is not set up to allow only FIPS algorithms. */
+NTSTATUS bcr_BCryptGetFipsAlgorithmMode(PBOOLEAN pfEnabled)
+{
+    if (!pfEnabled)
+        return STATUS_INVALID_PARAMETER;
+    *pfEnabled = FALSE;
+    return STATUS_SUCCESS;
+}
