@@ -106,14 +106,15 @@ static unsigned ansi_colour(unsigned colour, unsigned dark, unsigned bright)
     return number + (colour & 8 ? bright : dark);
 }
 
+/* Light grey on black is what a console begins with: the terminal's own colours, whatever they are.
+ */
 BOOL k32_SetConsoleTextAttribute(HANDLE hConsoleOutput, WORD wAttributes)
 {
     char sequence[32];
-    if ((wAttributes & 0xFF) == DEFAULT_ATTRIBUTES)
-        snprintf(sequence, sizeof sequence, "\x1b[0m"); /* the terminal's own colours */
-    else
-        snprintf(sequence, sizeof sequence, "\x1b[0;%u;%um", ansi_colour(wAttributes & 0xF, 30, 90),
-                 ansi_colour(wAttributes >> 4 & 0xF, 40, 100));
+    unsigned text = wAttributes & 0xF, ground = wAttributes >> 4 & 0xF;
+    snprintf(sequence, sizeof sequence, "\x1b[0;%u;%um",
+             text == (DEFAULT_ATTRIBUTES & 0xF) ? 39 : ansi_colour(text, 30, 90),
+             ground == DEFAULT_ATTRIBUTES >> 4 ? 49 : ansi_colour(ground, 40, 100));
     if (!write_sequence(hConsoleOutput, sequence))
         return FALSE;
     __atomic_store_n(&attributes, wAttributes, __ATOMIC_RELAXED);

@@ -236,7 +236,9 @@ START_TEST(screen)
     ck_assert_int_eq(k32_GetConsoleScreenBufferInfoEx(out, &more), TRUE);
     ck_assert_uint_eq(more.wAttributes, 0x1C);
     ck_assert_int_eq(k32_SetConsoleTextAttribute(out, 7), TRUE);
-    expect_output("\x1b[0m");
+    expect_output("\x1b[0;39;49m"); /* the terminal's own */
+    ck_assert_int_eq(k32_SetConsoleTextAttribute(out, 0x0F), TRUE);
+    expect_output("\x1b[0;97;49m");
     ck_assert_int_eq(k32_SetConsoleCursorPosition(out, 4 | 2 << 16), TRUE);
     expect_output("\x1b[3;5H");
     ck_assert_int_eq(k32_FillConsoleOutputCharacterW(out, '#', 9, 98 | 39 << 16, &count), TRUE);
