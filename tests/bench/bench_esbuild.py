@@ -16,7 +16,7 @@ LIMIT = 1.15
 
 
 def main(winmem, cache):
-    cache = Path(os.environ.get("WINMEM_CACHE", cache))
+    winmem, cache = Path(winmem).resolve(), Path(os.environ.get("WINMEM_CACHE", cache)).resolve()
     packages, project = cache / "packages/@esbuild", cache / "project"
     native, windows = packages / "linux-x64/bin/esbuild", packages / "win32-x64/esbuild.exe"
     if not (native.exists() and windows.exists() and (project / "entry.ts").exists()):
