@@ -47,23 +47,15 @@ static NTSTATUS standard_handles(struct process_parameters *parameters)
     return STATUS_SUCCESS;
 }
 
-static UNICODE_STRING counted(WCHAR *text)
-{
-    size_t bytes = wide_length(text) * sizeof *text;
-    return (UNICODE_STRING){(USHORT)bytes, (USHORT)(bytes + sizeof *text), text};
-}
-
 static NTSTATUS describe_process(struct module *program)
 {
     struct process_parameters *parameters = process_peb->parameters;
-    size_t length;
-    WCHAR *directory = path_current_directory(&length);
-    if (!directory)
-        return STATUS_NO_MEMORY;
+    NTSTATUS status = path_publish(&parameters->current_directory);
+    if (status != STATUS_SUCCESS)
+        return status;
     process_peb->image_base = (void *)program->base;
     process_peb->image_subsystem = program->image->subsystem;
     parameters->image_path = program->entry.full_name;
-    parameters->current_directory = counted(directory);
     parameters->command_line = *command_line_string();
     environ_publish(&parameters->environment);
     return standard_handles(parameters);

@@ -204,11 +204,22 @@ HANDLE k32_FindFirstFileW(LPCWSTR lpFileName, LPWIN32_FIND_DATAW lpFindFileData)
     return k32_FindFirstFileExW(lpFileName, 0, lpFindFileData, 0, NULL, 0);
 }
 
+/* A handle of FindFirstVolume is none of ours. */
+static NTSTATUS lookup(HANDLE handle, struct object **ret_object)
+{
+    NTSTATUS status = handle_lookup(handle, OBJECT_FIND, 0, ret_object);
+    if (status == STATUS_SUCCESS && (*ret_object)->ops != &ops) {
+        object_unref(*ret_object);
+        status = STATUS_INVALID_HANDLE;
+    }
+    return status;
+}
+
 BOOL k32_FindNextFileW(HANDLE hFindFile, LPWIN32_FIND_DATAW lpFindFileData)
 {
     struct object *object;
     struct directory_entry entry;
-    NTSTATUS status = handle_lookup(hFindFile, OBJECT_FIND, 0, &object);
+    NTSTATUS status = lookup(hFindFile, &object);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
     struct find *find = (struct find *)object;
@@ -229,7 +240,7 @@ BOOL k32_FindNextFileW(HANDLE hFindFile, LPWIN32_FIND_DATAW lpFindFileData)
 BOOL k32_FindClose(HANDLE hFindFile)
 {
     struct object *object;
-    NTSTATUS status = handle_lookup(hFindFile, OBJECT_FIND, 0, &object);
+    NTSTATUS status = lookup(hFindFile, &object);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
     object_unref(object);

@@ -23,6 +23,7 @@ static struct {
     /* under lock */
     WCHAR *current; /* ends in a backslash; NULL: no memory at the start */
     size_t current_length;
+    UNICODE_STRING *shown; /* NULL: nowhere */
 } paths = {.once = PTHREAD_ONCE_INIT};
 
 static void drive_set(WCHAR letter, const char *directory, size_t length)
@@ -186,6 +187,31 @@ WCHAR *path_current_directory(size_t *ret_length)
     return copy;
 }
 
+/* What no UNICODE_STRING can hold is not shown. */
+static void show_locked(void)
+{
+    if (!paths.shown || paths.current_length >= PATH_LENGTH_MAXIMUM)
+        return;
+    memcpy(paths.shown->Buffer, paths.current, (paths.current_length + 1) * sizeof *paths.current);
+    paths.shown->Length = (USHORT)(paths.current_length * sizeof *paths.current);
+}
+
+NTSTATUS path_publish(UNICODE_STRING *where)
+{
+    path_init();
+    WCHAR *buffer = malloc(PATH_LENGTH_MAXIMUM * sizeof *buffer);
+    if (!buffer || !paths.current) {
+        free(buffer);
+        return STATUS_NO_MEMORY;
+    }
+    futex_lock(&paths.lock);
+    *where = (UNICODE_STRING){0, (USHORT)(PATH_LENGTH_MAXIMUM * sizeof *buffer), buffer};
+    paths.shown = where;
+    show_locked();
+    futex_unlock(&paths.lock);
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS check_directory(const WCHAR *full, size_t length)
 {
     struct path path;
@@ -232,6 +258,7 @@ NTSTATUS path_set_current_directory(const WCHAR *path, size_t length)
     WCHAR *old = paths.current;
     paths.current = full;
     paths.current_length = full_length;
+    show_locked();
     futex_unlock(&paths.lock);
     free(old);
     return STATUS_SUCCESS;

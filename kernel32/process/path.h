@@ -76,6 +76,9 @@ WCHAR *path_current_directory(size_t *ret_length);
 /* STATUS_OBJECT_NAME_INVALID and all that opening the directory can answer. */
 NTSTATUS path_set_current_directory(const WCHAR *path, size_t length);
 
+/* Shows the current directory there, now and after every change, in memory that stays: the PEB. */
+NTSTATUS path_publish(UNICODE_STRING *where);
+
 /* Bit 0 is A:. */
 uint32_t path_drives(void);
 /* The directory of a drive, 'A' to 'Z'; NULL: no such drive. Constant. */

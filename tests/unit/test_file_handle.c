@@ -473,6 +473,81 @@ START_TEST(temporary_files)
 }
 END_TEST
 
+START_TEST(searching)
+{
+    WCHAR path[200], *part;
+    mkdir(host("one"), 0777);
+    mkdir(host("two"), 0777);
+    put("two/tool.exe", "");
+    ck_assert_uint_eq(
+        k32_SearchPathW(wide("X:\\one;X:\\two"), wide("TOOL"), wide(".exe"), 200, path, &part), 15);
+    ck_assert_str_eq(narrow(path), "X:\\two\\TOOL.exe");
+    ck_assert_str_eq(narrow(part), "TOOL.exe");
+    ck_assert_uint_eq(
+        k32_SearchPathW(wide("X:\\one;X:\\two"), wide("TOOL"), wide(".exe"), 15, path, &part), 16);
+    ck_assert_uint_eq(k32_SearchPathW(wide("X:\\one"), wide("tool.exe"), NULL, 200, path, &part),
+                      0);
+    ck_assert_uint_eq(last_error_get(), ERROR_FILE_NOT_FOUND);
+    ck_assert_uint_eq(k32_SearchPathW(NULL, wide("two\\tool.exe"), NULL, 200, path, NULL), 15);
+}
+END_TEST
+
+START_TEST(replacing)
+{
+    put("a", "old");
+    put("b", "new");
+    ck_assert_int_eq(k32_ReplaceFileW(wide("A"), wide("b"), wide("save"), 0, NULL, NULL), TRUE);
+    ck_assert_str_eq(get("save"), "old");
+    ck_assert_ptr_null(get("b"));
+    HANDLE file = must_open("a", GENERIC_READ, OPEN_EXISTING, 0);
+    DWORD done;
+    HANDLE again = k32_ReOpenFile(file, GENERIC_WRITE, SHARE_ALL, 0);
+    ck_assert_ptr_ne(again, NONE);
+    ck_assert_int_eq(k32_WriteFile(again, "N", 1, &done, NULL), TRUE);
+    k32_CloseHandle(again);
+    k32_CloseHandle(file);
+    ck_assert_int_eq(k32_ReplaceFileW(wide("a"), wide("none"), NULL, 0, NULL, NULL), FALSE);
+    ck_assert_uint_eq(last_error_get(), ERROR_FILE_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(volume_names)
+{
+    WCHAR name[60];
+    HANDLE find = k32_FindFirstVolumeW(name, 60);
+    ck_assert_ptr_ne(find, NONE);
+    ck_assert_str_eq(narrow(name), "\\\\?\\Volume{77696e6d-656d-4000-8000-000000000058}\\");
+    WCHAR roots[8];
+    DWORD length;
+    ck_assert_int_eq(k32_GetVolumePathNamesForVolumeNameW(name, roots, 8, &length), TRUE);
+    ck_assert_str_eq(narrow(roots), "X:\\");
+    ck_assert_int_eq(k32_FindNextVolumeW(find, name, 60), TRUE);
+    ck_assert_int_eq(k32_FindNextVolumeW(find, name, 60), FALSE);
+    ck_assert_uint_eq(last_error_get(), ERROR_NO_MORE_FILES);
+    WIN32_FIND_DATAW data;
+    ck_assert_int_eq(k32_FindNextFileW(find, &data), FALSE);
+    ck_assert_uint_eq(last_error_get(), ERROR_INVALID_HANDLE);
+    ck_assert_int_eq(k32_FindVolumeClose(find), TRUE);
+}
+END_TEST
+
+START_TEST(fat_dates)
+{
+    /* 1980-01-01 is day 0x21 of FAT; 119600064000000000 in 100 ns since 1601 */
+    FILETIME time;
+    WORD date, day_time;
+    ck_assert_int_eq(k32_DosDateTimeToFileTime(0x21, 0, &time), TRUE);
+    ck_assert_uint_eq((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime,
+                      119600064000000000ull);
+    time.dwLowDateTime++;
+    ck_assert_int_eq(k32_FileTimeToDosDateTime(&time, &date, &day_time), TRUE);
+    ck_assert_uint_eq(date, 0x21);
+    ck_assert_uint_eq(day_time, 1);
+    ck_assert_int_eq(k32_DosDateTimeToFileTime(0, 0, &time), FALSE);
+    ck_assert_uint_eq(last_error_get(), ERROR_INVALID_PARAMETER);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file_handle");
@@ -492,6 +567,10 @@ int main(void)
     tcase_add_test(tests, native_files);
     tcase_add_test(tests, native_names);
     tcase_add_test(tests, temporary_files);
+    tcase_add_test(tests, searching);
+    tcase_add_test(tests, replacing);
+    tcase_add_test(tests, volume_names);
+    tcase_add_test(tests, fat_dates);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
