@@ -106,6 +106,15 @@ const struct export_entry *export_find(const char *module, const char *name)
     return lists_module(entry, module, length) ? entry : NULL;
 }
 
+const struct export_entry *export_find_ordinal(const char *module, unsigned ordinal)
+{
+    size_t length = stem(module);
+    for (unsigned i = 0; ordinal && i < winmem_export_count; i++)
+        if (winmem_exports[i].ordinal == ordinal && lists_module(&winmem_exports[i], module, length))
+            return &winmem_exports[i];
+    return NULL;
+}
+
 bool export_module_known(const char *module)
 {
     size_t length = stem(module);

@@ -32,6 +32,7 @@ struct export_entry {
      */
     const char *kinds;
     const struct export_flag *const *flags; /* per parameter a list or NULL; NULL when no parameter has one */
+    uint16_t ordinal; /* where programs import it by number; else 0 */
 };
 
 extern const struct export_entry winmem_exports[];
@@ -44,6 +45,9 @@ extern const unsigned winmem_export_count;
  * documented failure. Does not allocate and takes no lock: safe anywhere.
  */
 const struct export_entry *export_find(const char *module, const char *name);
+
+/* The entry behind module!#ordinal, or NULL: only ordinals that never changed are known. */
+const struct export_entry *export_find_ordinal(const char *module, unsigned ordinal);
 
 /* Whether any function comes from this module or api set. */
 bool export_module_known(const char *module);

@@ -17,7 +17,9 @@ static const char *const states[] = {"implemented", "planned", "refused"};
 static const char *answer(const char *module, const struct image_thunk *thunk, struct image *library)
 {
     struct image_symbol symbol;
-    const struct export_entry *entry = library || !thunk->name ? NULL : export_find(module, thunk->name);
+    const struct export_entry *entry = library       ? NULL
+                                       : thunk->name ? export_find(module, thunk->name)
+                                                     : export_find_ordinal(module, thunk->ordinal);
     if (entry)
         return states[entry->status];
     return library && image_export(library, thunk->name, thunk->ordinal, &symbol) ? "in a file" : "missing";

@@ -308,6 +308,29 @@ BOOL k32_PeekConsoleInputW(HANDLE hConsoleInput, PINPUT_RECORD lpBuffer, DWORD n
     return read_records(hConsoleInput, lpBuffer, nLength, lpNumberOfEventsRead, false);
 }
 
+/* The A forms differ in the character: one byte, so only ASCII has one. */
+static BOOL as_bytes(BOOL done, PINPUT_RECORD records, LPDWORD count)
+{
+    for (DWORD i = 0; done && i < *count; i++)
+        if (records[i].UnicodeChar > 0x7F)
+            records[i].UnicodeChar = 0;
+    return done;
+}
+
+BOOL k32_ReadConsoleInputA(HANDLE hConsoleInput, PINPUT_RECORD lpBuffer, DWORD nLength,
+                           LPDWORD lpNumberOfEventsRead)
+{
+    return as_bytes(read_records(hConsoleInput, lpBuffer, nLength, lpNumberOfEventsRead, true),
+                    lpBuffer, lpNumberOfEventsRead);
+}
+
+BOOL k32_PeekConsoleInputA(HANDLE hConsoleInput, PINPUT_RECORD lpBuffer, DWORD nLength,
+                           LPDWORD lpNumberOfEventsRead)
+{
+    return as_bytes(read_records(hConsoleInput, lpBuffer, nLength, lpNumberOfEventsRead, false),
+                    lpBuffer, lpNumberOfEventsRead);
+}
+
 BOOL k32_GetNumberOfConsoleInputEvents(HANDLE hConsoleInput, LPDWORD lpcNumberOfEvents)
 {
     struct file *file;

@@ -25,7 +25,8 @@ void ws2_WSASetLastError(INT iError)
 /* atomic: calls of WSAStartup that WSACleanup has not taken back */
 static uint32_t startups;
 
-/* Succeeds, so that programs that start sockets with their file layer can go on; every use of a network then fails. */
+/* Succeeds, so that programs that start sockets with their file layer can go on; every use of a
+ * network then fails. */
 INT ws2_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData)
 {
     if (!lpWSAData)
@@ -42,7 +43,8 @@ INT ws2_WSACleanup(void)
 {
     uint32_t count = __atomic_load_n(&startups, __ATOMIC_RELAXED);
     while (count)
-        if (__atomic_compare_exchange_n(&startups, &count, count - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&startups, &count, count - 1, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
             return 0;
     last_error_set(WSANOTINITIALISED);
     return -1;
@@ -156,4 +158,65 @@ BOOL dns_DnsNameCompare_W(PCWSTR pName1, PCWSTR pName2)
     if (!pName1 || !pName2)
         return pName1 == pName2;
     return wide_compare_caseless(pName1, wide_length(pName1), pName2, wide_length(pName2)) == 0;
+}
+
+LPSTR ws2_inet_ntoa(DWORD in)
+{
+    static __thread char text[INET_ADDRSTRLEN];
+    struct in_addr address = {.s_addr = in};
+    return (LPSTR)inet_ntop(AF_INET, &address, text, sizeof text);
+}
+
+/* fd_set is a count and sockets behind it, not bits (winsock2.h). */
+INT ws2___WSAFDIsSet(SOCKET fd, PVOID set)
+{
+    const struct {
+        UINT count;
+        SOCKET sockets[64]; /* FD_SETSIZE, unless the program chose another */
+    } *members = set;
+    for (UINT i = 0; i < members->count; i++)
+        if (members->sockets[i] == fd)
+            return 1;
+    return 0;
+}
+
+LPCWSTR ws2_InetNtopW(INT Family, LPCVOID pAddr, LPWSTR pStringBuf, SIZE_T StringBufSize)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (!ws2_inet_ntop(Family, pAddr, text, sizeof text))
+        return NULL;
+    size_t length = strlen(text);
+    if (length >= StringBufSize) {
+        last_error_set(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    pStringBuf[utf8_to_utf16(text, length, pStringBuf, length, NULL)] = 0;
+    return pStringBuf;
+}
+
+INT ws2_InetPtonW(INT Family, LPCWSTR pszAddrString, PVOID pAddrBuf)
+{
+    char *text = utf8_from_wide(pszAddrString);
+    INT result = text ? ws2_inet_pton(Family, text, pAddrBuf) : 0;
+    free(text);
+    return result;
+}
+
+INT ws2_GetHostNameW(LPWSTR name, INT namelen)
+{
+    char host[256];
+    if (ws2_gethostname(host, sizeof host) != 0)
+        return -1;
+    size_t length = utf8_to_utf16(host, strlen(host), NULL, 0, NULL);
+    if (!name || namelen <= 0 || length >= (size_t)namelen) {
+        last_error_set(WSAEFAULT);
+        return -1;
+    }
+    utf8_to_utf16(host, strlen(host), name, length, NULL);
+    name[length] = 0;
+    return 0;
+}
+
+void ws2_FreeAddrInfoExW(PVOID pAddrInfoEx)
+{
 }

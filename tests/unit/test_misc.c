@@ -6,6 +6,7 @@
 #include <winmem/windef.h>
 #include "faces.h"
 #include "kernel32/face.h"
+#include "memoryapi/exports.h"
 
 #define W(text) ((LPCWSTR)u"" text)
 
@@ -116,7 +117,32 @@ START_TEST(no_network)
     ck_assert_int_eq(ws2_WSAGetLastError(), WSAEAFNOSUPPORT);
     ck_assert_int_eq(ws2_gethostname(name, sizeof name), 0);
     ck_assert_int_eq(ws2_gethostname(name, (INT)strlen(name)), -1);
+    ck_assert_str_eq(ws2_inet_ntoa(0x0100007F), "127.0.0.1");
+    uint16_t wide[16];
+    const uint8_t loopback[4] = {127, 0, 0, 1};
+    ck_assert_ptr_eq(ws2_InetNtopW(2, loopback, wide, 10), wide);
+    ck_assert_mem_eq(wide, W("127.0.0.1"), 20);
+    ck_assert_ptr_null(ws2_InetNtopW(2, loopback, wide, 9));
+    ck_assert_int_eq(ws2_InetPtonW(2, W("127.0.0.1"), address), 1);
+    ck_assert_mem_eq(address, loopback, 4);
+    struct {
+        UINT count;
+        SOCKET sockets[2];
+    } set = {2, {5, 9}};
+    ck_assert_int_eq(ws2___WSAFDIsSet(9, &set), 1);
+    ck_assert_int_eq(ws2___WSAFDIsSet(7, &set), 0);
     ck_assert_int_eq(dns_DnsNameCompare_W(W("Host.A"), W("hOST.a")), TRUE);
+}
+END_TEST
+
+START_TEST(ordinals_that_never_change)
+{
+    ck_assert_ptr_eq(export_find_ordinal("WS2_32.dll", 115),
+                     export_find("ws2_32.dll", "WSAStartup"));
+    ck_assert_ptr_nonnull(export_find_ordinal("ws2_32", 23));
+    ck_assert_ptr_null(export_find_ordinal("ws2_32.dll", 0));
+    ck_assert_ptr_null(export_find_ordinal("ws2_32.dll", 24));
+    ck_assert_ptr_null(export_find_ordinal("kernel32.dll", 115));
 }
 END_TEST
 
@@ -130,6 +156,7 @@ int main(void)
     tcase_add_test(all, multiply_and_divide);
     tcase_add_test(all, registry_is_empty);
     tcase_add_test(all, no_network);
+    tcase_add_test(all, ordinals_that_never_change);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -94,7 +94,7 @@ def table_row(model, types, f):
     groups = ", ".join(f"flags_{flags[p.name]}" if p.name in flags else "NULL" for p in f.params)
     return (f"    {{\"{f.name}\", (export_function *)gate_{t.name}, {strings(f.modules)}, {strings(f.apisets)}, \"{f.family}\", "
             f"EXPORT_{t.status.upper()}, {len(f.params)}, \"{f.returns}\", {strings(f'{p.type} {p.name}' for p in f.params)}, "
-            f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}}},")
+            f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}, {f.entry.get('ordinal', 0)}}},")
 
 
 def emit(model):
