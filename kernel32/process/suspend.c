@@ -42,12 +42,12 @@ static void on_suspend(int signal, siginfo_t *info, void *context)
 {
     struct thread *thread = thread_self();
     int error = errno;
-    if (!thread)
-        return;
     if (gate_self.depth > 0) {
         gate_self.pending = 1;
         return;
     }
+    if (!thread)
+        return;
     park_here(thread, context);
     errno = error;
 }
@@ -74,15 +74,19 @@ static bool has_ended(const struct thread *thread)
     return __atomic_load_n(&thread->exit_code, __ATOMIC_ACQUIRE) != THREAD_STILL_ACTIVE;
 }
 
-static void wait_until_parked(struct thread *thread)
+/* False when the time is over. */
+static bool wait_until_parked(struct thread *thread, uint64_t deadline)
 {
     uint32_t word, depth = gate_open(); /* two threads may suspend each other */
-    while (!((word = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE)) & THREAD_PARKED) && !has_ended(thread))
-        futex_wait_until(&thread->suspension, word, NULL);
+    struct timespec limit = {(time_t)(deadline / 10000000), (long)(deadline % 10000000) * 100};
+    int result = 0;
+    while (!((word = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE)) & THREAD_PARKED) && !has_ended(thread) && result != -ETIMEDOUT)
+        result = futex_wait_until(&thread->suspension, word, deadline == TIME_NEVER ? NULL : &limit);
     gate_close(depth);
+    return result != -ETIMEDOUT;
 }
 
-NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous)
+NTSTATUS thread_ask_to_stop(struct thread *thread, uint32_t *ret_previous)
 {
     uint32_t old = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE);
     do {
@@ -96,9 +100,20 @@ NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous)
         gate_self.pending = 1; /* parks when this call returns */
     else if (!(old & THREAD_SUSPEND_COUNT) && !(old & THREAD_PARKED))
         tell(thread);
-    if (thread != thread_self())
-        wait_until_parked(thread);
     return STATUS_SUCCESS;
+}
+
+bool thread_wait_stopped(struct thread *thread, uint64_t deadline)
+{
+    return thread == thread_self() || wait_until_parked(thread, deadline);
+}
+
+NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous)
+{
+    NTSTATUS status = thread_ask_to_stop(thread, ret_previous);
+    if (status == STATUS_SUCCESS)
+        thread_wait_stopped(thread, TIME_NEVER);
+    return status;
 }
 
 NTSTATUS thread_resume(struct thread *thread, uint32_t *ret_previous)

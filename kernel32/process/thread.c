@@ -18,6 +18,8 @@
 #define NATIVE_STACK    (128u << 10) /* what runs before and after the Windows stack is in use */
 #define ALTERNATE_STACK (64u << 10)  /* signal frames with AVX-512 state are 3 to 4 KiB, and two may nest */
 #define SMALLEST_COMMIT (64u << 10)  /* native code runs on the Windows stack and does not probe as it goes down */
+/* How long the end of the process waits for threads that are inside system calls, in 100 ns. */
+#define STOP_PATIENCE   (100 * TIME_MILLISECOND)
 #define STACK_RESERVE   (1u << 20)
 /* x87 as Windows starts a thread: 53 bits of precision, all exceptions masked. */
 #define X87_CONTROL 0x027F
@@ -260,11 +262,14 @@ static void run_windows(void *argument)
     struct thread *thread = argument;
     uint16_t control = X87_CONTROL;
     __asm__ volatile("fldcw %0" ::"m"(control));
+    gate_leave(); /* of run_native: from here on it can be stopped and ended */
     if (thread->suspension & THREAD_SUSPEND_COUNT)
         gate_park(); /* created suspended */
+    gate_enter();
     if (thread_notify)
         thread_notify(2);
     wait_run_apcs();
+    gate_leave();
     thread_exit(((start_routine *)thread->start)(thread->parameter));
 }
 
@@ -277,6 +282,7 @@ static void *run_native(void *argument)
 {
     struct beginning *beginning = argument;
     struct thread *thread = beginning->thread;
+    gate_enter();
     thread->id = (uint32_t)syscall(SYS_gettid);
     attach(thread);
     __atomic_store_n(&beginning->ready, 1, __ATOMIC_RELEASE);
@@ -341,6 +347,7 @@ NTSTATUS thread_init_main(uint64_t stack_reserve, uint64_t stack_commit)
 _Noreturn void thread_exit(uint32_t code)
 {
     struct thread *thread = self;
+    gate_enter();
     if (!thread->terminated) {
         if (thread_notify)
             thread_notify(3);
@@ -375,12 +382,15 @@ static void collect(struct thread *thread, void *context)
 /* New threads may begin meanwhile: rounds until none is left that runs. The references are never given back: the process ends. */
 void thread_stop_others(void)
 {
+    uint64_t deadline = time_monotonic() + STOP_PATIENCE;
     struct others others;
     uint32_t previous;
     do {
         others.count = 0;
         thread_for_each(collect, &others);
         for (unsigned i = 0; i < others.count; i++)
-            thread_suspend(others.threads[i], &previous);
+            thread_ask_to_stop(others.threads[i], &previous);
+        for (unsigned i = 0; i < others.count; i++)
+            thread_wait_stopped(others.threads[i], deadline);
     } while (others.count);
 }

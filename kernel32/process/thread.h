@@ -80,7 +80,7 @@ void thread_for_each(void (*visit)(struct thread *thread, void *context), void *
 /* A reference, or NULL. */
 struct thread *thread_find(uint32_t id);
 uint32_t thread_count(void);
-/* Stops every other thread for good (the process ends): waits a moment for each. */
+/* Stops every other thread for good (the process ends). One that is in a long system call is not waited for. */
 void thread_stop_others(void);
 /* A reference to the thread behind a handle: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. */
 NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_thread);
@@ -88,6 +88,9 @@ NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_th
 /* suspend.c */
 void suspend_init(void);
 NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous); /* waits until it is parked */
+/* The two halves of it; `deadline` as with wait_for, false when it is over. */
+NTSTATUS thread_ask_to_stop(struct thread *thread, uint32_t *ret_previous);
+bool thread_wait_stopped(struct thread *thread, uint64_t deadline);
 NTSTATUS thread_resume(struct thread *thread, uint32_t *ret_previous);
 
 NTSTATUS thread_terminate(struct thread *thread, uint32_t code);
