@@ -38,7 +38,8 @@ static WCHAR *try_directory(const WCHAR *directory, size_t length, const WCHAR *
         path[at++] = '\\';
     memcpy(path + at, name, name_length * sizeof *path);
     at += name_length;
-    memcpy(path + at, extension, tail * sizeof *path);
+    if (tail)
+        memcpy(path + at, extension, tail * sizeof *path);
     at += tail;
     path[at] = 0;
     WCHAR *full = path_full(path, at, ret_length, &status);
