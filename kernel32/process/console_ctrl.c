@@ -61,6 +61,15 @@ static void end_process(unsigned index)
     _exit(128 + signals[index].signal);
 }
 
+static sigset_t control_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (unsigned i = 0; i < array_length(signals); i++)
+        sigaddset(&set, signals[i].signal);
+    return set;
+}
+
 static unsigned copy_handlers(PHANDLER_ROUTINE *ret_handlers)
 {
     pthread_mutex_lock(&control.lock);
@@ -77,7 +86,9 @@ static WINAPI DWORD run_handlers(PVOID parameter)
     unsigned index = (unsigned)(uintptr_t)parameter;
     DWORD event = signals[index].event;
     PHANDLER_ROUTINE handlers[HANDLERS_MAXIMUM];
+    sigset_t blocked = control_signals();
     gate_enter();
+    pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
     unsigned count = copy_handlers(handlers);
     gate_leave();
     while (count-- > 0)
@@ -108,19 +119,22 @@ static void *wait_for_signals(void *unused)
     return NULL;
 }
 
-/* Signals go to the program's threads; ours takes none. */
+/*
+ * Our thread takes no control signals: the program's threads do. Others stay open, because the
+ * Windows threads it starts inherit its mask, and one that blocks the suspend signal would hang
+ * whoever suspends it.
+ */
 static NTSTATUS start_locked(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, old;
+    sigset_t blocked = control_signals(), old;
     if (control.started)
         return STATUS_SUCCESS;
     if (sem_init(&control.arrived, 0, 0) != 0 || pthread_attr_init(&attributes) != 0)
         return STATUS_NO_MEMORY;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_sigmask(SIG_BLOCK, &blocked, &old);
     int error = pthread_create(&thread, &attributes, wait_for_signals, NULL);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);

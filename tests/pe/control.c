@@ -11,13 +11,18 @@ static HANDLE done;
 static volatile LONG older_calls, newer_calls;
 static volatile DWORD thread_of_handler, event_of_handler;
 static volatile BOOL newer_takes;
+static HANDLE handler_thread;
 
 static BOOL WINAPI older(DWORD event)
 {
     event_of_handler = event;
     thread_of_handler = GetCurrentThreadId();
     InterlockedIncrement(&older_calls);
+    if (!handler_thread)
+        DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &handler_thread, 0, FALSE, DUPLICATE_SAME_ACCESS);
     SetEvent(done);
+    while (older_calls == 1) /* until the second event, so that the thread can be stopped here */
+        Sleep(1);
     return TRUE;
 }
 
@@ -39,6 +44,9 @@ void start(void)
     EXPECT(older_calls == 1 && newer_calls == 1);
     EXPECT(event_of_handler == CTRL_C_EVENT);
     EXPECT(thread_of_handler != GetCurrentThreadId());
+
+    EXPECT(SuspendThread(handler_thread) == 0); /* the threads of handlers are like all others */
+    EXPECT(ResumeThread(handler_thread) == 1);
 
     newer_takes = TRUE;
     EXPECT(GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0));
