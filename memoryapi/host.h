@@ -58,6 +58,9 @@ bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned a
 /* A page that reads at `address`, in space reserved by us, and is written through *ret_writable: what a kernel shares with a process. */
 int host_shared_page(uint64_t address, void **ret_writable);
 
+/* Makes the pages of a readable and writable range present; a hint that may do nothing. */
+void host_prefault(uint64_t address, uint64_t size);
+
 /* A whole file to read, at a place of the host's choosing. 0 or -errno. */
 int host_map_file(int file, uint64_t size, const void **ret_bytes);
 void host_unmap_file(const void *bytes, uint64_t size);

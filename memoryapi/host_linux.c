@@ -214,9 +214,15 @@ int host_shared_page(uint64_t address, void **ret_writable)
     return error;
 }
 
+void host_prefault(uint64_t address, uint64_t size)
+{
+    if (host_caps.populate)
+        madvise(at(address), size, MADV_POPULATE_WRITE);
+}
+
 int host_map_file(int file, uint64_t size, const void **ret_bytes)
 {
-    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     if (bytes == MAP_FAILED)
         return -errno;
     *ret_bytes = bytes;

@@ -1,5 +1,6 @@
 /* Putting an image into memory: its place, its bytes, the protections of its sections. */
 #include "memoryapi/base.h"
+#include "memoryapi/host.h"
 #include "memoryapi/image_read.h"
 #include "memoryapi/mm.h"
 
@@ -13,12 +14,17 @@ static NTSTATUS reserve(const struct image *image, uint64_t base, uint64_t *ret_
     return status;
 }
 
-/* The pages are new, so what no section fills is zero already. */
+/* Below this a few page faults cost less than the call. */
+#define WORTH_A_CALL (16 * PAGE_SIZE)
+
+/* The pages are new, so what no section fills is zero already. They are made in one go where the host can, not fault by fault. */
 static void fill(const struct image *image, uint8_t *memory)
 {
     memcpy(memory, image->bytes, image->headers);
     for (unsigned i = 0; i < image->section_count; i++) {
         const struct image_section *section = &image->sections[i];
+        if (section->raw_size >= WORTH_A_CALL)
+            host_prefault((uint64_t)memory + section->rva, round_up(section->raw_size, PAGE_SIZE));
         memcpy(memory + section->rva, image->bytes + section->raw_offset, section->raw_size);
     }
 }

@@ -29,7 +29,7 @@ static struct image *library_file(const char *module)
 {
     struct image_failure failure;
     struct image *image = NULL;
-    char *path = search_is_system(module) ? NULL : search_library(module);
+    char *path = search_is_system(module) ? NULL : builtin_name(module) ? search_beside_program(module) : search_library(module);
     if (path && image_open(path, &image, &failure) != STATUS_SUCCESS)
         image = NULL;
     free(path);

@@ -166,11 +166,10 @@ static char *complete(const char *name)
     return asprintf(&full, "%s%s", name, strchr(base ? base : name, '.') ? "" : ".dll") >= 0 ? full : NULL;
 }
 
+/* pre: winmem answers for the name. NULL: no memory. */
 static struct module *answered_by_winmem(const char *name)
 {
-    const char *answered = strchr(name, '/') ? NULL : builtin_name(name);
-    if (!answered)
-        return NULL;
+    const char *answered = builtin_name(name);
     struct module *module = module_by_name(answered);
     return module ? module : builtin_load(answered);
 }
@@ -187,18 +186,21 @@ static NTSTATUS load_from_file(char *path, struct module **ret_module, struct im
 static NTSTATUS load_complete(const char *name, struct module **ret_module, struct image_failure *ret_failure)
 {
     struct module *module = module_by_name(name);
-    if (!module && search_is_system(name))
-        module = answered_by_winmem(name);
-    char *path = module ? NULL : search_library(name);
+    bool answered = !module && !strchr(name, '/') && builtin_name(name);
+    char *path = NULL;
+    if (!module && !answered)
+        path = search_library(name);
+    else if (!module && !search_is_system(name))
+        path = search_beside_program(name);
     if (path) {
         NTSTATUS status = load_from_file(path, ret_module, ret_failure);
         free(path);
         return status;
     }
-    if (!module)
+    if (!module && answered)
         module = answered_by_winmem(name);
     if (!module)
-        return fail(ret_failure, STATUS_DLL_NOT_FOUND, "no such library");
+        return answered ? fail(ret_failure, STATUS_NO_MEMORY, "no memory") : fail(ret_failure, STATUS_DLL_NOT_FOUND, "no such library");
     *ret_module = one_more(module);
     return STATUS_SUCCESS;
 }

@@ -84,6 +84,8 @@ const char *builtin_name(const char *name);
 
 /* search.c: the library file for a name, malloc'd host path; NULL: none. */
 char *search_library(const char *name);
+/* The same in the directory of the program only: what comes before the system's own library of that name. */
+char *search_beside_program(const char *name);
 void search_set_program(const char *host_path);
 void search_set_directory(const char *host_directory); /* SetDllDirectory; NULL: none */
 bool search_is_system(const char *name);               /* answered by winmem even when a file of that name is there */

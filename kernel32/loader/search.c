@@ -113,6 +113,11 @@ static char *in_search_path(const char *name)
     return found;
 }
 
+char *search_beside_program(const char *name)
+{
+    return in_directory(&directories.program, name);
+}
+
 char *search_library(const char *name)
 {
     char *found;
