@@ -16,7 +16,8 @@
  *     these private use characters themselves   each of their three bytes, as above
  *
  * CASE. Names are looked up as they are given, with one system call; only when the host has no such
- * file are the directories searched for a name that differs in case alone.
+ * file are the directories searched for a name that differs in case alone (path_cache.h saves most
+ * of that work).
  */
 #pragma once
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "kernel32/process/path_cache.h"
 #include "memoryapi/base.h"
 
 void path_free(struct path *path)
@@ -210,10 +211,12 @@ char *path_to_host(const WCHAR *path, size_t length, NTSTATUS *ret_status)
 static char *search(const char *directory, const char *name)
 {
     WCHAR *wanted = malloc((strlen(name) + 256) * sizeof *wanted);
-    DIR *stream = wanted ? opendir(directory) : NULL;
+    if (!wanted)
+        return NULL;
+    size_t length = path_name_from_host(name, strlen(name), wanted);
+    DIR *stream = path_cache_lacks(directory, wanted, length) ? NULL : opendir(directory);
     char *found = NULL;
     if (stream) {
-        size_t length = path_name_from_host(name, strlen(name), wanted);
         WCHAR *other = wanted + strlen(name); /* names of the host have up to 255 bytes */
         struct dirent *entry;
         while (!found && (entry = readdir(stream))) {

@@ -249,6 +249,31 @@ START_TEST(case_is_ignored)
 }
 END_TEST
 
+/* A remembered listing must not hide what came later. */
+START_TEST(names_that_come_and_go)
+{
+    char big[300];
+    make("Old", true);
+    make("Old/Some", false);
+    for (unsigned round = 0; round < 3; round++) {
+        char name[40], upper[40];
+        usleep(80000); /* the listing is kept once the directory has settled */
+        for (unsigned miss = 0; miss < 3; miss++)
+            expect_match("Old/none", STATUS_OBJECT_NAME_NOT_FOUND, "Old/none");
+        expect_match("Old/SOME", STATUS_SUCCESS, "Old/Some");
+        snprintf(name, sizeof name, "Old/New%u", round);
+        snprintf(upper, sizeof upper, "Old/NEW%u", round);
+        make(name, false);
+        expect_match(upper, STATUS_SUCCESS, name);
+        usleep(80000);
+        expect_match(upper, STATUS_SUCCESS, name);
+        snprintf(big, sizeof big, "%s/%s", root, name);
+        ck_assert_int_eq(unlink(big), 0);
+        expect_match(upper, STATUS_OBJECT_NAME_NOT_FOUND, upper);
+    }
+}
+END_TEST
+
 START_TEST(current_directory)
 {
     size_t length;
@@ -280,6 +305,7 @@ int main(void)
     tcase_add_loop_test(tests, name_round_trip, 0, sizeof names / sizeof names[0]);
     tcase_add_test(tests, names_refused);
     tcase_add_test(tests, case_is_ignored);
+    tcase_add_test(tests, names_that_come_and_go);
     tcase_add_test(tests, current_directory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
