@@ -215,16 +215,16 @@ NTSTATUS nt_RtlUTF8ToUnicodeN(PWSTR UnicodeStringDestination, ULONG UnicodeStrin
                               ULONG UTF8StringByteCount)
 {
     bool bad;
-    size_t room = UnicodeStringDestination ? UnicodeStringMaxByteCount / 2 : 0;
+    size_t written, room = UnicodeStringDestination ? UnicodeStringMaxByteCount / 2 : 0;
     if (!UTF8StringSource)
         return STATUS_INVALID_PARAMETER_4;
     if (!UnicodeStringDestination && !UnicodeStringActualByteCount)
         return STATUS_INVALID_PARAMETER;
-    size_t length =
-        utf8_to_utf16(UTF8StringSource, UTF8StringByteCount, UnicodeStringDestination, room, &bad);
+    size_t length = utf8_to_utf16_cut(UTF8StringSource, UTF8StringByteCount,
+                                      UnicodeStringDestination, room, &bad, &written);
     bool cut = UnicodeStringDestination && length > room;
     if (UnicodeStringActualByteCount)
-        *UnicodeStringActualByteCount = (ULONG)(cut ? room : length) * 2;
+        *UnicodeStringActualByteCount = (ULONG)(cut ? written : length) * 2;
     if (cut)
         return STATUS_BUFFER_TOO_SMALL;
     return bad ? STATUS_SOME_NOT_MAPPED : STATUS_SUCCESS;
@@ -235,18 +235,18 @@ NTSTATUS nt_RtlUnicodeToUTF8N(PSTR UTF8StringDestination, ULONG UTF8StringMaxByt
                               ULONG UnicodeStringByteCount)
 {
     bool bad;
-    size_t room = UTF8StringDestination ? UTF8StringMaxByteCount : 0;
+    size_t written, room = UTF8StringDestination ? UTF8StringMaxByteCount : 0;
     if (!UnicodeStringSource)
         return STATUS_INVALID_PARAMETER_4;
     if (!UTF8StringDestination && !UTF8StringActualByteCount)
         return STATUS_INVALID_PARAMETER;
     if (UnicodeStringByteCount % 2)
         return STATUS_INVALID_PARAMETER_5;
-    size_t size = utf16_to_utf8(UnicodeStringSource, UnicodeStringByteCount / 2,
-                                UTF8StringDestination, room, &bad);
+    size_t size = utf16_to_utf8_cut(UnicodeStringSource, UnicodeStringByteCount / 2,
+                                    UTF8StringDestination, room, &bad, &written);
     bool cut = UTF8StringDestination && size > room;
     if (UTF8StringActualByteCount)
-        *UTF8StringActualByteCount = (ULONG)(cut ? room : size);
+        *UTF8StringActualByteCount = (ULONG)(cut ? written : size);
     if (cut)
         return STATUS_BUFFER_TOO_SMALL;
     return bad ? STATUS_SOME_NOT_MAPPED : STATUS_SUCCESS;
@@ -257,11 +257,10 @@ NTSTATUS nt_RtlMultiByteToUnicodeN(PWSTR UnicodeString, ULONG MaxBytesInUnicodeS
                                    PULONG BytesInUnicodeString, PCSTR MultiByteString,
                                    ULONG BytesInMultiByteString)
 {
-    size_t room = MaxBytesInUnicodeString / 2;
-    size_t length =
-        utf8_to_utf16(MultiByteString, BytesInMultiByteString, UnicodeString, room, NULL);
+    size_t written, room = MaxBytesInUnicodeString / 2;
+    utf8_to_utf16_cut(MultiByteString, BytesInMultiByteString, UnicodeString, room, NULL, &written);
     if (BytesInUnicodeString)
-        *BytesInUnicodeString = (ULONG)(length < room ? length : room) * 2;
+        *BytesInUnicodeString = (ULONG)written * 2;
     return STATUS_SUCCESS;
 }
 
@@ -269,11 +268,11 @@ NTSTATUS nt_RtlUnicodeToMultiByteN(PSTR MultiByteString, ULONG MaxBytesInMultiBy
                                    PULONG BytesInMultiByteString, PCWSTR UnicodeString,
                                    ULONG BytesInUnicodeString)
 {
-    size_t room = MaxBytesInMultiByteString;
-    size_t size =
-        utf16_to_utf8(UnicodeString, BytesInUnicodeString / 2, MultiByteString, room, NULL);
+    size_t written, room = MaxBytesInMultiByteString;
+    utf16_to_utf8_cut(UnicodeString, BytesInUnicodeString / 2, MultiByteString, room, NULL,
+                      &written);
     if (BytesInMultiByteString)
-        *BytesInMultiByteString = (ULONG)(size < room ? size : room);
+        *BytesInMultiByteString = (ULONG)written;
     return STATUS_SUCCESS;
 }
 

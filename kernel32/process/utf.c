@@ -48,10 +48,11 @@ static uint32_t take_utf8(const unsigned char **at, const unsigned char *end, bo
     return code;
 }
 
-size_t utf8_to_utf16(const char *from, size_t size, uint16_t *to, size_t room, bool *ret_bad)
+size_t utf8_to_utf16_cut(const char *from, size_t size, uint16_t *to, size_t room, bool *ret_bad,
+                         size_t *ret_written)
 {
     const unsigned char *at = (const unsigned char *)from, *end = at + size;
-    size_t length = 0;
+    size_t length = 0, written = 0;
     bool bad = false;
     while (at < end) {
         uint32_t code = take_utf8(&at, end, &bad);
@@ -65,10 +66,19 @@ size_t utf8_to_utf16(const char *from, size_t size, uint16_t *to, size_t room, b
             to[length + 1] = (uint16_t)(0xDC00 + (code & 0x3FF));
         }
         length += units;
+        if (room)
+            written = length;
     }
     if (ret_bad)
         *ret_bad = bad;
+    *ret_written = written;
     return length;
+}
+
+size_t utf8_to_utf16(const char *from, size_t size, uint16_t *to, size_t room, bool *ret_bad)
+{
+    size_t written;
+    return utf8_to_utf16_cut(from, size, to, room, ret_bad, &written);
 }
 
 static uint32_t take_utf16(const uint16_t **at, const uint16_t *end, bool *bad)
@@ -95,10 +105,11 @@ static unsigned put_utf8(uint32_t code, char bytes[4])
     return size;
 }
 
-size_t utf16_to_utf8(const uint16_t *from, size_t length, char *to, size_t room, bool *ret_bad)
+size_t utf16_to_utf8_cut(const uint16_t *from, size_t length, char *to, size_t room, bool *ret_bad,
+                         size_t *ret_written)
 {
     const uint16_t *at = from, *end = from + length;
-    size_t size = 0;
+    size_t size = 0, written = 0;
     bool bad = false;
     while (at < end) {
         char bytes[4];
@@ -108,10 +119,19 @@ size_t utf16_to_utf8(const uint16_t *from, size_t length, char *to, size_t room,
         for (unsigned i = 0; room && i < count; i++)
             to[size + i] = bytes[i];
         size += count;
+        if (room)
+            written = size;
     }
     if (ret_bad)
         *ret_bad = bad;
+    *ret_written = written;
     return size;
+}
+
+size_t utf16_to_utf8(const uint16_t *from, size_t length, char *to, size_t room, bool *ret_bad)
+{
+    size_t written;
+    return utf16_to_utf8_cut(from, length, to, room, ret_bad, &written);
 }
 
 size_t wide_length(const uint16_t *text)

@@ -16,6 +16,11 @@
  */
 size_t utf8_to_utf16(const char *from, size_t size, uint16_t *to, size_t room, bool *ret_bad);
 size_t utf16_to_utf8(const uint16_t *from, size_t length, char *to, size_t room, bool *ret_bad);
+/* The same, telling how much was written when not everything fits. */
+size_t utf8_to_utf16_cut(const char *from, size_t size, uint16_t *to, size_t room, bool *ret_bad,
+                         size_t *ret_written);
+size_t utf16_to_utf8_cut(const uint16_t *from, size_t length, char *to, size_t room, bool *ret_bad,
+                         size_t *ret_written);
 
 size_t wide_length(const uint16_t *text);
 /* Copies on the heap with a terminator; NULL without memory, or when the text is NULL. */

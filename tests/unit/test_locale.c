@@ -226,6 +226,13 @@ START_TEST(counted_strings)
                      STATUS_SOME_NOT_MAPPED);
     ck_assert_uint_eq(size, 4);
     ck_assert_int_eq(nt_RtlUTF8ToUnicodeN(room, 4, &size, "abc", 3), STATUS_BUFFER_TOO_SMALL);
+    ck_assert_uint_eq(size, 4);
+    ck_assert_int_eq(nt_RtlUTF8ToUnicodeN(room, 4, &size, "a\xF0\x9F\x98\x80", 5),
+                     STATUS_BUFFER_TOO_SMALL);
+    ck_assert_uint_eq(size, 2); /* no half of a pair */
+    ck_assert_int_eq(nt_RtlUnicodeToMultiByteN((PSTR)room, 4, &size, W("ab\u20ac"), 6),
+                     STATUS_SUCCESS);
+    ck_assert_uint_eq(size, 2);
     ck_assert_int_eq(nt_RtlUnicodeToUTF8N((PSTR)room, 8, &size, W("\u20ac"), 2), STATUS_SUCCESS);
     ck_assert_uint_eq(size, 3);
 }
