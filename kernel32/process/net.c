@@ -1,6 +1,6 @@
 /*
- * Windows Sockets: there is no network, and the API says so (WSASYSNOTREADY when it is started,
- * WSAENETDOWN by the spec's refusals after that). What needs no network works.
+ * Windows Sockets: there is no network, and the API says so (WSAENETDOWN, by the
+ * spec's refusals). What needs no network works.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
