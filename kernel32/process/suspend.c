@@ -69,6 +69,14 @@ void suspend_init(void)
     gate_park = park_at_gate;
 }
 
+void suspend_allow(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, suspend_signal);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static bool has_ended(const struct thread *thread)
 {
     return __atomic_load_n(&thread->exit_code, __ATOMIC_ACQUIRE) != THREAD_STILL_ACTIVE;

@@ -201,6 +201,7 @@ static void attach(struct thread *thread)
     last_error_place = &thread->teb->last_error;
     self = thread;
     wait_attach(&thread->wait, thread->id);
+    suspend_allow();
 }
 
 static void detach(struct thread *thread)

@@ -87,6 +87,7 @@ NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_th
 
 /* suspend.c */
 void suspend_init(void);
+void suspend_allow(void); /* a thread begins: whatever mask it inherited, it can be stopped */
 NTSTATUS thread_suspend(struct thread *thread, uint32_t *ret_previous); /* waits until it is parked */
 /* The two halves of it; `deadline` as with wait_for, false when it is over. */
 NTSTATUS thread_ask_to_stop(struct thread *thread, uint32_t *ret_previous);
