@@ -1,4 +1,7 @@
-/* How a face answers: status to BOOL or pointer with last error. The only way NTSTATUS becomes a Win32 error. */
+/*
+ * How a face answers: status to BOOL or pointer with last error. The only way NTSTATUS becomes a
+ * Win32 error.
+ */
 #pragma once
 
 #include <stdbool.h>

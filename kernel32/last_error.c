@@ -1,4 +1,7 @@
-/* The last error of the calling thread, and the one table that turns an NTSTATUS into a Win32 error. */
+/*
+ * The last error of the calling thread, and the one table that turns an NTSTATUS into a Win32
+ * error.
+ */
 #include "kernel32/face.h"
 
 #include "faces.h"
@@ -30,7 +33,9 @@ uint32_t winmem_get_last_error(void)
 DWORD last_error_from_status(NTSTATUS status)
 {
     switch (status) {
-#define X(nt, win32) case nt: return win32;
+#define X(nt, win32)                                                                               \
+    case nt:                                                                                       \
+        return win32;
         STATUS_TABLE
 #undef X
     default:

@@ -8,11 +8,16 @@
 #define PROCESS_VM_OPERATION_RIGHT      0x0008u
 #define PROCESS_QUERY_INFORMATION_RIGHT 0x0400u
 
-LPVOID k32_VirtualAllocEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWORD flAllocationType, DWORD flProtect)
+LPVOID k32_VirtualAllocEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWORD flAllocationType,
+                          DWORD flProtect)
 {
-    struct mm_request request = {
-        .base = (uint64_t)lpAddress, .size = dwSize, .type = flAllocationType, .protect = flProtect};
-    NTSTATUS status = hProcess == THIS_PROCESS ? STATUS_SUCCESS : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
+    struct mm_request request = {.base = (uint64_t)lpAddress,
+                                 .size = dwSize,
+                                 .type = flAllocationType,
+                                 .protect = flProtect};
+    NTSTATUS status = hProcess == THIS_PROCESS
+                          ? STATUS_SUCCESS
+                          : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
     /* an address in the lowest 64 KiB is malformed, not "anywhere" */
     if (status == STATUS_SUCCESS && lpAddress && request.base < MM_LOWEST_ADDRESS)
         status = STATUS_INVALID_PARAMETER;
@@ -29,9 +34,12 @@ LPVOID k32_VirtualAlloc(LPVOID lpAddress, SIZE_T dwSize, DWORD flAllocationType,
 BOOL k32_VirtualFreeEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
 {
     uint64_t base = (uint64_t)lpAddress, size = dwSize;
-    NTSTATUS status = hProcess == THIS_PROCESS ? STATUS_SUCCESS : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
+    NTSTATUS status = hProcess == THIS_PROCESS
+                          ? STATUS_SUCCESS
+                          : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
     /* the native call would release a part; this one releases all or fails */
-    if (status == STATUS_SUCCESS && ((dwFreeType & MM_FREE_IMAGE) || (dwFreeType == MEM_RELEASE && dwSize != 0)))
+    if (status == STATUS_SUCCESS &&
+        ((dwFreeType & MM_FREE_IMAGE) || (dwFreeType == MEM_RELEASE && dwSize != 0)))
         status = STATUS_INVALID_PARAMETER;
     if (status == STATUS_SUCCESS)
         status = mm_free(&base, &size, dwFreeType);
@@ -43,13 +51,17 @@ BOOL k32_VirtualFree(LPVOID lpAddress, SIZE_T dwSize, DWORD dwFreeType)
     return k32_VirtualFreeEx(THIS_PROCESS, lpAddress, dwSize, dwFreeType);
 }
 
-BOOL k32_VirtualProtectEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect, PDWORD lpflOldProtect)
+BOOL k32_VirtualProtectEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect,
+                          PDWORD lpflOldProtect)
 {
     uint64_t base = (uint64_t)lpAddress, size = dwSize;
     uint32_t old = 0;
-    NTSTATUS status = hProcess == THIS_PROCESS ? STATUS_SUCCESS : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
+    NTSTATUS status = hProcess == THIS_PROCESS
+                          ? STATUS_SUCCESS
+                          : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
     /* a place for the old protection that cannot be written must fail before anything changes */
-    if (status == STATUS_SUCCESS && (!guarded_read(lpflOldProtect, &old, sizeof old) || !guarded_write(lpflOldProtect, &old, sizeof old)))
+    if (status == STATUS_SUCCESS && (!guarded_read(lpflOldProtect, &old, sizeof old) ||
+                                     !guarded_write(lpflOldProtect, &old, sizeof old)))
         status = STATUS_ACCESS_VIOLATION;
     if (status == STATUS_SUCCESS)
         status = mm_protect(&base, &size, flNewProtect, &old);
@@ -63,7 +75,8 @@ BOOL k32_VirtualProtect(LPVOID lpAddress, SIZE_T dwSize, DWORD flNewProtect, PDW
     return k32_VirtualProtectEx(THIS_PROCESS, lpAddress, dwSize, flNewProtect, lpflOldProtect);
 }
 
-SIZE_T k32_VirtualQueryEx(HANDLE hProcess, LPCVOID lpAddress, PMEMORY_BASIC_INFORMATION lpBuffer, SIZE_T dwLength)
+SIZE_T k32_VirtualQueryEx(HANDLE hProcess, LPCVOID lpAddress, PMEMORY_BASIC_INFORMATION lpBuffer,
+                          SIZE_T dwLength)
 {
     MEMORY_BASIC_INFORMATION information;
     NTSTATUS status = dwLength < sizeof information ? STATUS_INFO_LENGTH_MISMATCH : STATUS_SUCCESS;

@@ -8,9 +8,12 @@
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 
-#define SPACE_END   (MM_HIGHEST_ADDRESS + 1)
-#define LARGE_PAGE  (2ull << 20)
-/* Where a search for any address begins: far from NULL, so that small wild pointers fault. Full, it goes on below. */
+#define SPACE_END  (MM_HIGHEST_ADDRESS + 1)
+#define LARGE_PAGE (2ull << 20)
+/*
+ * Where a search for any address begins: far from NULL, so that small wild pointers fault. Full, it
+ * goes on below.
+ */
 #define USUAL_FLOOR (64ull << 30)
 
 #define ACTIONS   (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
@@ -20,13 +23,14 @@ static NTSTATUS check_physical(const struct mm_request *request)
 {
     if ((request->type & ~(uint32_t)MEM_TOP_DOWN) != (MEM_RESERVE | MEM_PHYSICAL))
         return STATUS_INVALID_PARAMETER;
-    return request->protect == PAGE_READWRITE ? STATUS_PRIVILEGE_NOT_HELD : STATUS_INVALID_PAGE_PROTECTION;
+    return request->protect == PAGE_READWRITE ? STATUS_PRIVILEGE_NOT_HELD
+                                              : STATUS_INVALID_PAGE_PROTECTION;
 }
 
 static NTSTATUS check_large(const struct mm_request *request)
 {
-    if ((request->type & (MEM_RESERVE | MEM_COMMIT)) != (MEM_RESERVE | MEM_COMMIT) || !is_aligned(request->size, LARGE_PAGE) ||
-        !is_aligned(request->base, LARGE_PAGE))
+    if ((request->type & (MEM_RESERVE | MEM_COMMIT)) != (MEM_RESERVE | MEM_COMMIT) ||
+        !is_aligned(request->size, LARGE_PAGE) || !is_aligned(request->base, LARGE_PAGE))
         return STATUS_INVALID_PARAMETER;
     return STATUS_PRIVILEGE_NOT_HELD;
 }
@@ -38,7 +42,8 @@ static NTSTATUS check_type(const struct mm_request *request)
         return STATUS_INVALID_PARAMETER;
     if ((type & (MEM_RESET | MEM_RESET_UNDO)) && (type & (type - 1)))
         return STATUS_INVALID_PARAMETER;
-    if (!prot_is_valid(request->protect, request->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE, false))
+    if (!prot_is_valid(request->protect, request->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE,
+                       false))
         return STATUS_INVALID_PAGE_PROTECTION;
     if (type & MEM_PHYSICAL)
         return check_physical(request);
@@ -56,7 +61,8 @@ static NTSTATUS check_range(const struct mm_request *request)
         return STATUS_INVALID_PARAMETER;
     if (request->base == 0)
         return request->size > SPACE_END ? STATUS_NO_MEMORY : STATUS_SUCCESS;
-    if (add_overflows(request->base, request->size, &end) || end > SPACE_END || request->base < MM_LOWEST_ADDRESS)
+    if (add_overflows(request->base, request->size, &end) || end > SPACE_END ||
+        request->base < MM_LOWEST_ADDRESS)
         return STATUS_INVALID_PARAMETER;
     return STATUS_SUCCESS;
 }
@@ -109,8 +115,12 @@ static NTSTATUS place(const struct mm_request *request, uint64_t *ret_base, uint
     return status;
 }
 
-/* Commits with the host: accessible as `protect` says. `mixed`: some page has other access now. Undone on failure. */
-static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64_t end, uint32_t protect, bool mixed)
+/*
+ * Commits with the host: accessible as `protect` says. `mixed`: some page has other access now.
+ * Undone on failure.
+ */
+static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64_t end,
+                             uint32_t protect, bool mixed)
 {
     unsigned access = prot_host_access(protect);
     NTSTATUS status = backing_commit(region, start, end);
@@ -119,9 +129,13 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
     int error = host->protect(start, end - start, access);
     if (!error)
         return STATUS_SUCCESS;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
-        host->protect(from, to - from, run->state.committed ? prot_host_access(run->state.protect) : HOST_READ_WRITE);
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
+        host->protect(from, to - from,
+                      run->state.committed ? prot_host_access(run->state.protect)
+                                           : HOST_READ_WRITE);
         if (!run->state.committed)
             backing_decommit(from, to);
     }
@@ -131,7 +145,8 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
 static NTSTATUS reserve_locked(struct mm_request *request)
 {
     bool commit = request->type & MEM_COMMIT;
-    bool image = request->kind == MM_IMAGE; /* a loader fills it first and protects its sections then */
+    /* a loader fills it first and protects its sections then */
+    bool image = request->kind == MM_IMAGE;
     uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
     struct run_state reserved = {0}, committed = {.committed = true, .protect = protect};
     struct region *region;
@@ -176,7 +191,8 @@ static void become_committed(struct run_state *state, void *context)
 
 static NTSTATUS commit_locked(struct mm_request *request)
 {
-    uint64_t start = round_down(request->base, PAGE_SIZE), end = round_up(request->base + request->size, PAGE_SIZE);
+    uint64_t start = round_down(request->base, PAGE_SIZE),
+             end = round_up(request->base + request->size, PAGE_SIZE);
     struct region *region = region_find(&space.map, start);
     struct commit_change change = {prot_shown(request->protect)};
     bool mixed = false, offered = false;
@@ -188,7 +204,8 @@ static NTSTATUS commit_locked(struct mm_request *request)
         return STATUS_ALREADY_COMMITTED;
     if (!pool_reserve(&space.map.run_pool, 2))
         return STATUS_NO_MEMORY;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
         mixed |= run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE;
         offered |= run->state.priority != 0;
     }
@@ -206,17 +223,22 @@ static NTSTATUS commit_locked(struct mm_request *request)
     return status;
 }
 
-/* MEM_RESET and its undo keep the data: the hint is taken and nothing is dropped, so an undo always finds everything. */
+/*
+ * MEM_RESET and its undo keep the data: the hint is taken and nothing is dropped, so an undo always
+ * finds everything.
+ */
 static NTSTATUS reset_locked(struct mm_request *request)
 {
-    uint64_t start = round_down(request->base, PAGE_SIZE), end = round_up(request->base + request->size, PAGE_SIZE);
+    uint64_t start = round_down(request->base, PAGE_SIZE),
+             end = round_up(request->base + request->size, PAGE_SIZE);
     struct region *region = region_find(&space.map, start);
 
     if (!region || region->barrier || region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind == MM_IMAGE)
         return STATUS_INVALID_PARAMETER;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run))
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run))
         if (!run->state.committed)
             return STATUS_NOT_COMMITTED;
     request->base = start;
@@ -263,29 +285,41 @@ static void become_reserved(struct run_state *state, void *context)
     *state = (struct run_state){0};
 }
 
-/* Access that is not read-write goes back to it first: that may fail, and dropping what is in the pages cannot be undone. */
+/*
+ * Access that is not read-write goes back to it first: that may fail, and dropping what is in the
+ * pages cannot be undone.
+ */
 static NTSTATUS decommit_locked(struct region *region, uint64_t start, uint64_t end)
 {
     int error = 0;
     if (!pool_reserve(&space.map.run_pool, 2))
         return STATUS_NO_MEMORY;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error; run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
-        if (run->state.committed && (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE))
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
+        if (run->state.committed &&
+            (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE))
             error = host->protect(from, to - from, HOST_READ_WRITE);
     }
     if (!error)
         error = backing_decommit(start, end);
     if (error) {
-        for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
-            uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+        for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+             run = run_next(run)) {
+            uint64_t from = run_start(run) > start ? run_start(run) : start,
+                     to = run_end(run) < end ? run_end(run) : end;
             if (run->state.committed)
-                host->protect(from, to - from, run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+                host->protect(from, to - from,
+                              run->state.priority ? HOST_NONE
+                                                  : prot_host_access(run->state.protect));
         }
         return status_from_errno(error);
     }
-    for (struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+    for (struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
         offer_forget(&run->state, (to - from) / PAGE_SIZE);
     }
     futex_lock(&space.books);

@@ -1,7 +1,8 @@
 /*
- * What the host has behind the pages. An open granule is mapped read-write once and for all; pages in it that are not committed carry a
- * guard marker, so committing and decommitting splits no mapping. Granules are opened in stretches that grow with the region, so that a
- * program that commits page by page pays for few of them.
+ * What the host has behind the pages. An open granule is mapped read-write once and for all; pages
+ * in it that are not committed carry a guard marker, so committing and decommitting splits no
+ * mapping. Granules are opened in stretches that grow with the region, so that a program that
+ * commits page by page pays for few of them.
  */
 #include "memoryapi/space.h"
 
@@ -11,7 +12,8 @@
 #include "memoryapi/status.h"
 
 #define GRANULE ALLOCATION_GRANULARITY
-#define SMALL   (2ull << 20)  /* a region up to this is opened at once, and stays open when it is released */
+/* a region up to this is opened at once, and stays open when it is released */
+#define SMALL   (2ull << 20)
 #define LARGEST (64ull << 20) /* one stretch: 16 384 markers, 128 KiB of page tables */
 
 static bool is_open(uint64_t address)
@@ -46,7 +48,8 @@ static uint64_t same_until(uint64_t at, uint64_t end)
     while (here < end && is_open(here) == open) {
         uint64_t word = space.open[here / GRANULE / 64];
         bool uniform = word == (open ? ~0ull : 0);
-        here += here / GRANULE % 64 == 0 && uniform && end - here >= 64 * GRANULE ? 64 * GRANULE : GRANULE;
+        here += here / GRANULE % 64 == 0 && uniform && end - here >= 64 * GRANULE ? 64 * GRANULE
+                                                                                  : GRANULE;
     }
     return here < end ? here : end;
 }
@@ -56,7 +59,10 @@ static uint64_t region_limit(const struct region *region)
     return round_up(region_end(region), GRANULE);
 }
 
-/* How far to open when [start, end) is needed: all of a small region, else as much again as the region has committed. */
+/*
+ * How far to open when [start, end) is needed: all of a small region, else as much again as the
+ * region has committed.
+ */
 static void choose_stretch(const struct region *region, uint64_t *start, uint64_t *end)
 {
     uint64_t limit = region_limit(region), want = region->committed * PAGE_SIZE * 2;
@@ -71,8 +77,12 @@ static void choose_stretch(const struct region *region, uint64_t *start, uint64_
     *end = same_until(*start, *end);
 }
 
-/* Opens the closed granules [from, to) and more; [start, end) becomes accessible, the rest of the stretch is guarded. */
-static int open_stretch(const struct region *region, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
+/*
+ * Opens the closed granules [from, to) and more; [start, end) becomes accessible, the rest of the
+ * stretch is guarded.
+ */
+static int open_stretch(const struct region *region, uint64_t from, uint64_t to, uint64_t start,
+                        uint64_t end)
 {
     uint64_t low = from, high = to;
     int error;
@@ -93,13 +103,15 @@ static int open_stretch(const struct region *region, uint64_t from, uint64_t to,
 }
 
 /*
- * Undoes what was opened in [start, end): pages that were reserved get their guard back. Guard markers leave committed pages alone;
- * without them the access of those has to be put back.
+ * Undoes what was opened in [start, end): pages that were reserved get their guard back. Guard
+ * markers leave committed pages alone; without them the access of those has to be put back.
  */
 static void close_reserved(const struct region *region, uint64_t start, uint64_t end)
 {
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
         if (!run->state.committed)
             host->close_guards(from, to - from);
         else if (!host_caps.guard)
@@ -115,7 +127,8 @@ NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t en
     while (at < limit && !error) {
         uint64_t to = same_until(at, limit);
         uint64_t first = start > at ? start : at, last = end < to ? end : to;
-        error = is_open(at) ? host->open_guards(first, last - first) : open_stretch(region, at, to, first, last);
+        error = is_open(at) ? host->open_guards(first, last - first)
+                            : open_stretch(region, at, to, first, last);
         if (!error)
             at = to;
     }
@@ -131,7 +144,10 @@ int backing_decommit(uint64_t start, uint64_t end)
     int error = 0;
     if (!host_caps.guard)
         return host->close_guards(start, end - start);
-    /* one call for each stretch of open granules: reserved pages in them are marked already, and closed granules stay without markers */
+    /*
+     * one call for each stretch of open granules: reserved pages in them are marked already, and
+     * closed granules stay without markers
+     */
     for (uint64_t at = start, to; at < end && !error; at = to) {
         to = same_until(round_down(at, GRANULE), round_up(end, GRANULE));
         to = to < end ? to : end;
@@ -166,7 +182,8 @@ NTSTATUS backing_release(const struct region *region)
     if (limit - base <= SMALL && host_caps.guard) {
         bool plain = true;
         for (const struct run *run = run_find(region, base); run; run = run_next(run))
-            plain = plain && (!run->state.committed || (run->state.protect == PAGE_READWRITE && !run->state.priority));
+            plain = plain && (!run->state.committed ||
+                              (run->state.protect == PAGE_READWRITE && !run->state.priority));
         for (uint64_t at = base, to; at < limit && plain && !error; at = to) {
             to = same_until(at, limit);
             if (is_open(at))
@@ -180,6 +197,10 @@ NTSTATUS backing_release(const struct region *region)
         set_open(base, limit, false);
         return STATUS_SUCCESS;
     }
-    /* at the limit of mappings a reset in the middle of one is refused: the granules then stay open, with markers, which adds none */
-    return host_caps.guard && close_open(base, limit) == 0 ? STATUS_SUCCESS : status_from_errno(error);
+    /*
+     * at the limit of mappings a reset in the middle of one is refused: the granules then stay
+     * open, with markers, which adds none
+     */
+    return host_caps.guard && close_open(base, limit) == 0 ? STATUS_SUCCESS
+                                                           : status_from_errno(error);
 }

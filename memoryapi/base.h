@@ -5,16 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE_SIZE 4096u
-#define PAGE_SHIFT 12
+#define PAGE_SIZE              4096u
+#define PAGE_SHIFT             12
 #define ALLOCATION_GRANULARITY 65536u
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
-#define array_length(array) (sizeof(array) / sizeof((array)[0]))
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#define array_length(array)                 (sizeof(array) / sizeof((array)[0]))
+#define likely(x)                           __builtin_expect(!!(x), 1)
+#define unlikely(x)                         __builtin_expect(!!(x), 0)
 
-/* `unit` is a power of two. round_up wraps to 0 past the top; callers check with add_overflows first. */
+/*
+ * `unit` is a power of two. round_up wraps to 0 past the top; callers check with add_overflows
+ * first.
+ */
 static inline uint64_t round_down(uint64_t value, uint64_t unit)
 {
     return value & ~(unit - 1);

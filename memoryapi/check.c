@@ -1,4 +1,7 @@
-/* Whether the books are sound, and whether the kernel has behind each page what they say. For tests and debugging. */
+/*
+ * Whether the books are sound, and whether the kernel has behind each page what they say. For tests
+ * and debugging.
+ */
 #include "memoryapi/mm.h"
 
 #include "memoryapi/base.h"
@@ -6,7 +9,10 @@
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 
-/* What may be seen behind a page of this run: reserved pages are closed, or read-write with guard markers. */
+/*
+ * What may be seen behind a page of this run: reserved pages are closed, or read-write with guard
+ * markers.
+ */
 static bool access_fits(const struct run_state *state, unsigned access)
 {
     if (!state->committed)
@@ -24,7 +30,8 @@ static bool mapping_fits(uint64_t start, uint64_t end, unsigned access, void *co
         if (region_base(region) >= end)
             break;
         if (region->barrier || region->adopted) {
-            *covered += region->adopted ? (region_end(region) < end ? region_end(region) : end) - at : 0;
+            *covered +=
+                region->adopted ? (region_end(region) < end ? region_end(region) : end) - at : 0;
             at = region_end(region);
             continue;
         }
@@ -54,7 +61,8 @@ bool mm_space_is_valid(void)
     uint64_t covered = 0;
     bool valid;
     space_lock();
-    valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) && covered == bytes_of_regions();
+    valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) &&
+            covered == bytes_of_regions();
     space_unlock();
     return valid;
 }

@@ -110,7 +110,8 @@ const struct export_entry *export_find_ordinal(const char *module, unsigned ordi
 {
     size_t length = stem(module);
     for (unsigned i = 0; ordinal && i < winmem_export_count; i++)
-        if (winmem_exports[i].ordinal == ordinal && lists_module(&winmem_exports[i], module, length))
+        if (winmem_exports[i].ordinal == ordinal &&
+            lists_module(&winmem_exports[i], module, length))
             return &winmem_exports[i];
     return NULL;
 }

@@ -27,11 +27,13 @@ struct export_entry {
     const char *const *params; /* "type name", NULL-terminated */
     const char *fails;         /* how failure shows: the word of spec/README.md */
     /*
-     * One character for the result and for each parameter: v void; b w d q unsigned of 1 2 4 8 bytes, capital when signed; f floating;
-     * p pointer or handle; a u constant string of bytes or UTF-16, capital when not constant; 4 8 pointer to a value of so many bytes.
+     * One character for the result and for each parameter: v void; b w d q unsigned of 1 2 4 8
+     * bytes, capital when signed; f floating; p pointer or handle; a u constant string of bytes or
+     * UTF-16, capital when not constant; 4 8 pointer to a value of so many bytes.
      */
     const char *kinds;
-    const struct export_flag *const *flags; /* per parameter a list or NULL; NULL when no parameter has one */
+    /* per parameter a list or NULL; NULL when no parameter has one */
+    const struct export_flag *const *flags;
     uint16_t ordinal; /* where programs import it by number; else 0 */
 };
 

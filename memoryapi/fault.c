@@ -1,4 +1,7 @@
-/* The only door for memory faults: decides who a SIGSEGV or SIGBUS belongs to (fault.h has the order). */
+/*
+ * The only door for memory faults: decides who a SIGSEGV or SIGBUS belongs to (fault.h has the
+ * order).
+ */
 #include "memoryapi/fault.h"
 
 #include <pthread.h>
@@ -9,10 +12,13 @@
 #include "memoryapi/guarded_range.h"
 #include "memoryapi/mm.h"
 
-/* Bits of the page-fault error code, and the trap number of a page fault (Intel SDM, volume 3, 4.7). */
-#define PF_WRITE    0x02
-#define PF_FETCH    0x10
-#define TRAP_PAGE   14
+/*
+ * Bits of the page-fault error code, and the trap number of a page fault (Intel SDM, volume 3,
+ * 4.7).
+ */
+#define PF_WRITE     0x02
+#define PF_FETCH     0x10
+#define TRAP_PAGE    14
 #define TRAP_GENERAL 13
 
 bool (*fault_hook)(struct fault *fault);
@@ -25,9 +31,13 @@ static sigset_t blocked; /* while a fault is being decided */
 static void decode(struct fault *fault, int signal, siginfo_t *info, ucontext_t *context)
 {
     const greg_t *registers = context->uc_mcontext.gregs;
-    *fault = (struct fault){.signal = signal, .info = info, .context = context, .code = STATUS_ACCESS_VIOLATION};
+    *fault = (struct fault){
+        .signal = signal, .info = info, .context = context, .code = STATUS_ACCESS_VIOLATION};
     if (registers[REG_TRAPNO] != TRAP_PAGE) {
-        /* a general protection fault: the address was not canonical, and the processor does not tell which */
+        /*
+         * a general protection fault: the address was not canonical, and the processor does not
+         * tell which
+         */
         fault->address = ~0ull;
         return;
     }
@@ -65,10 +75,15 @@ static bool resolve(struct fault *fault)
     return fault_hook && fault_hook(fault);
 }
 
-/* Hands the signal to whoever had it before; with nobody there, the default action happens when the access is retried. */
+/*
+ * Hands the signal to whoever had it before; with nobody there, the default action happens when the
+ * access is retried.
+ */
 void fault_pass_on(const struct sigaction *before, int signal, siginfo_t *info, void *context)
 {
-    /* as the kernel would have done for that handler; the old mask comes back with the signal frame */
+    /*
+     * as the kernel would have done for that handler; the old mask comes back with the signal frame
+     */
     pthread_sigmask(SIG_BLOCK, &before->sa_mask, NULL);
     if (before->sa_flags & SA_SIGINFO) {
         before->sa_sigaction(signal, info, context);
@@ -95,7 +110,9 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 
 static void install(struct sigaction *ret_segv, struct sigaction *ret_bus)
 {
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER, .sa_mask = blocked};
+    struct sigaction action = {.sa_sigaction = on_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
+                               .sa_mask = blocked};
     sigaction(SIGSEGV, &action, ret_segv);
     sigaction(SIGBUS, &action, ret_bus);
 }

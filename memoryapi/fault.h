@@ -1,12 +1,15 @@
 /*
- * The only door for memory faults: SIGSEGV and SIGBUS arrive here, are decided in this order, and leave by one exit each.
+ * The only door for memory faults: SIGSEGV and SIGBUS arrive here, are decided in this order, and
+ * leave by one exit each.
  *
  *   1. inside guarded_copy -> unless the engine resolves it, the copy returns false
  *   2. mm_fault(): stack growth, guard page, write watch -> resume, or an exception code
- *   3. a process layer is present -> fault_hook(): it delivers an exception to Windows code, or declines
+ *   3. a process layer is present -> fault_hook(): it delivers an exception to Windows code, or
+ *   declines
  *   4. the handler that the host program had installed before, or the default action
  *
- * Handlers run on the alternate stack (SA_ONSTACK); threads of ours have one, host threads keep theirs.
+ * Handlers run on the alternate stack (SA_ONSTACK); threads of ours have one, host threads keep
+ * theirs.
  */
 #pragma once
 
@@ -16,30 +19,46 @@
 #include <ucontext.h>
 #include <winmem/windef.h>
 
-enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_EXECUTE = 8 }; /* ExceptionInformation[0] */
+/* ExceptionInformation[0] */
+enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_EXECUTE = 8 };
 
 struct fault {
-    NTSTATUS code;            /* STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION, STATUS_IN_PAGE_ERROR, STATUS_STACK_OVERFLOW */
+    /*
+     * STATUS_ACCESS_VIOLATION, STATUS_GUARD_PAGE_VIOLATION, STATUS_IN_PAGE_ERROR,
+     * STATUS_STACK_OVERFLOW
+     */
+    NTSTATUS code;
     enum fault_access access;
-    uint64_t address;         /* all ones for a non-canonical address */
+    uint64_t address; /* all ones for a non-canonical address */
     int signal;
     siginfo_t *info;
     ucontext_t *context;
 };
 
-/* Returns true when the thread may resume with (possibly changed) fault->context. Constant after start; may be NULL. */
+/*
+ * Returns true when the thread may resume with (possibly changed) fault->context. Constant after
+ * start; may be NULL.
+ */
 extern bool (*fault_hook)(struct fault *fault);
 
-/* Installs the handlers, remembering what was there. Called once, at library start; a second call does nothing. */
+/*
+ * Installs the handlers, remembering what was there. Called once, at library start; a second call
+ * does nothing.
+ */
 void fault_init(void);
 
-/* A signal that must not arrive while a fault is being decided (it may stop the thread). Before there is a second thread. */
+/*
+ * A signal that must not arrive while a fault is being decided (it may stop the thread). Before
+ * there is a second thread.
+ */
 void fault_block_signal(int signal);
 const sigset_t *fault_blocked(void);
 /* Gives a signal to the handler that was there before ours, or the default action its turn. */
 void fault_pass_on(const struct sigaction *before, int signal, siginfo_t *info, void *context);
 
-/* The stack of the calling Windows thread, registered by the process layer; NULL for host threads. */
+/*
+ * The stack of the calling Windows thread, registered by the process layer; NULL for host threads.
+ */
 struct mm_stack {
     uint64_t base;      /* highest address, exclusive */
     uint64_t limit;     /* lowest committed, non-guard address; moves down as the stack grows */

@@ -1,4 +1,7 @@
-/* The state behind the gates: per-thread depth, and what a call to a function that nobody built says. */
+/*
+ * The state behind the gates: per-thread depth, and what a call to a function that nobody built
+ * says.
+ */
 #include "memoryapi/gate.h"
 
 #include <stdio.h>
@@ -16,6 +19,7 @@ void (*gate_park)(void) = park_without_process;
 
 _Noreturn void gate_missing(const char *module, const char *name)
 {
-    dprintf(STDERR_FILENO, "winmem: the program called %s!%s, which winmem does not provide\n", module, name);
+    dprintf(STDERR_FILENO, "winmem: the program called %s!%s, which winmem does not provide\n",
+            module, name);
     _exit(3);
 }

@@ -3,9 +3,10 @@
  *
  *     gate_enter(); face(...); [trace] gate_leave();
  *
- * Between enter and leave the thread is "inside": it may hold our locks, so another thread's SuspendThread must not stop it
- * there. A suspension that arrives inside is left pending, and the thread parks at gate_leave(). Blocking waits that hold no
- * lock open a window with gate_open()/gate_close(), as do calls back into Windows code.
+ * Between enter and leave the thread is "inside": it may hold our locks, so another thread's
+ * SuspendThread must not stop it there. A suspension that arrives inside is left pending, and the
+ * thread parks at gate_leave(). Blocking waits that hold no lock open a window with
+ * gate_open()/gate_close(), as do calls back into Windows code.
  *
  * A program without Windows threads (drop-in use) pays one increment and one decrement.
  */
@@ -15,14 +16,19 @@
 #include <stdint.h>
 
 struct gate_state {
-    volatile uint32_t depth;   /* how many gates deep this thread is; changed only by the thread itself */
-    volatile uint32_t pending; /* a suspension waits for depth 0; set by the suspend signal handler */
+    /* how many gates deep this thread is; changed only by the thread itself */
+    volatile uint32_t depth;
+    /* a suspension waits for depth 0; set by the suspend signal handler */
+    volatile uint32_t pending;
 };
 
 extern __thread struct gate_state gate_self __attribute__((tls_model("initial-exec")));
 extern bool gate_tracing; /* constant after start */
 
-/* Stops the calling thread until it is resumed. Installed by the process layer; never called without it. */
+/*
+ * Stops the calling thread until it is resumed. Installed by the process layer; never called
+ * without it.
+ */
 extern void (*gate_park)(void);
 
 _Noreturn void gate_missing(const char *module, const char *name);

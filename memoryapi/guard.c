@@ -1,4 +1,7 @@
-/* What a fault means to the memory manager: a guard page, a stack that grows, a race that is over, or no right to be there. */
+/*
+ * What a fault means to the memory manager: a guard page, a stack that grows, a race that is over,
+ * or no right to be there.
+ */
 #include "memoryapi/mm.h"
 
 #include "memoryapi/base.h"
@@ -8,9 +11,15 @@
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 
-/* Our own code runs on the program's stack below the dispatcher of exceptions: this much is kept for both when a stack overflows. */
+/*
+ * Our own code runs on the program's stack below the dispatcher of exceptions: this much is kept
+ * for both when a stack overflows.
+ */
 #define OVERFLOW_ROOM (16u << 10)
-/* So often in a row the same access may fault with nothing wrong in the books before it is taken as denied. */
+/*
+ * So often in a row the same access may fault with nothing wrong in the books before it is taken as
+ * denied.
+ */
 #define SAME_FAULT_LIMIT 64
 
 static __thread struct {
@@ -29,7 +38,10 @@ static void set_state(struct run_state *state, void *context)
     *state = *(const struct run_state *)context;
 }
 
-/* Another thread may have made the page accessible since the fault. Endless repetition means that books and host disagree. */
+/*
+ * Another thread may have made the page accessible since the fault. Endless repetition means that
+ * books and host disagree.
+ */
 static enum mm_fault_result retry(uint64_t address)
 {
     if (last_fault.address != address) {
@@ -42,10 +54,13 @@ static enum mm_fault_result retry(uint64_t address)
 static bool allows(uint32_t protect, unsigned access)
 {
     unsigned host_access = prot_host_access(protect);
-    return access == FAULT_WRITE ? host_access & HOST_WRITE : access == FAULT_EXECUTE ? host_access & HOST_EXECUTE : host_access & HOST_READ;
+    return access == FAULT_WRITE     ? host_access & HOST_WRITE
+           : access == FAULT_EXECUTE ? host_access & HOST_EXECUTE
+                                     : host_access & HOST_READ;
 }
 
-static void change(struct region *region, uint64_t start, uint64_t end, void (*how)(struct run_state *, void *), void *context)
+static void change(struct region *region, uint64_t start, uint64_t end,
+                   void (*how)(struct run_state *, void *), void *context)
 {
     futex_lock(&space.books);
     region_change(&space.map, region, start, end, how, context);
@@ -69,7 +84,8 @@ static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
 static bool arm_guard(struct region *region, uint64_t page)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
-    if (!pool_reserve(&space.map.run_pool, 2) || backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
+    if (!pool_reserve(&space.map.run_pool, 2) ||
+        backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
         host->protect(page, PAGE_SIZE, HOST_NONE) != 0)
         return false;
     change(region, page, page + PAGE_SIZE, set_state, &state);
@@ -84,9 +100,10 @@ static void move_limit(struct mm_stack *stack, uint64_t limit)
 }
 
 /*
- * The calling thread ran into the guard page of its stack, or (native code, which does not probe) past it. The stack grows down to the
- * page touched, with a new guard page below; the lowest page is never committed. When no room is left for the guard and the overflow
- * handler, everything is committed at once and the overflow is raised, once.
+ * The calling thread ran into the guard page of its stack, or (native code, which does not probe)
+ * past it. The stack grows down to the page touched, with a new guard page below; the lowest page
+ * is never committed. When no room is left for the guard and the overflow handler, everything is
+ * committed at once and the overflow is raised, once.
  */
 static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *region, uint64_t page)
 {
@@ -117,13 +134,15 @@ static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
     if (!region || region->barrier || region->adopted)
         return MM_FAULT_DENIED;
     run = run_find(region, page);
-    if (stack && page >= stack->floor && page < stack->limit && (!run->state.committed || (run->state.protect & PAGE_GUARD)))
+    if (stack && page >= stack->floor && page < stack->limit &&
+        (!run->state.committed || (run->state.protect & PAGE_GUARD)))
         return grow_stack(stack, region, page);
     if (!run->state.committed || run->state.priority)
         return MM_FAULT_DENIED;
     if (run->state.protect & PAGE_GUARD) {
         if (!pool_reserve(&space.map.run_pool, 2) ||
-            host->protect(page, PAGE_SIZE, prot_host_access(run->state.protect & ~(uint32_t)PAGE_GUARD)) != 0)
+            host->protect(page, PAGE_SIZE,
+                          prot_host_access(run->state.protect & ~(uint32_t)PAGE_GUARD)) != 0)
             return MM_FAULT_DENIED;
         change(region, page, page + PAGE_SIZE, drop_guard, NULL);
         return MM_FAULT_GUARD;

@@ -1,10 +1,10 @@
 /* Copies whose faults the fault door turns into a `false`. */
 #include "memoryapi/guarded.h"
 
-
 /*
- * rdi: to, rsi: from, rdx: size. Returns 1; the fault door sends a fault between `copy` and `failed` to `failed`, which returns 0.
- * Small fixed sizes go in one move so that a reader in another thread never sees half a pointer.
+ * rdi: to, rsi: from, rdx: size. Returns 1; the fault door sends a fault between `copy` and
+ * `failed` to `failed`, which returns 0. Small fixed sizes go in one move so that a reader in
+ * another thread never sees half a pointer.
  */
 __asm__(".text\n"
         ".globl winmem_guarded_copy, winmem_guarded_touch, winmem_guarded_failed\n"

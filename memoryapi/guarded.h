@@ -1,7 +1,8 @@
 /*
- * Touching memory that a caller named. A wild pointer gives `false` instead of a fault, as a system call would answer
- * STATUS_ACCESS_VIOLATION. No system call is made when the memory is good. A guard page that is hit is consumed, as on Windows.
- * Must not be used with space->lock or the books lock held: the fault door takes both.
+ * Touching memory that a caller named. A wild pointer gives `false` instead of a fault, as a system
+ * call would answer STATUS_ACCESS_VIOLATION. No system call is made when the memory is good. A
+ * guard page that is hit is consumed, as on Windows. Must not be used with space->lock or the books
+ * lock held: the fault door takes both.
  */
 #pragma once
 
@@ -12,5 +13,8 @@
 bool guarded_copy(void *to, const void *from, size_t size);
 bool guarded_read(const void *from, void *ret_value, size_t size);
 bool guarded_write(void *to, const void *value, size_t size);
-/* Whether the byte can be written. It keeps its value, also when another thread writes it at the same moment. */
+/*
+ * Whether the byte can be written. It keeps its value, also when another thread writes it at the
+ * same moment.
+ */
 bool guarded_touch(void *at);

@@ -1,7 +1,8 @@
 /*
- * THE host contract: everything the memory manager asks of the operating system. Addresses and sizes are in bytes and page-aligned; a
- * size is never 0. Every operation returns 0 or -errno and on failure has changed nothing, except where it says so. No operation takes
- * a lock of ours or touches the books. A test may replace the table to count, fake or fail calls.
+ * THE host contract: everything the memory manager asks of the operating system. Addresses and
+ * sizes are in bytes and page-aligned; a size is never 0. Every operation returns 0 or -errno and
+ * on failure has changed nothing, except where it says so. No operation takes a lock of ours or
+ * touches the books. A test may replace the table to count, fake or fail calls.
  */
 #pragma once
 
@@ -9,9 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum host_access { HOST_NONE = 0, HOST_READ = 1, HOST_WRITE = 2, HOST_EXECUTE = 4, HOST_READ_WRITE = 3 };
+enum host_access {
+    HOST_NONE = 0,
+    HOST_READ = 1,
+    HOST_WRITE = 2,
+    HOST_EXECUTE = 4,
+    HOST_READ_WRITE = 3
+};
 
-/* What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree" takes features away. */
+/*
+ * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree"
+ * takes features away.
+ */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
     bool populate; /* MADV_POPULATE_WRITE (5.14): dirty a range in one call */
@@ -19,18 +29,24 @@ struct host_caps {
 };
 
 struct host_ops {
-    /* Address space without memory, at `address` or (address 0) anywhere above 64 KiB. -EEXIST: something is there. */
+    /*
+     * Address space without memory, at `address` or (address 0) anywhere above 64 KiB. -EEXIST:
+     * something is there.
+     */
     int (*reserve)(uint64_t address, uint64_t size, uint64_t *ret_address);
     /* Gives reserved space back to the host. pre: reserved by us. */
     int (*unreserve)(uint64_t address, uint64_t size);
     /* Back to how reserve left it: contents and page tables gone. pre: reserved by us. */
     int (*reset)(uint64_t address, uint64_t size);
-    /* Changes access; contents stay. May have changed a part when it fails with -ENOMEM (mapping limit): call again to undo. */
+    /*
+     * Changes access; contents stay. May have changed a part when it fails with -ENOMEM (mapping
+     * limit): call again to undo.
+     */
     int (*protect)(uint64_t address, uint64_t size, unsigned access);
     /*
-     * open_guards: pages become readable and writable where a guard marker was; other pages stay as they are.
-     * close_guards: pages lose their contents and fault from then on. pre: the range is HOST_READ_WRITE by protect.
-     * Without guard markers: protect(read-write), and reset.
+     * open_guards: pages become readable and writable where a guard marker was; other pages stay as
+     * they are. close_guards: pages lose their contents and fault from then on. pre: the range is
+     * HOST_READ_WRITE by protect. Without guard markers: protect(read-write), and reset.
      */
     int (*open_guards)(uint64_t address, uint64_t size);
     int (*close_guards)(uint64_t address, uint64_t size);
@@ -49,13 +65,24 @@ extern struct host_caps host_caps;
 
 void host_init(void);
 
-/* The lowest and the end of the highest stretch of the address space in use by others in [from, to), or `to` when none is. */
+/*
+ * The lowest and the end of the highest stretch of the address space in use by others in [from,
+ * to), or `to` when none is.
+ */
 int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end);
 
-/* Every mapping of the process in ascending order, until `each` returns false. False then, or when the list cannot be read. */
-bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access, void *context), void *context);
+/*
+ * Every mapping of the process in ascending order, until `each` returns false. False then, or when
+ * the list cannot be read.
+ */
+bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access,
+                                        void *context),
+                           void *context);
 
-/* A page that reads at `address`, in space reserved by us, and is written through *ret_writable: what a kernel shares with a process. */
+/*
+ * A page that reads at `address`, in space reserved by us, and is written through *ret_writable:
+ * what a kernel shares with a process.
+ */
 int host_shared_page(uint64_t address, void **ret_writable);
 
 /* Makes the pages of a readable and writable range present; a hint that may do nothing. */

@@ -1,4 +1,7 @@
-/* The host contract on Linux. The only file with mapping calls; kernel constants that the C library's headers lack are defined here. */
+/*
+ * The host contract on Linux. The only file with mapping calls; kernel constants that the C
+ * library's headers lack are defined here.
+ */
 #include "memoryapi/host.h"
 
 #include <errno.h>
@@ -35,7 +38,10 @@ static int result(int answer)
     return answer == 0 ? 0 : -errno;
 }
 
-/* madvise ends early with -EAGAIN when it was interrupted by a signal or could not get memory at once. */
+/*
+ * madvise ends early with -EAGAIN when it was interrupted by a signal or could not get memory at
+ * once.
+ */
 static int advise(uint64_t address, uint64_t size, int advice)
 {
     for (unsigned tries = 0;; tries++) {
@@ -48,10 +54,12 @@ static int advise(uint64_t address, uint64_t size, int advice)
 
 static int linux_reserve(uint64_t address, uint64_t size, uint64_t *ret_address)
 {
-    void *memory = mmap(at(address), size, PROT_NONE, RESERVED | (address ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+    void *memory =
+        mmap(at(address), size, PROT_NONE, RESERVED | (address ? MAP_FIXED_NOREPLACE : 0), -1, 0);
     if (memory == MAP_FAILED)
         return -errno;
-    if (address && memory != at(address)) { /* a kernel that does not know the flag takes the address as a hint */
+    /* a kernel that does not know the flag takes the address as a hint */
+    if (address && memory != at(address)) {
         munmap(memory, size);
         return -EEXIST;
     }
@@ -66,7 +74,8 @@ static int linux_unreserve(uint64_t address, uint64_t size)
 
 static int linux_reset(uint64_t address, uint64_t size)
 {
-    return mmap(at(address), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno : 0;
+    return mmap(at(address), size, PROT_NONE, RESERVED | MAP_FIXED, -1, 0) == MAP_FAILED ? -errno
+                                                                                         : 0;
 }
 
 static int linux_protect(uint64_t address, uint64_t size, unsigned access)
@@ -78,7 +87,8 @@ static int linux_protect(uint64_t address, uint64_t size, unsigned access)
 
 static int linux_open_guards(uint64_t address, uint64_t size)
 {
-    return host_caps.guard ? advise(address, size, MADV_GUARD_REMOVE) : linux_protect(address, size, HOST_READ_WRITE);
+    return host_caps.guard ? advise(address, size, MADV_GUARD_REMOVE)
+                           : linux_protect(address, size, HOST_READ_WRITE);
 }
 
 static int linux_close_guards(uint64_t address, uint64_t size)
@@ -96,7 +106,10 @@ static int linux_offer(uint64_t address, uint64_t size)
     return host_caps.lazyfree ? advise(address, size, MADV_FREE) : 0;
 }
 
-/* Dirties each page without changing it: an atomic "or" of nothing, which a concurrent writer cannot lose a write to. */
+/*
+ * Dirties each page without changing it: an atomic "or" of nothing, which a concurrent writer
+ * cannot lose a write to.
+ */
 static int dirty_each(uint64_t address, uint64_t size)
 {
     for (uint64_t page = address; page < address + size; page += PAGE_SIZE)
@@ -106,7 +119,9 @@ static int dirty_each(uint64_t address, uint64_t size)
 
 static int linux_keep(uint64_t address, uint64_t size)
 {
-    return host_caps.populate && advise(address, size, MADV_POPULATE_WRITE) == 0 ? 0 : dirty_each(address, size);
+    return host_caps.populate && advise(address, size, MADV_POPULATE_WRITE) == 0
+               ? 0
+               : dirty_each(address, size);
 }
 
 static int linux_bookkeeping(uint64_t size, void **ret_memory)
@@ -174,7 +189,9 @@ int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t 
     return 0;
 }
 
-bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access, void *context), void *context)
+bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned access,
+                                        void *context),
+                           void *context)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     unsigned long start, end;
@@ -184,7 +201,8 @@ bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned a
     while (going && fgets(line, sizeof line, maps)) {
         if (sscanf(line, "%lx-%lx %4s", &start, &end, rights) != 3)
             continue;
-        unsigned access = (rights[0] == 'r' ? HOST_READ : 0) | (rights[1] == 'w' ? HOST_WRITE : 0) | (rights[2] == 'x' ? HOST_EXECUTE : 0);
+        unsigned access = (rights[0] == 'r' ? HOST_READ : 0) | (rights[1] == 'w' ? HOST_WRITE : 0) |
+                          (rights[2] == 'x' ? HOST_EXECUTE : 0);
         going = each(start, end, access, context);
     }
     if (maps)
@@ -204,7 +222,8 @@ int host_shared_page(uint64_t address, void **ret_writable)
         writable = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         error = writable == MAP_FAILED ? -errno : 0;
     }
-    if (!error && mmap(at(address), PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
+    if (!error &&
+        mmap(at(address), PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED) {
         error = -errno;
         munmap(writable, PAGE_SIZE);
     }

@@ -6,8 +6,11 @@
 
 static NTSTATUS reserve(const struct image *image, uint64_t base, uint64_t *ret_base)
 {
-    struct mm_request request = {.base = base, .size = image->size, .type = MEM_RESERVE | MEM_COMMIT,
-                                 .protect = PAGE_EXECUTE_WRITECOPY, .kind = MM_IMAGE};
+    struct mm_request request = {.base = base,
+                                 .size = image->size,
+                                 .type = MEM_RESERVE | MEM_COMMIT,
+                                 .protect = PAGE_EXECUTE_WRITECOPY,
+                                 .kind = MM_IMAGE};
     NTSTATUS status = mm_allocate(&request);
     if (status >= 0)
         *ret_base = request.base;
@@ -17,7 +20,10 @@ static NTSTATUS reserve(const struct image *image, uint64_t base, uint64_t *ret_
 /* Below this a few page faults cost less than the call. */
 #define WORTH_A_CALL (16 * PAGE_SIZE)
 
-/* The pages are new, so what no section fills is zero already. They are made in one go where the host can, not fault by fault. */
+/*
+ * The pages are new, so what no section fills is zero already. They are made in one go where the
+ * host can, not fault by fault.
+ */
 static void fill(const struct image *image, uint8_t *memory)
 {
     memcpy(memory, image->bytes, image->headers);
@@ -29,20 +35,25 @@ static void fill(const struct image *image, uint8_t *memory)
     }
 }
 
-NTSTATUS image_map(const struct image *image, uint64_t wanted, uint64_t *ret_base, struct image_failure *ret_failure)
+NTSTATUS image_map(const struct image *image, uint64_t wanted, uint64_t *ret_base,
+                   struct image_failure *ret_failure)
 {
     uint64_t base;
     NTSTATUS status = reserve(image, wanted ? wanted : image->base, &base);
     if (status < 0 && !(image->flags & IMAGE_FLAG_RELOCS_STRIPPED))
         status = reserve(image, 0, &base);
     if (status < 0) {
-        image_fail(ret_failure, IMAGE_NOT_RELOCATABLE, "no room for 0x%x bytes%s (0x%08x)", image->size,
-                   image->flags & IMAGE_FLAG_RELOCS_STRIPPED ? " at its base, and its relocations are stripped" : "",
+        image_fail(ret_failure, IMAGE_NOT_RELOCATABLE, "no room for 0x%x bytes%s (0x%08x)",
+                   image->size,
+                   image->flags & IMAGE_FLAG_RELOCS_STRIPPED
+                       ? " at its base, and its relocations are stripped"
+                       : "",
                    (unsigned)status);
         return status;
     }
     fill(image, (uint8_t *)base);
-    if (base != image->base && !image_relocate(image, (uint8_t *)base, base - image->base, ret_failure)) {
+    if (base != image->base &&
+        !image_relocate(image, (uint8_t *)base, base - image->base, ret_failure)) {
         image_unmap(base);
         return STATUS_INVALID_IMAGE_FORMAT;
     }
@@ -56,8 +67,10 @@ NTSTATUS image_map(const struct image *image, uint64_t wanted, uint64_t *ret_bas
 static uint32_t protection(uint32_t flags)
 {
     static const uint32_t plain[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_WRITECOPY, PAGE_WRITECOPY};
-    static const uint32_t code[] = {PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_WRITECOPY, PAGE_EXECUTE_WRITECOPY};
-    unsigned access = (flags & IMAGE_SECTION_READ ? 1u : 0) | (flags & IMAGE_SECTION_WRITE ? 2u : 0);
+    static const uint32_t code[] = {PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_WRITECOPY,
+                                    PAGE_EXECUTE_WRITECOPY};
+    unsigned access =
+        (flags & IMAGE_SECTION_READ ? 1u : 0) | (flags & IMAGE_SECTION_WRITE ? 2u : 0);
     return flags & IMAGE_SECTION_EXECUTE ? code[access] : plain[access];
 }
 
@@ -71,7 +84,8 @@ NTSTATUS image_protect(const struct image *image, uint64_t base)
 {
     NTSTATUS status = protect_range(base, image->headers, PAGE_READONLY);
     for (unsigned i = 0; i < image->section_count && status >= 0; i++)
-        status = protect_range(base + image->sections[i].rva, image->sections[i].size, protection(image->sections[i].flags));
+        status = protect_range(base + image->sections[i].rva, image->sections[i].size,
+                               protection(image->sections[i].flags));
     return status;
 }
 

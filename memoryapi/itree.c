@@ -150,10 +150,12 @@ void itree_set_weight(struct itree_node *node, uint64_t weight)
 bool itree_is_valid(const struct itree *tree)
 {
     const struct itree_node *before = NULL;
-    for (const struct itree_node *node = itree_first(tree); node; before = node, node = itree_next(node)) {
+    for (const struct itree_node *node = itree_first(tree); node;
+         before = node, node = itree_next(node)) {
         if ((before && before->key >= node->key) || node->max != max_of(node) ||
             (node->parent ? priority(node) > priority(node->parent) : tree->root != node) ||
-            (node->left && node->left->parent != node) || (node->right && node->right->parent != node))
+            (node->left && node->left->parent != node) ||
+            (node->right && node->right->parent != node))
             return false;
     }
     return true;

@@ -1,9 +1,12 @@
 /*
- * An intrusive ordered tree of intervals, without policy. Keys are starts; the owner sees to it that intervals do not overlap. A treap:
- * each node has a pseudo-random priority made of its address, so that the shape does not depend on the order of insertion and no
- * balancing cases exist. Every node carries the largest `weight` below it (for regions: the free gap before each), kept by the tree.
+ * An intrusive ordered tree of intervals, without policy. Keys are starts; the owner sees to it
+ * that intervals do not overlap. A treap: each node has a pseudo-random priority made of its
+ * address, so that the shape does not depend on the order of insertion and no balancing cases
+ * exist. Every node carries the largest `weight` below it (for regions: the free gap before each),
+ * kept by the tree.
  *
- * Invariants: 1. in-order keys ascend. 2. a child's priority is not above its parent's. 3. max == max(weight, children's max).
+ * Invariants: 1. in-order keys ascend. 2. a child's priority is not above its parent's. 3. max ==
+ * max(weight, children's max).
  */
 #pragma once
 

@@ -2,23 +2,29 @@
  * The memory manager: Windows virtual memory on Linux address space.
  *
  * WORDS
- *   arena     a stretch of address space that winmem owns (mapped PROT_NONE by us). In `winmem run` one arena is nearly the whole
+ *   arena     a stretch of address space that winmem owns (mapped PROT_NONE by us). In `winmem run`
+ *             one arena is nearly the whole
  *             lower address space; in a host program arenas are taken as needed.
- *   region    one allocation: what one MEM_RESERVE made. One AllocationBase. Regions never merge, except placeholders on request.
+ *   region    one allocation: what one MEM_RESERVE made. One AllocationBase. Regions never merge,
+ *             except placeholders on request.
  *   run       a stretch of pages of one region with equal state, protection and side bits.
  *   books     all regions and runs; pure data, never calls the host.
- *   backing   what the kernel has behind a page of an arena: nothing (PROT_NONE), open (accessible) or guarded (guard marker).
+ *   backing   what the kernel has behind a page of an arena: nothing (PROT_NONE), open (accessible)
+ *             or guarded (guard marker).
  *   side bits guard, offered, reset, locked, write-watch dirty: independent of the protection.
  *
- * A CALL: check -> plan -> prepare -> apply. Check everything the caller said; list the region operations; take every node and
- * make the host calls; then update the books with code that cannot fail. A call that failed changed nothing.
+ * A CALL: check -> plan -> prepare -> apply. Check everything the caller said; list the region
+ * operations; take every node and make the host calls; then update the books with code that cannot
+ * fail. A call that failed changed nothing.
  *
  * LOCKS, in this order
  *   space->lock   serialises the calls that change anything; held across host calls.
- *   space->books  held for reading the books (mm_query, mm_fault) and while apply writes them; never across a host call.
+ *   space->books  held for reading the books (mm_query, mm_fault) and while apply writes them;
+ *                 never across a host call.
  *   Caller memory is touched (guarded.h) with neither held.
  *
- * Entry points take and return NTSTATUS; addresses and sizes are in bytes. Rounding is done here, results are written back.
+ * Entry points take and return NTSTATUS; addresses and sizes are in bytes. Rounding is done here,
+ * results are written back.
  */
 #pragma once
 
@@ -27,26 +33,32 @@
 #include <stdint.h>
 #include <winmem/windef.h>
 
-/* Above the highest address a program may use: 0x7FFF_FFFE_FFFF is the last byte, 0x10000 the first. */
-#define MM_LOWEST_ADDRESS 0x10000ull
+/*
+ * Above the highest address a program may use: 0x7FFF_FFFE_FFFF is the last byte, 0x10000 the
+ * first.
+ */
+#define MM_LOWEST_ADDRESS  0x10000ull
 #define MM_HIGHEST_ADDRESS 0x7FFFFFFEFFFFull
 
 enum mm_region_kind { MM_PRIVATE, MM_IMAGE, MM_MAPPED }; /* MEMORY_BASIC_INFORMATION.Type */
 
 struct mm_request {
-    uint64_t base;           /* 0: anywhere */
-    uint64_t size;           /* bytes */
-    uint32_t type;           /* MEM_* */
-    uint32_t protect;        /* PAGE_* */
-    uint64_t lowest;         /* lowest start, 0: none */
-    uint64_t highest;        /* highest last byte (inclusive), 0: none */
-    uint64_t alignment;      /* power of two >= granularity, 0: none */
+    uint64_t base;            /* 0: anywhere */
+    uint64_t size;            /* bytes */
+    uint32_t type;            /* MEM_* */
+    uint32_t protect;         /* PAGE_* */
+    uint64_t lowest;          /* lowest start, 0: none */
+    uint64_t highest;         /* highest last byte (inclusive), 0: none */
+    uint64_t alignment;       /* power of two >= granularity, 0: none */
     enum mm_region_kind kind; /* MM_PRIVATE but for the loader */
 };
 
 /* MEM_RESERVE, MEM_COMMIT, MEM_RESET, ... On success base and size are what was really taken. */
 NTSTATUS mm_allocate(struct mm_request *request);
-/* `type` is MEM_RELEASE or MEM_DECOMMIT. The loader adds MM_FREE_IMAGE to unmap an image. *size 0: all of the region at *base. */
+/*
+ * `type` is MEM_RELEASE or MEM_DECOMMIT. The loader adds MM_FREE_IMAGE to unmap an image. *size 0:
+ * all of the region at *base.
+ */
 #define MM_FREE_IMAGE 0x40000000u
 NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type);
 NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *ret_old);
@@ -58,19 +70,25 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded);
 NTSTATUS mm_discard(uint64_t base, uint64_t size);
 
 /*
- * `winmem run` only, before anything else: own the lower address space, so that every address a program may ask for is ours to give.
- * Without it (drop-in use) arenas are taken on demand. Failure leaves the on-demand way.
+ * `winmem run` only, before anything else: own the lower address space, so that every address a
+ * program may ask for is ours to give. Without it (drop-in use) arenas are taken on demand. Failure
+ * leaves the on-demand way.
  */
 void mm_own_address_space(void);
 
-/* Books memory that winmem itself mapped with the host at a fixed place (KUSER_SHARED_DATA): shown by queries, never given out. */
+/*
+ * Books memory that winmem itself mapped with the host at a fixed place (KUSER_SHARED_DATA): shown
+ * by queries, never given out.
+ */
 NTSTATUS mm_adopt(uint64_t base, uint64_t size, uint32_t protect, enum mm_region_kind kind);
 
 enum mm_fault_result {
-    MM_FAULT_RESUME, /* the access may be retried: stack grown, guard marker race, write watch noted */
-    MM_FAULT_GUARD,  /* a PAGE_GUARD page: the guard is now off; raise STATUS_GUARD_PAGE_VIOLATION */
-    MM_FAULT_STACK,  /* the stack is used up: raise STATUS_STACK_OVERFLOW */
-    MM_FAULT_DENIED  /* not accessible: STATUS_ACCESS_VIOLATION */
+    /* the access may be retried: stack grown, guard marker race, write watch noted */
+    MM_FAULT_RESUME,
+    /* a PAGE_GUARD page: the guard is now off; raise STATUS_GUARD_PAGE_VIOLATION */
+    MM_FAULT_GUARD,
+    MM_FAULT_STACK, /* the stack is used up: raise STATUS_STACK_OVERFLOW */
+    MM_FAULT_DENIED /* not accessible: STATUS_ACCESS_VIOLATION */
 };
 /* Called by the fault door only. `access` is enum fault_access. Async-signal-safe: no malloc. */
 enum mm_fault_result mm_fault(uint64_t address, unsigned access);

@@ -9,7 +9,10 @@
 #define PROCESS_QUERY_INFORMATION_RIGHT 0x0400u
 #define MEMORY_BASIC_INFORMATION_CLASS  0
 
-/* ZeroBits: 0..20 counts zero bits from bit 31 up for a 32-bit address; above 32 it is a mask of allowed bits. */
+/*
+ * ZeroBits: 0..20 counts zero bits from bit 31 up for a 32-bit address; above 32 it is a mask of
+ * allowed bits.
+ */
 static NTSTATUS highest_of_zero_bits(ULONG_PTR zero_bits, uint64_t *ret_highest)
 {
     *ret_highest = 0;
@@ -28,16 +31,20 @@ static NTSTATUS highest_of_zero_bits(ULONG_PTR zero_bits, uint64_t *ret_highest)
 
 static NTSTATUS read_range(PVOID *base, PSIZE_T size, uint64_t *ret_base, uint64_t *ret_size)
 {
-    return guarded_read(base, ret_base, 8) && guarded_read(size, ret_size, 8) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return guarded_read(base, ret_base, 8) && guarded_read(size, ret_size, 8)
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
 }
 
 static NTSTATUS write_range(PVOID *base, PSIZE_T size, uint64_t new_base, uint64_t new_size)
 {
-    return guarded_write(base, &new_base, 8) && guarded_write(size, &new_size, 8) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return guarded_write(base, &new_base, 8) && guarded_write(size, &new_size, 8)
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
 }
 
-NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits, PSIZE_T RegionSize,
-                                    ULONG AllocationType, ULONG Protect)
+NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
+                                    PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect)
 {
     struct mm_request request = {.type = AllocationType, .protect = Protect};
     NTSTATUS status = highest_of_zero_bits(ZeroBits, &request.highest);
@@ -47,21 +54,26 @@ NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, UL
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_allocate(&request);
-    return status == STATUS_SUCCESS ? write_range(BaseAddress, RegionSize, request.base, request.size) : status;
+    return status == STATUS_SUCCESS
+               ? write_range(BaseAddress, RegionSize, request.base, request.size)
+               : status;
 }
 
-NTSTATUS nt_NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG FreeType)
+NTSTATUS nt_NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                ULONG FreeType)
 {
     uint64_t base, size;
     NTSTATUS status = read_range(BaseAddress, RegionSize, &base, &size);
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
-        status = FreeType & MM_FREE_IMAGE ? STATUS_INVALID_PARAMETER : mm_free(&base, &size, FreeType);
+        status =
+            FreeType & MM_FREE_IMAGE ? STATUS_INVALID_PARAMETER : mm_free(&base, &size, FreeType);
     return status == STATUS_SUCCESS ? write_range(BaseAddress, RegionSize, base, size) : status;
 }
 
-NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize, ULONG NewProtect, PULONG OldProtect)
+NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                   ULONG NewProtect, PULONG OldProtect)
 {
     uint64_t base, size;
     uint32_t old = 0;
@@ -79,7 +91,8 @@ NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSI
     return status;
 }
 
-NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, INT MemoryInformationClass, PVOID MemoryInformation,
+NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                 INT MemoryInformationClass, PVOID MemoryInformation,
                                  SIZE_T MemoryInformationLength, PSIZE_T ReturnLength)
 {
     MEMORY_BASIC_INFORMATION information;
@@ -93,8 +106,9 @@ NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress, INT Me
     status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_INFORMATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_query((uint64_t)BaseAddress, &information);
-    if (status == STATUS_SUCCESS && (!guarded_write(MemoryInformation, &information, sizeof information) ||
-                                     (ReturnLength && !guarded_write(ReturnLength, &size, sizeof size))))
+    if (status == STATUS_SUCCESS &&
+        (!guarded_write(MemoryInformation, &information, sizeof information) ||
+         (ReturnLength && !guarded_write(ReturnLength, &size, sizeof size))))
         status = STATUS_ACCESS_VIOLATION;
     return status;
 }

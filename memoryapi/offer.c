@@ -10,7 +10,7 @@
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+#define SPACE_END        (MM_HIGHEST_ADDRESS + 1)
 #define LOWEST_PRIORITY  1u /* VmOfferPriorityVeryLow */
 #define HIGHEST_PRIORITY 4u /* VmOfferPriorityNormal */
 
@@ -87,12 +87,12 @@ static void become_reclaimed(struct run_state *state, void *context)
     state->priority = 0;
 }
 
-
 /*
- * Offers one whole run: no access, witnesses, then the kernel's hint. Undone on failure. A locked or guard page is offered like any
- * other; its protection comes back with the reclaim.
+ * Offers one whole run: no access, witnesses, then the kernel's hint. Undone on failure. A locked
+ * or guard page is offered like any other; its protection comes back with the reclaim.
  */
-static NTSTATUS offer_pages(uint64_t start, uint64_t end, const struct run *run, uint8_t priority, struct offer **ret_offer)
+static NTSTATUS offer_pages(uint64_t start, uint64_t end, const struct run *run, uint8_t priority,
+                            struct offer **ret_offer)
 {
     uint64_t pages = (end - start) / PAGE_SIZE;
     struct offer *offer = malloc(sizeof *offer + pages * sizeof offer->witness[0]);
@@ -131,7 +131,8 @@ static bool lost(const struct offer *offer, uint64_t start, uint64_t end)
 }
 
 /* Looks at offered pages and gives them their own access. On failure they stay offered. */
-static NTSTATUS reclaim_pages(uint64_t start, uint64_t end, const struct run *run, bool *ret_discarded)
+static NTSTATUS reclaim_pages(uint64_t start, uint64_t end, const struct run *run,
+                              bool *ret_discarded)
 {
     int error = host->protect(start, end - start, HOST_READ_WRITE);
     if (error)
@@ -156,7 +157,8 @@ static NTSTATUS find_committed(uint64_t base, uint64_t size, struct region **ret
     struct region *region = region_find(&space.map, base);
     if (!region || region->barrier || region->adopted || region_end(region) < base + size)
         return STATUS_CONFLICTING_ADDRESSES;
-    for (const struct run *run = run_find(region, base); run && run_start(run) < base + size; run = run_next(run))
+    for (const struct run *run = run_find(region, base); run && run_start(run) < base + size;
+         run = run_next(run))
         if (!run->state.committed)
             return STATUS_NOT_COMMITTED;
     *ret_region = region;
@@ -166,13 +168,14 @@ static NTSTATUS find_committed(uint64_t base, uint64_t size, struct region **ret
 static NTSTATUS check_range(uint64_t base, uint64_t size)
 {
     uint64_t end;
-    if (!is_aligned(base, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE) || size == 0 || add_overflows(base, size, &end) ||
-        end > SPACE_END)
+    if (!is_aligned(base, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE) || size == 0 ||
+        add_overflows(base, size, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     return space_init();
 }
 
-static void change(struct region *region, uint64_t start, uint64_t end, void (*how)(struct run_state *, void *), void *context)
+static void change(struct region *region, uint64_t start, uint64_t end,
+                   void (*how)(struct run_state *, void *), void *context)
 {
     futex_lock(&space.books);
     region_change(&space.map, region, start, end, how, context);
@@ -180,10 +183,11 @@ static void change(struct region *region, uint64_t start, uint64_t end, void (*h
 }
 
 /*
- * Takes back the offers of [start, end) that are younger than `age`. Each step takes the part of the range that one run covers; steps
- * done so far are kept when a later one fails.
+ * Takes back the offers of [start, end) that are younger than `age`. Each step takes the part of
+ * the range that one run covers; steps done so far are kept when a later one fails.
  */
-static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end, uint64_t age, bool *ret_discarded)
+static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end, uint64_t age,
+                               bool *ret_discarded)
 {
     NTSTATUS status = STATUS_SUCCESS;
     for (uint64_t at = start, to; at < end && status == STATUS_SUCCESS; at = to) {
@@ -208,7 +212,10 @@ static void take_priority(struct run_state *state, void *context)
     state->priority = *(const uint8_t *)context;
 }
 
-/* First what is not offered yet; then everything gets the priority, which cannot fail, so that a failure can be undone exactly. */
+/*
+ * First what is not offered yet; then everything gets the priority, which cannot fail, so that a
+ * failure can be undone exactly.
+ */
 static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
 {
     NTSTATUS status = STATUS_SUCCESS;
@@ -221,7 +228,9 @@ static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end
         to = run_end(run) < end ? run_end(run) : end;
         if (run->state.priority)
             continue;
-        status = pool_reserve(&space.map.run_pool, 2) ? offer_pages(at, to, run, priority, &offering.offer) : STATUS_NO_MEMORY;
+        status = pool_reserve(&space.map.run_pool, 2)
+                     ? offer_pages(at, to, run, priority, &offering.offer)
+                     : STATUS_NO_MEMORY;
         if (status == STATUS_SUCCESS)
             change(region, at, to, become_offered, &offering);
     }
@@ -245,7 +254,9 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
     space_lock();
     status = find_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
-        status = region->kind == MM_PRIVATE ? offer_locked(region, base, base + size, (uint8_t)priority) : STATUS_INVALID_PARAMETER;
+        status = region->kind == MM_PRIVATE
+                     ? offer_locked(region, base, base + size, (uint8_t)priority)
+                     : STATUS_INVALID_PARAMETER;
     space_unlock();
     return status;
 }
@@ -275,9 +286,10 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
         return status;
     space_lock();
     status = find_committed(base, size, &region);
-    for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL; run && run_start(run) < base + size;
-         run = run_next(run))
-        if (region->kind != MM_PRIVATE || run->state.protect != PAGE_READWRITE || run->state.priority)
+    for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL;
+         run && run_start(run) < base + size; run = run_next(run))
+        if (region->kind != MM_PRIVATE || run->state.protect != PAGE_READWRITE ||
+            run->state.priority)
             status = STATUS_INVALID_PAGE_PROTECTION;
     if (status == STATUS_SUCCESS)
         status = status_from_errno(host->drop(base, size));

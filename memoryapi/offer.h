@@ -1,11 +1,13 @@
 /*
  * Offered memory: what is remembered of it. Inside memoryapi/ only; under space->lock.
  *
- * HOW RECLAIM KNOWS. The pages are made inaccessible first, so nothing changes in them any more. Then, for each page, the offset of one
- * nonzero word is noted, its witness; a page of zeros has none. Then the kernel may drop pages (MADV_FREE). A dropped page reads as zeros.
- * At reclaim the pages are first made dirty, after which the kernel drops nothing any more, and then each witness is read: zero means
- * that the page was dropped. A page without a witness reads the same either way, so it was not lost. Nothing is ever written into
- * offered pages, hence there is no race in which a program's write and a mark of ours could meet, and the answer is never wrong.
+ * HOW RECLAIM KNOWS. The pages are made inaccessible first, so nothing changes in them any more.
+ * Then, for each page, the offset of one nonzero word is noted, its witness; a page of zeros has
+ * none. Then the kernel may drop pages (MADV_FREE). A dropped page reads as zeros. At reclaim the
+ * pages are first made dirty, after which the kernel drops nothing any more, and then each witness
+ * is read: zero means that the page was dropped. A page without a witness reads the same either
+ * way, so it was not lost. Nothing is ever written into offered pages, hence there is no race in
+ * which a program's write and a mark of ours could meet, and the answer is never wrong.
  */
 #pragma once
 
@@ -17,10 +19,10 @@ struct run_state;
 #define WITNESS_NONE 0xFFFFu /* the page is all zero */
 
 struct offer {
-    uint64_t base;    /* address of the first page */
-    uint64_t pages;   /* in `witness` */
-    uint64_t left;    /* pages still offered; 0 frees the offer */
-    uint64_t age;     /* rises with each offer */
+    uint64_t base;      /* address of the first page */
+    uint64_t pages;     /* in `witness` */
+    uint64_t left;      /* pages still offered; 0 frees the offer */
+    uint64_t age;       /* rises with each offer */
     uint16_t witness[]; /* offset of the word / 8 */
 };
 

@@ -1,6 +1,6 @@
 /*
- * Fixed-size nodes from memory that is never given back. "Prepare" reserves as many as "apply" may need, so that apply cannot fail;
- * taking from the reserve makes no system call.
+ * Fixed-size nodes from memory that is never given back. "Prepare" reserves as many as "apply" may
+ * need, so that apply cannot fail; taking from the reserve makes no system call.
  */
 #pragma once
 

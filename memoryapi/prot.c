@@ -21,8 +21,9 @@ static const struct protection protections[] = {
     {PAGE_EXECUTE_WRITECOPY, HOST_READ | HOST_WRITE | HOST_EXECUTE, false},
 };
 
-#define EXECUTE_BASES (PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)
-#define MODIFIERS     (PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE | PAGE_TARGETS_INVALID)
+#define EXECUTE_BASES                                                                              \
+    (PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)
+#define MODIFIERS (PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE | PAGE_TARGETS_INVALID)
 
 static const struct protection *find(uint32_t base)
 {
@@ -37,8 +38,12 @@ bool prot_is_valid(uint32_t protect, enum prot_use use, bool changing)
     const struct protection *base = find(protect & PAGE_BASE_MASK);
     uint32_t modifiers = protect & ~PAGE_BASE_MASK;
 
-    (void)changing; /* PAGE_TARGETS_INVALID and PAGE_TARGETS_NO_UPDATE are one bit, allowed with execution in both */
-    if (!base || (modifiers & ~(uint32_t)MODIFIERS) || (use == PROT_PRIVATE && !base->private_memory))
+    /*
+     * PAGE_TARGETS_INVALID and PAGE_TARGETS_NO_UPDATE are one bit, allowed with execution in both
+     */
+    (void)changing;
+    if (!base || (modifiers & ~(uint32_t)MODIFIERS) ||
+        (use == PROT_PRIVATE && !base->private_memory))
         return false;
     if ((modifiers & PAGE_TARGETS_INVALID) && !(base->value & EXECUTE_BASES))
         return false;

@@ -1,4 +1,7 @@
-/* PAGE_* values: which are allowed where, and what the host gives for them. Source: win32 Memory/memory-protection-constants. */
+/*
+ * PAGE_* values: which are allowed where, and what the host gives for them. Source: win32
+ * Memory/memory-protection-constants.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +13,10 @@
 /* What kind of memory a protection is for. */
 enum prot_use { PROT_PRIVATE, PROT_IMAGE };
 
-/* One base protection, allowed modifiers, allowed for this memory. `changing`: for VirtualProtect, else for an allocation. */
+/*
+ * One base protection, allowed modifiers, allowed for this memory. `changing`: for VirtualProtect,
+ * else for an allocation.
+ */
 bool prot_is_valid(uint32_t protect, enum prot_use use, bool changing);
 /* enum host_access bits. A guard page has none. */
 unsigned prot_host_access(uint32_t protect);

@@ -14,11 +14,16 @@ static void change_protect(struct run_state *state, void *context)
     state->protect = *(const uint32_t *)context;
 }
 
-/* Every page committed, none beyond the region; *ret_offered: some are offered and stay inaccessible. */
-static NTSTATUS check_pages(const struct region *region, uint64_t start, uint64_t end, bool *ret_offered)
+/*
+ * Every page committed, none beyond the region; *ret_offered: some are offered and stay
+ * inaccessible.
+ */
+static NTSTATUS check_pages(const struct region *region, uint64_t start, uint64_t end,
+                            bool *ret_offered)
 {
     *ret_offered = false;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
         if (!run->state.committed)
             return STATUS_NOT_COMMITTED;
         *ret_offered |= run->state.priority != 0;
@@ -26,15 +31,21 @@ static NTSTATUS check_pages(const struct region *region, uint64_t start, uint64_
     return STATUS_SUCCESS;
 }
 
-/* Gives the pages of [start, end) that are not offered `access`, or (`back`) what their runs say. */
-static int set_access(const struct region *region, uint64_t start, uint64_t end, unsigned access, bool back)
+/*
+ * Gives the pages of [start, end) that are not offered `access`, or (`back`) what their runs say.
+ */
+static int set_access(const struct region *region, uint64_t start, uint64_t end, unsigned access,
+                      bool back)
 {
     int error = 0;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start, to = run_end(run) < end ? run_end(run) : end;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
         if (run->state.priority)
             continue;
-        int result = host->protect(from, to - from, back ? prot_host_access(run->state.protect) : access);
+        int result =
+            host->protect(from, to - from, back ? prot_host_access(run->state.protect) : access);
         if (result && !back)
             return result;
         error = error ? error : result;
@@ -42,7 +53,8 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
     return error;
 }
 
-static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t end, uint32_t protect, uint32_t *ret_old)
+static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t end,
+                               uint32_t protect, uint32_t *ret_old)
 {
     unsigned access = prot_host_access(protect);
     uint32_t shown = prot_shown(protect), old;
@@ -55,7 +67,8 @@ static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t e
     if (!pool_reserve(&space.map.run_pool, 2))
         return STATUS_NO_MEMORY;
     old = run_find(region, start)->state.protect;
-    error = offered ? set_access(region, start, end, access, false) : host->protect(start, end - start, access);
+    error = offered ? set_access(region, start, end, access, false)
+                    : host->protect(start, end - start, access);
     if (error) {
         set_access(region, start, end, 0, true);
         return status_from_errno(error);

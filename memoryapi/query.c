@@ -6,11 +6,13 @@
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 
-static const uint32_t type_of_kind[] = {[MM_PRIVATE] = MEM_PRIVATE, [MM_IMAGE] = MEM_IMAGE, [MM_MAPPED] = MEM_MAPPED};
+static const uint32_t type_of_kind[] = {
+    [MM_PRIVATE] = MEM_PRIVATE, [MM_IMAGE] = MEM_IMAGE, [MM_MAPPED] = MEM_MAPPED};
 
 static void describe_free(uint64_t page, MEMORY_BASIC_INFORMATION *info)
 {
-    const struct region *next = page < MM_LOWEST_ADDRESS ? NULL : region_next_from(&space.map, page);
+    const struct region *next =
+        page < MM_LOWEST_ADDRESS ? NULL : region_next_from(&space.map, page);
     uint64_t end = MM_LOWEST_ADDRESS;
     if (next) {
         /* in a host program, what is not ours counts as free: the run goes on to the next region */
@@ -23,7 +25,8 @@ static void describe_free(uint64_t page, MEMORY_BASIC_INFORMATION *info)
     info->RegionSize = end - page;
 }
 
-static void describe_run(const struct region *region, const struct run *run, uint64_t page, MEMORY_BASIC_INFORMATION *info)
+static void describe_run(const struct region *region, const struct run *run, uint64_t page,
+                         MEMORY_BASIC_INFORMATION *info)
 {
     info->AllocationBase = (PVOID)region_base(region);
     info->AllocationProtect = region->protect;
@@ -33,13 +36,16 @@ static void describe_run(const struct region *region, const struct run *run, uin
     /* runs that differ only in their offer look alike */
     uint64_t end = run_end(run);
     for (const struct run *next = run_next(run);
-         next && next->state.committed == run->state.committed && next->state.protect == run->state.protect; next = run_next(next))
+         next && next->state.committed == run->state.committed &&
+         next->state.protect == run->state.protect;
+         next = run_next(next))
         end = run_end(next);
     info->RegionSize = end - page;
 }
 
 /* Address space of the host's in `winmem run`: in use, and none of the program's business. */
-static void describe_barrier(const struct region *region, uint64_t page, MEMORY_BASIC_INFORMATION *info)
+static void describe_barrier(const struct region *region, uint64_t page,
+                             MEMORY_BASIC_INFORMATION *info)
 {
     info->AllocationBase = (PVOID)region_base(region);
     info->AllocationProtect = PAGE_NOACCESS;

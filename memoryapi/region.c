@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include "memoryapi/base.h"
 
-#define GRANULE ALLOCATION_GRANULARITY
+#define GRANULE       ALLOCATION_GRANULARITY
 #define GRANULE_SHIFT 16
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+#define SPACE_END     (MM_HIGHEST_ADDRESS + 1)
 
 static struct region *region_of(struct itree_node *node)
 {
@@ -21,7 +21,8 @@ static struct run *run_of(struct itree_node *node)
 
 static bool same_state(const struct run_state *a, const struct run_state *b)
 {
-    return a->committed == b->committed && a->protect == b->protect && a->priority == b->priority && a->offer == b->offer;
+    return a->committed == b->committed && a->protect == b->protect && a->priority == b->priority &&
+           a->offer == b->offer;
 }
 
 void region_map_init(struct region_map *map, struct region **index)
@@ -30,7 +31,9 @@ void region_map_init(struct region_map *map, struct region **index)
         .index = index,
         .region_pool.node_size = sizeof(struct region),
         .run_pool.node_size = sizeof(struct run),
-        .end = {.node = {.key = SPACE_END, .weight = SPACE_END - MM_LOWEST_ADDRESS}, .size = GRANULE, .barrier = true},
+        .end = {.node = {.key = SPACE_END, .weight = SPACE_END - MM_LOWEST_ADDRESS},
+                .size = GRANULE,
+                .barrier = true},
     };
     itree_insert(&map->regions, &map->end.node);
 }
@@ -81,14 +84,16 @@ static uint64_t find_high(const struct itree_node *node, const struct region_req
     gap = node->key - node->weight;
     lowest = gap > request->lowest ? gap : request->lowest;
     end = node->key < request->end ? node->key : request->end;
-    if (end > lowest && end - lowest >= request->size && round_down(end - request->size, request->alignment) >= lowest)
+    if (end > lowest && end - lowest >= request->size &&
+        round_down(end - request->size, request->alignment) >= lowest)
         return round_down(end - request->size, request->alignment);
     return gap > request->lowest ? find_high(node->left, request) : 0;
 }
 
 uint64_t region_find_free(const struct region_map *map, const struct region_request *request)
 {
-    return request->top_down ? find_high(map->regions.root, request) : find_low(map->regions.root, request);
+    return request->top_down ? find_high(map->regions.root, request)
+                             : find_low(map->regions.root, request);
 }
 
 bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
@@ -99,7 +104,8 @@ bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
 
 static void index_set(struct region_map *map, const struct region *region, struct region *value)
 {
-    uint64_t first = region_base(region) >> GRANULE_SHIFT, count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
+    uint64_t first = region_base(region) >> GRANULE_SHIFT,
+             count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
     if (!map->index || region->barrier || count > INDEX_LIMIT)
         return;
     for (uint64_t i = 0; i < count; i++)
@@ -125,7 +131,8 @@ static void link_region(struct region_map *map, struct region *region)
     index_set(map, region, region);
 }
 
-struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size, const struct run_state *state)
+struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size,
+                             const struct run_state *state)
 {
     struct region *region = pool_take(&map->region_pool);
     region->node.key = base;
@@ -241,7 +248,8 @@ static void assign(struct run_state *state, void *context)
     *state = *(const struct run_state *)context;
 }
 
-void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end, const struct run_state *state)
+void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
+                const struct run_state *state)
 {
     region_change(map, region, start, end, assign, (void *)state);
 }
@@ -252,7 +260,8 @@ static bool runs_are_valid(const struct region *region)
     const struct run *before = NULL;
     if (!itree_is_valid(&region->runs))
         return false;
-    for (const struct run *run = run_of(itree_first(&region->runs)); run; before = run, run = run_next(run)) {
+    for (const struct run *run = run_of(itree_first(&region->runs)); run;
+         before = run, run = run_next(run)) {
         if (run_start(run) != at || run->size == 0 || !is_aligned(run->size, PAGE_SIZE) ||
             (before && same_state(&before->state, &run->state)))
             return false;
@@ -264,7 +273,8 @@ static bool runs_are_valid(const struct region *region)
 
 static bool index_is_valid(const struct region_map *map, const struct region *region)
 {
-    uint64_t first = region_base(region) >> GRANULE_SHIFT, count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
+    uint64_t first = region_base(region) >> GRANULE_SHIFT,
+             count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
     bool inside = !region->barrier && count <= INDEX_LIMIT;
     if (!map->index || region == &map->end)
         return true;
@@ -281,8 +291,9 @@ bool region_map_is_valid(const struct region_map *map)
         return false;
     for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
         const struct region *region = region_of(node);
-        if (region_base(region) < from || !is_aligned(region_base(region), GRANULE) || node->weight != region_base(region) - from ||
-            !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region)))
+        if (region_base(region) < from || !is_aligned(region_base(region), GRANULE) ||
+            node->weight != region_base(region) - from || !index_is_valid(map, region) ||
+            (!region->barrier && !runs_are_valid(region)))
             return false;
         from = round_up(region_end(region), GRANULE);
         count += !region->barrier;
@@ -294,10 +305,12 @@ void region_map_dump(const struct region_map *map, int fd)
 {
     for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
         const struct region *region = region_of(node);
-        dprintf(fd, "%012lx-%012lx %s protect %#x committed %lu pages\n", region_base(region), region_end(region),
-                region->barrier ? "barrier" : "region", region->protect, region->committed);
+        dprintf(fd, "%012lx-%012lx %s protect %#x committed %lu pages\n", region_base(region),
+                region_end(region), region->barrier ? "barrier" : "region", region->protect,
+                region->committed);
         for (const struct run *run = run_of(itree_first(&region->runs)); run; run = run_next(run))
-            dprintf(fd, "    %012lx-%012lx %s %#x%s\n", run_start(run), run_end(run), run->state.committed ? "commit " : "reserve",
-                    run->state.protect, run->state.priority ? " offered" : "");
+            dprintf(fd, "    %012lx-%012lx %s %#x%s\n", run_start(run), run_end(run),
+                    run->state.committed ? "commit " : "reserve", run->state.protect,
+                    run->state.priority ? " offered" : "");
     }
 }

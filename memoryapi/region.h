@@ -1,21 +1,26 @@
 /*
- * The books: regions and the runs of pages in them. Pure: no host call, no lock of its own (mm.h says who holds which).
+ * The books: regions and the runs of pages in them. Pure: no host call, no lock of its own (mm.h
+ * says who holds which).
  *
- * A region is what one reservation made. Its pages are covered without gap by runs; neighbouring runs differ. A barrier is address space
- * that is not ours: it keeps the free search away and is never allocated.
+ * A region is what one reservation made. Its pages are covered without gap by runs; neighbouring
+ * runs differ. A barrier is address space that is not ours: it keeps the free search away and is
+ * never allocated.
  *
  * Invariants, walked by region_map_is_valid:
  *   1. regions do not overlap; bases are multiples of 64 KiB
- *   2. weight of a region's node == free space before it, counted from the granule after the region before
+ *   2. weight of a region's node == free space before it, counted from the granule after the region
+ *   before
  *   3. the runs of a region cover it exactly, in order
  *   4. neighbouring runs differ in something
  *   5. committed == pages of committed runs
- *   6. every granule of a region of at most INDEX_LIMIT granules is in the index, and nothing else is
+ *   6. every granule of a region of at most INDEX_LIMIT granules is in the index, and nothing else
+ *   is
  *
  * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
  *
  *   picture 1   |....A....|       ->  |.A.|.B.|.A.|     inside one run: two new
- *   picture 2   |....A....|       ->  |.B.|...A...|     at its start: one new      (mirror: at its end)
+ *   picture 2   |....A....|       ->  |.B.|...A...|     at its start: one new      (mirror: at its
+ *                                                       end)
  *   picture 3   |....A....|       ->  |.....B.....|     all of it: none
  *   picture 4   |..A..|..C..|     ->  |.A.|.B.|.C.|     across a border: one new, none gone
  *   picture 5   |.A.|.C.|.D.|     ->  |.A|..B..|D.|     whole runs inside become one
@@ -34,7 +39,7 @@ struct offer;
 struct run_state {
     uint32_t protect; /* PAGE_*; 0 for reserved pages */
     bool committed;
-    uint8_t priority; /* of the offer; 0: not offered */
+    uint8_t priority;    /* of the offer; 0: not offered */
     struct offer *offer; /* what is remembered of the contents while offered */
 };
 
@@ -88,7 +93,10 @@ static inline uint64_t run_end(const struct run *run)
     return run->node.key + run->size;
 }
 
-/* All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. `index`: room for one pointer per granule of the address space, or NULL. */
+/*
+ * All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. `index`: room for one pointer per granule
+ * of the address space, or NULL.
+ */
 void region_map_init(struct region_map *map, struct region **index);
 
 /* The region (barriers too) that holds `address`, or NULL. */
@@ -106,14 +114,16 @@ uint64_t region_find_free(const struct region_map *map, const struct region_requ
 bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size);
 
 /* A new region with one run. pre: free, pools reserved (one region). */
-struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size, const struct run_state *state);
+struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size,
+                             const struct run_state *state);
 struct region *region_insert_barrier(struct region_map *map, uint64_t base, uint64_t size);
 void region_remove(struct region_map *map, struct region *region);
 
 struct run *run_find(const struct region *region, uint64_t address);
 struct run *run_next(const struct run *run);
 /* Sets [start, end) to `state`. pre: inside the region, two runs reserved. */
-void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end, const struct run_state *state);
+void region_set(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
+                const struct run_state *state);
 /* Changes the state of every run in [start, end) through `change`. pre: as region_set. */
 void region_change(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
                    void (*change)(struct run_state *state, void *context), void *context);

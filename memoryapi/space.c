@@ -9,28 +9,36 @@
 #include "memoryapi/status.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-#define GRANULES (SPACE_END / ALLOCATION_GRANULARITY)
-/* Where the executable, its heap and the libraries of a position-independent Linux program begin. */
+#define GRANULES  (SPACE_END / ALLOCATION_GRANULARITY)
+/*
+ * Where the executable, its heap and the libraries of a position-independent Linux program begin.
+ */
 #define HOST_PLACES 0x550000000000ull
 /* What a host program's arenas are taken in, as far as granted. */
 #define ARENA_SIZE (1ull << 40)
 
-/* What the code under the locks may need of the stack: a few small frames, malloc, the tree searches. */
+/*
+ * What the code under the locks may need of the stack: a few small frames, malloc, the tree
+ * searches.
+ */
 #define STACK_ROOM (16u << 10)
 
 struct mm_space space;
 
 /*
- * Our code runs on the program's stack. A stack that grew while a lock is held would come back to mm_fault, which takes the locks: so
- * the room that the code under them needs is touched before, page by page from above, as growing wants it.
+ * Our code runs on the program's stack. A stack that grew while a lock is held would come back to
+ * mm_fault, which takes the locks: so the room that the code under them needs is touched before,
+ * page by page from above, as growing wants it.
  */
 static void touch_stack(void)
 {
     const struct mm_stack *stack = mm_thread_stack;
     uint64_t here = (uint64_t)__builtin_frame_address(0);
-    if (likely(!stack || here < stack->limit || here >= stack->base || here - stack->limit > STACK_ROOM))
+    if (likely(!stack || here < stack->limit || here >= stack->base ||
+               here - stack->limit > STACK_ROOM))
         return;
-    for (uint64_t down = PAGE_SIZE; down <= STACK_ROOM && here - down >= stack->floor + PAGE_SIZE; down += PAGE_SIZE)
+    for (uint64_t down = PAGE_SIZE; down <= STACK_ROOM && here - down >= stack->floor + PAGE_SIZE;
+         down += PAGE_SIZE)
         (void)*(volatile char *)(here - down);
 }
 
@@ -89,7 +97,10 @@ NTSTATUS space_init(void)
     return space.usable ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-/* Cuts [base, base + size) out of the barrier around it. pre: inside one barrier, two regions reserved. */
+/*
+ * Cuts [base, base + size) out of the barrier around it. pre: inside one barrier, two regions
+ * reserved.
+ */
 static void open_barrier(struct region *barrier, uint64_t base, uint64_t size)
 {
     uint64_t start = region_base(barrier), end = region_end(barrier);
@@ -106,13 +117,17 @@ static void open_barrier(struct region *barrier, uint64_t base, uint64_t size)
 static void own(uint64_t base, uint64_t size)
 {
     struct region *barrier = region_find(&space.map, base);
-    if (barrier && barrier->barrier && region_end(barrier) >= base + size && pool_reserve(&space.map.region_pool, 2))
+    if (barrier && barrier->barrier && region_end(barrier) >= base + size &&
+        pool_reserve(&space.map.region_pool, 2))
         open_barrier(barrier, base, size);
     else
         host->unreserve(base, size);
 }
 
-/* The lowest hole between the host's mappings (arenas are mappings too) that satisfies a request with limits. */
+/*
+ * The lowest hole between the host's mappings (arenas are mappings too) that satisfies a request
+ * with limits.
+ */
 static NTSTATUS take_hole(const struct region_request *request)
 {
     uint64_t at = request->lowest, start, end;
@@ -120,7 +135,8 @@ static NTSTATUS take_hole(const struct region_request *request)
         uint64_t base = round_up(at, request->alignment);
         if (host_next_mapping(at, request->end, &start, &end) != 0)
             break;
-        if (base < start && start - base >= request->size && space_take_locked(base, request->size) == STATUS_SUCCESS)
+        if (base < start && start - base >= request->size &&
+            space_take_locked(base, request->size) == STATUS_SUCCESS)
             return STATUS_SUCCESS;
         if (start >= request->end)
             break;
@@ -193,7 +209,8 @@ void mm_own_address_space(void)
     while (at < HOST_PLACES) {
         if (host_next_mapping(at, HOST_PLACES, &start, &end) != 0)
             break;
-        uint64_t from = round_up(at, ALLOCATION_GRANULARITY), to = round_down(start, ALLOCATION_GRANULARITY);
+        uint64_t from = round_up(at, ALLOCATION_GRANULARITY),
+                 to = round_down(start, ALLOCATION_GRANULARITY);
         for (uint64_t size = to > from ? to - from : 0; size >= (1ull << 30); size /= 2) {
             size = round_down(size, ALLOCATION_GRANULARITY);
             if (host->reserve(from, size, &got) == 0) {

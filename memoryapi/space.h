@@ -1,4 +1,7 @@
-/* The address space of the process: locks, books, and what the host has behind the pages. Inside memoryapi/ only. */
+/*
+ * The address space of the process: locks, books, and what the host has behind the pages. Inside
+ * memoryapi/ only.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +15,8 @@ struct mm_space {
     /* written under both, read under either */
     struct region_map map;
     /* under lock */
-    uint64_t *open; /* a bit per granule: mapped read-write, with guard markers where nothing is committed */
+    /* a bit per granule: mapped read-write, with guard markers where nothing is committed */
+    uint64_t *open;
     uint64_t offer_age;
     /* constant after start */
     bool owned;  /* the lower address space is ours */
@@ -21,7 +25,9 @@ struct mm_space {
 
 extern struct mm_space space;
 
-/* First use from anywhere; cheap afterwards. STATUS_NO_MEMORY when there is no bookkeeping memory. */
+/*
+ * First use from anywhere; cheap afterwards. STATUS_NO_MEMORY when there is no bookkeeping memory.
+ */
 NTSTATUS space_init(void);
 void space_lock(void);
 void space_unlock(void);
@@ -29,16 +35,25 @@ void books_lock(void); /* for those who only read; released with futex_unlock */
 
 /* A new arena that can hold `size` bytes for `request`. Under space->lock. */
 NTSTATUS space_grow_locked(const struct region_request *request);
-/* Makes [base, base + size) ours when it is still the host's. STATUS_CONFLICTING_ADDRESSES: somebody is there. */
+/*
+ * Makes [base, base + size) ours when it is still the host's. STATUS_CONFLICTING_ADDRESSES:
+ * somebody is there.
+ */
 NTSTATUS space_take_locked(uint64_t base, uint64_t size);
 
 /*
- * Backing. All under space->lock; none touches the books. Pages of a closed granule are PROT_NONE; of an open granule they are
- * accessible as their run says, or guard-marked.
+ * Backing. All under space->lock; none touches the books. Pages of a closed granule are PROT_NONE;
+ * of an open granule they are accessible as their run says, or guard-marked.
  */
-/* Makes the reserved pages of [start, end) accessible read-write. `stretch`: how much may be opened ahead. Undoes itself on failure. */
+/*
+ * Makes the reserved pages of [start, end) accessible read-write. `stretch`: how much may be opened
+ * ahead. Undoes itself on failure.
+ */
 NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t end);
-/* Drops pages: they fault from then on, and read zero when committed again. pre: read-write by protect. */
+/*
+ * Drops pages: they fault from then on, and read zero when committed again. pre: read-write by
+ * protect.
+ */
 int backing_decommit(uint64_t start, uint64_t end);
 /* The whole region goes back to reserved space. */
 NTSTATUS backing_release(const struct region *region);

@@ -1,6 +1,7 @@
 /*
- * What tests must know of a build with the address sanitizer: its shadow lies at 0x7FFF8000..0x10007FFF8000, so nothing else can be placed
- * there, in particular no image at 0x140000000.
+ * What tests must know of a build with the address sanitizer: its shadow lies at
+ * 0x7FFF8000..0x10007FFF8000, so nothing else can be placed there, in particular no image at
+ * 0x140000000.
  */
 #pragma once
 

@@ -1,4 +1,7 @@
-/* Calling libraries: when they come and go, and when threads do. Thread-local-storage callbacks come before the entry point. */
+/*
+ * Calling libraries: when they come and go, and when threads do. Thread-local-storage callbacks
+ * come before the entry point.
+ */
 #include "kernel32/loader/module.h"
 
 #include "kernel32/process/thread.h"
@@ -19,7 +22,9 @@ static void call_tls(struct module *module, DWORD reason, bool at_start)
     uint64_t callback;
     if (!module->has_tls || !module->tls.callbacks_rva)
         return;
-    for (unsigned i = 0; i < CALLBACK_LIMIT && guarded_read(callbacks + i, &callback, sizeof callback) && callback; i++) {
+    for (unsigned i = 0;
+         i < CALLBACK_LIMIT && guarded_read(callbacks + i, &callback, sizeof callback) && callback;
+         i++) {
         uint32_t depth = gate_open();
         ((tls_callback *)callback)((PVOID)module->base, reason, (PVOID)(uint64_t)at_start);
         gate_close(depth);
@@ -31,7 +36,8 @@ static bool call_entry(struct module *module, DWORD reason, bool at_start)
     if (module->is_program || !module->image || !module->image->entry)
         return true;
     uint32_t depth = gate_open();
-    BOOL answer = ((entry_point *)(module->base + module->image->entry))((PVOID)module->base, reason, (PVOID)(uint64_t)at_start);
+    BOOL answer = ((entry_point *)(module->base + module->image->entry))(
+        (PVOID)module->base, reason, (PVOID)(uint64_t)at_start);
     gate_close(depth);
     return answer;
 }
@@ -68,7 +74,8 @@ void detach_module(struct module *module)
 
 static bool has_to_know(const struct module *module)
 {
-    return module->image && ((module->has_tls && module->tls.callbacks_rva) || (!module->is_program && module->image->entry));
+    return module->image && ((module->has_tls && module->tls.callbacks_rva) ||
+                             (!module->is_program && module->image->entry));
 }
 
 static void tell_exit(struct module *module, void *context)

@@ -34,8 +34,9 @@ static uint64_t make_stub(const char *module, const char *name)
     struct missing *missing = malloc(sizeof *missing);
     uint64_t target = (uint64_t)call_missing;
     if (stubs.next == stubs.end) {
-        struct mm_request request = {
-            .size = STUBS * STUB_SIZE, .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN, .protect = PAGE_EXECUTE_READWRITE};
+        struct mm_request request = {.size = STUBS * STUB_SIZE,
+                                     .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN,
+                                     .protect = PAGE_EXECUTE_READWRITE};
         if (mm_allocate(&request) != STATUS_SUCCESS)
             return 0;
         stubs.next = request.base;
@@ -63,21 +64,24 @@ static uint64_t forwarded(const char *forward, unsigned depth)
     struct module *module;
     const char *dot = strrchr(forward, '.');
     size_t length = dot ? (size_t)(dot - forward) : 0;
-    if (depth >= FORWARD_LIMIT || !length || length + 5 > sizeof library || memchr(forward, '/', length))
+    if (depth >= FORWARD_LIMIT || !length || length + 5 > sizeof library ||
+        memchr(forward, '/', length))
         return 0;
     memcpy(library, forward, length);
     strcpy(library + length, ".dll");
     module = module_by_name(library);
     if (!module && load_library(library, &module, &failure) != STATUS_SUCCESS)
         return 0;
-    return dot[1] == '#' ? symbol(module, NULL, (uint32_t)strtoul(dot + 2, NULL, 10), depth + 1) : symbol(module, dot + 1, 0, depth + 1);
+    return dot[1] == '#' ? symbol(module, NULL, (uint32_t)strtoul(dot + 2, NULL, 10), depth + 1)
+                         : symbol(module, dot + 1, 0, depth + 1);
 }
 
 static uint64_t symbol(struct module *module, const char *name, uint32_t ordinal, unsigned depth)
 {
     struct image_symbol found;
     if (!module->image) {
-        const struct export_entry *entry = name ? export_find(module->name, name) : export_find_ordinal(module->name, ordinal);
+        const struct export_entry *entry =
+            name ? export_find(module->name, name) : export_find_ordinal(module->name, ordinal);
         return entry ? (uint64_t)entry->function : 0;
     }
     if (!image_export(module->image, name, ordinal, &found))
@@ -91,13 +95,14 @@ uint64_t bind_symbol(struct module *module, const char *name, uint32_t ordinal)
 }
 
 /* One library's functions. `library` NULL: it is nowhere. */
-static NTSTATUS bind_library(struct module *module, const struct image_import *import, struct module *library,
-                             struct image_failure *ret_failure)
+static NTSTATUS bind_library(struct module *module, const struct image_import *import,
+                             struct module *library, struct image_failure *ret_failure)
 {
     struct image_thunk thunk;
     enum image_step step;
     char by_ordinal[16];
-    for (unsigned i = 0; (step = image_thunk(module->image, import, i, &thunk, ret_failure)) == IMAGE_MORE; i++) {
+    for (unsigned i = 0;
+         (step = image_thunk(module->image, import, i, &thunk, ret_failure)) == IMAGE_MORE; i++) {
         uint64_t address = library ? bind_symbol(library, thunk.name, thunk.ordinal) : 0;
         if (!address) {
             snprintf(by_ordinal, sizeof by_ordinal, "#%u", thunk.ordinal);
@@ -106,7 +111,8 @@ static NTSTATUS bind_library(struct module *module, const struct image_import *i
         if (!address)
             return STATUS_NO_MEMORY;
         if (thunk.slot > module->size - sizeof address) {
-            snprintf(ret_failure->text, sizeof ret_failure->text, "the import table of %s lies outside the image", import->module);
+            snprintf(ret_failure->text, sizeof ret_failure->text,
+                     "the import table of %s lies outside the image", import->module);
             return STATUS_INVALID_IMAGE_FORMAT;
         }
         memcpy((void *)(module->base + thunk.slot), &address, sizeof address);
@@ -132,7 +138,10 @@ NTSTATUS bind_imports(struct module *module, struct image_failure *ret_failure)
     module->needs = calloc(MODULE_NEEDS_LIMIT, sizeof(struct module *));
     if (!module->needs)
         return STATUS_NO_MEMORY;
-    for (unsigned i = 0; status == STATUS_SUCCESS && (step = image_import(module->image, false, i, &import, ret_failure)) != IMAGE_END; i++) {
+    for (unsigned i = 0;
+         status == STATUS_SUCCESS &&
+         (step = image_import(module->image, false, i, &import, ret_failure)) != IMAGE_END;
+         i++) {
         struct module *library = NULL;
         if (step == IMAGE_BAD)
             return STATUS_INVALID_IMAGE_FORMAT;

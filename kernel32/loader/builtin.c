@@ -1,6 +1,7 @@
 /*
- * Modules that winmem answers for: a small image in memory with headers and an export directory, as programs expect behind a module
- * handle. Each exported address is a stub that jumps to the gate, so that it lies inside the module.
+ * Modules that winmem answers for: a small image in memory with headers and an export directory, as
+ * programs expect behind a module handle. Each exported address is a stub that jumps to the gate,
+ * so that it lies inside the module.
  */
 #include "kernel32/loader/module.h"
 
@@ -23,7 +24,10 @@ static bool is_from(const struct export_entry *entry, const char *name)
     return false;
 }
 
-/* "api-ms-win-core-memory-l1-1-2.dll" and "...-l1-1-0" are the same contract: the last number does not count. */
+/*
+ * "api-ms-win-core-memory-l1-1-2.dll" and "...-l1-1-0" are the same contract: the last number does
+ * not count.
+ */
 static size_t contract_length(const char *name)
 {
     const char *last = strrchr(name, '-');
@@ -90,7 +94,8 @@ static void put64(uint8_t *at, uint64_t value)
     memcpy(at, &value, sizeof value);
 }
 
-static void write_section(uint8_t *at, const char *name, uint32_t rva, uint32_t size, uint32_t flags)
+static void write_section(uint8_t *at, const char *name, uint32_t rva, uint32_t size,
+                          uint32_t flags)
 {
     memcpy(at, name, strlen(name));
     put32(at + 8, size);
@@ -170,7 +175,10 @@ struct module *builtin_load(const char *name)
 {
     struct layout at = lay_out(name);
     struct module *module = module_new(name, NULL);
-    struct mm_request request = {.size = at.end, .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN, .protect = PAGE_READWRITE, .kind = MM_IMAGE};
+    struct mm_request request = {.size = at.end,
+                                 .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN,
+                                 .protect = PAGE_READWRITE,
+                                 .kind = MM_IMAGE};
     if (!module || mm_allocate(&request) != STATUS_SUCCESS)
         goto failed;
     write_headers((uint8_t *)request.base, &at);

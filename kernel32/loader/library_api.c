@@ -9,11 +9,14 @@
 #include "memoryapi/guarded.h"
 
 #define DONT_RESOLVE 0x1u
-#define AS_DATA (0x2u | 0x40u) /* LOAD_LIBRARY_AS_DATAFILE(_EXCLUSIVE) */
-#define AS_IMAGE 0x20u         /* LOAD_LIBRARY_AS_IMAGE_RESOURCE */
-#define KNOWN_FLAGS (DONT_RESOLVE | AS_DATA | AS_IMAGE | 0x8u | 0x10u | 0x80u | 0x1F00u | 0x2000u)
+#define AS_DATA      (0x2u | 0x40u) /* LOAD_LIBRARY_AS_DATAFILE(_EXCLUSIVE) */
+#define AS_IMAGE     0x20u          /* LOAD_LIBRARY_AS_IMAGE_RESOURCE */
+#define KNOWN_FLAGS  (DONT_RESOLVE | AS_DATA | AS_IMAGE | 0x8u | 0x10u | 0x80u | 0x1F00u | 0x2000u)
 
-/* What follows the directory of the system, where nothing is but what winmem answers for; or the name as it is. */
+/*
+ * What follows the directory of the system, where nothing is but what winmem answers for; or the
+ * name as it is.
+ */
 static const WCHAR *without_system(const WCHAR *name)
 {
     static const char system[] = "c:\\windows\\system32\\";
@@ -48,7 +51,8 @@ static NTSTATUS load(const WCHAR *name, uint32_t flags, PVOID *ret_handle)
     loader_lock();
     status = load_library(plain, &module, &failure);
     /* resources and data are read from the image as it is mapped; only its code is not called */
-    if (status == STATUS_SUCCESS && !(flags & (AS_DATA | AS_IMAGE | DONT_RESOLVE)) && !attach_module(module, false)) {
+    if (status == STATUS_SUCCESS && !(flags & (AS_DATA | AS_IMAGE | DONT_RESOLVE)) &&
+        !attach_module(module, false)) {
         unload_library(module);
         status = STATUS_DLL_INIT_FAILED;
     }
@@ -106,7 +110,8 @@ void k32_FreeLibraryAndExitThread(HMODULE hLibModule, DWORD dwExitCode)
     thread_exit(dwExitCode);
 }
 
-NTSTATUS nt_LdrLoadDll(LPCWSTR SearchPath, PULONG DllCharacteristics, PUNICODE_STRING DllName, PVOID *DllHandle)
+NTSTATUS nt_LdrLoadDll(LPCWSTR SearchPath, PULONG DllCharacteristics, PUNICODE_STRING DllName,
+                       PVOID *DllHandle)
 {
     PVOID handle;
     uint16_t *name = calloc(DllName->Length / 2u + 1, sizeof *name);
@@ -125,7 +130,8 @@ NTSTATUS nt_LdrUnloadDll(PVOID DllHandle)
     return k32_FreeLibrary(DllHandle) ? STATUS_SUCCESS : STATUS_DLL_NOT_FOUND;
 }
 
-NTSTATUS nt_LdrGetDllHandle(LPCWSTR DllPath, PULONG DllCharacteristics, PUNICODE_STRING DllName, PVOID *DllHandle)
+NTSTATUS nt_LdrGetDllHandle(LPCWSTR DllPath, PULONG DllCharacteristics, PUNICODE_STRING DllName,
+                            PVOID *DllHandle)
 {
     uint16_t *name = calloc(DllName->Length / 2u + 1, sizeof *name);
     if (!name)
@@ -135,13 +141,16 @@ NTSTATUS nt_LdrGetDllHandle(LPCWSTR DllPath, PULONG DllCharacteristics, PUNICODE
     free(name);
     if (!handle)
         return STATUS_DLL_NOT_FOUND;
-    return guarded_write(DllHandle, &handle, sizeof handle) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return guarded_write(DllHandle, &handle, sizeof handle) ? STATUS_SUCCESS
+                                                            : STATUS_ACCESS_VIOLATION;
 }
 
 BOOL k32_SetDllDirectoryW(LPCWSTR lpPathName)
 {
     NTSTATUS status = STATUS_SUCCESS;
-    char *directory = lpPathName && *lpPathName ? path_to_host(lpPathName, wide_length(lpPathName), &status) : NULL;
+    char *directory = lpPathName && *lpPathName
+                          ? path_to_host(lpPathName, wide_length(lpPathName), &status)
+                          : NULL;
     if (status == STATUS_SUCCESS)
         search_set_directory(directory);
     free(directory);
@@ -158,8 +167,12 @@ BOOL k32_SetDllDirectoryA(LPCSTR lpPathName)
     return done;
 }
 
-/* Which of the usual directories are looked in does not depend on flags here; unknown flags are refused. */
+/*
+ * Which of the usual directories are looked in does not depend on flags here; unknown flags are
+ * refused.
+ */
 BOOL k32_SetDefaultDllDirectories(DWORD DirectoryFlags)
 {
-    return face_bool(DirectoryFlags && !(DirectoryFlags & ~0x1E00u) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
+    return face_bool(DirectoryFlags && !(DirectoryFlags & ~0x1E00u) ? STATUS_SUCCESS
+                                                                    : STATUS_INVALID_PARAMETER);
 }

@@ -14,7 +14,10 @@
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 
-/* Images with a base chosen at random are put here, 64 KiB apart: inside the lower half, away from where programs are linked to be. */
+/*
+ * Images with a base chosen at random are put here, 64 KiB apart: inside the lower half, away from
+ * where programs are linked to be.
+ */
 #define RANDOM_LOWEST 0x7FF000000000ull
 #define RANDOM_PLACES 0x00800000u
 
@@ -24,7 +27,8 @@ static NTSTATUS fail(struct image_failure *failure, NTSTATUS status, const char 
     return status;
 }
 
-static NTSTATUS map_file(const char *host_path, const uint8_t **ret_bytes, uint64_t *ret_length, struct image_failure *ret_failure)
+static NTSTATUS map_file(const char *host_path, const uint8_t **ret_bytes, uint64_t *ret_length,
+                         struct image_failure *ret_failure)
 {
     struct stat facts;
     const void *bytes = NULL;
@@ -49,7 +53,8 @@ static NTSTATUS map_file(const char *host_path, const uint8_t **ret_bytes, uint6
     return STATUS_SUCCESS;
 }
 
-NTSTATUS image_open(const char *host_path, struct image **ret_image, struct image_failure *ret_failure)
+NTSTATUS image_open(const char *host_path, struct image **ret_image,
+                    struct image_failure *ret_failure)
 {
     const uint8_t *bytes = NULL;
     uint64_t length = 0;
@@ -80,9 +85,11 @@ static void describe(struct module *module)
     entry->base = (void *)module->base;
     entry->entry = module->image->entry ? (void *)(module->base + module->image->entry) : NULL;
     entry->size = (uint32_t)module->size;
-    entry->flags = module->is_program ? 0x4000 : 0x80004; /* LDRP_ENTRY_PROCESSED; LDRP_IMAGE_DLL | LDRP_PROCESS_ATTACH_CALLED */
+    /* LDRP_ENTRY_PROCESSED; LDRP_IMAGE_DLL | LDRP_PROCESS_ATTACH_CALLED */
+    entry->flags = module->is_program ? 0x4000 : 0x80004;
     entry->load_count = 1;
-    memcpy(&entry->time, image_bytes(module->image, module->image->nt_offset, 24) + 8, sizeof entry->time);
+    memcpy(&entry->time, image_bytes(module->image, module->image->nt_offset, 24) + 8,
+           sizeof entry->time);
 }
 
 static NTSTATUS place(struct module *module, uint64_t wanted, struct image_failure *ret_failure)
@@ -104,7 +111,8 @@ static NTSTATUS place(struct module *module, uint64_t wanted, struct image_failu
 }
 
 /* Takes an image from its bytes to a module in the list, bound, and not called yet. */
-static NTSTATUS load_image(struct module *module, uint64_t wanted, struct image_failure *ret_failure)
+static NTSTATUS load_image(struct module *module, uint64_t wanted,
+                           struct image_failure *ret_failure)
 {
     NTSTATUS status = place(module, wanted, ret_failure);
     if (status != STATUS_SUCCESS)
@@ -128,7 +136,8 @@ static NTSTATUS load_image(struct module *module, uint64_t wanted, struct image_
     return status;
 }
 
-static NTSTATUS load_file(const char *host_path, struct module **ret_module, struct image_failure *ret_failure)
+static NTSTATUS load_file(const char *host_path, struct module **ret_module,
+                          struct image_failure *ret_failure)
 {
     struct image *image;
     const char *base = strrchr(host_path, '/');
@@ -163,7 +172,8 @@ static char *complete(const char *name)
 {
     const char *base = strrchr(name, '/');
     char *full;
-    return asprintf(&full, "%s%s", name, strchr(base ? base : name, '.') ? "" : ".dll") >= 0 ? full : NULL;
+    return asprintf(&full, "%s%s", name, strchr(base ? base : name, '.') ? "" : ".dll") >= 0 ? full
+                                                                                             : NULL;
 }
 
 /* pre: winmem answers for the name. NULL: no memory. */
@@ -174,7 +184,8 @@ static struct module *answered_by_winmem(const char *name)
     return module ? module : builtin_load(answered);
 }
 
-static NTSTATUS load_from_file(char *path, struct module **ret_module, struct image_failure *ret_failure)
+static NTSTATUS load_from_file(char *path, struct module **ret_module,
+                               struct image_failure *ret_failure)
 {
     struct module *module = module_by_name(path);
     if (!module)
@@ -183,7 +194,8 @@ static NTSTATUS load_from_file(char *path, struct module **ret_module, struct im
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS load_complete(const char *name, struct module **ret_module, struct image_failure *ret_failure)
+static NTSTATUS load_complete(const char *name, struct module **ret_module,
+                              struct image_failure *ret_failure)
 {
     struct module *module = module_by_name(name);
     bool answered = !module && !strchr(name, '/') && builtin_name(name);
@@ -200,12 +212,14 @@ static NTSTATUS load_complete(const char *name, struct module **ret_module, stru
     if (!module && answered)
         module = answered_by_winmem(name);
     if (!module)
-        return answered ? fail(ret_failure, STATUS_NO_MEMORY, "no memory") : fail(ret_failure, STATUS_DLL_NOT_FOUND, "no such library");
+        return answered ? fail(ret_failure, STATUS_NO_MEMORY, "no memory")
+                        : fail(ret_failure, STATUS_DLL_NOT_FOUND, "no such library");
     *ret_module = one_more(module);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS load_library(const char *name, struct module **ret_module, struct image_failure *ret_failure)
+NTSTATUS load_library(const char *name, struct module **ret_module,
+                      struct image_failure *ret_failure)
 {
     char *full = complete(name);
     if (!full)
@@ -218,14 +232,15 @@ NTSTATUS load_library(const char *name, struct module **ret_module, struct image
 static uint64_t random_base(const struct image *image)
 {
     uint32_t value;
-    if (!(image->dll_flags & IMAGE_DLL_DYNAMIC_BASE) || (image->flags & IMAGE_FLAG_RELOCS_STRIPPED) ||
+    if (!(image->dll_flags & IMAGE_DLL_DYNAMIC_BASE) ||
+        (image->flags & IMAGE_FLAG_RELOCS_STRIPPED) ||
         getrandom(&value, sizeof value, 0) != sizeof value)
         return 0;
     return RANDOM_LOWEST + (uint64_t)(value % RANDOM_PLACES) * ALLOCATION_GRANULARITY;
 }
 
-NTSTATUS load_program(const char *host_path, struct image *image, bool random, struct module **ret_module,
-                      struct image_failure *ret_failure)
+NTSTATUS load_program(const char *host_path, struct image *image, bool random,
+                      struct module **ret_module, struct image_failure *ret_failure)
 {
     const char *base = strrchr(host_path, '/');
     struct module *module = module_new(base ? base + 1 : host_path, host_path);

@@ -17,7 +17,8 @@ void loader_lock(void)
         lock.depth++;
         return;
     }
-    if (!__atomic_compare_exchange_n(&lock.word, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&lock.word, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
         while (__atomic_exchange_n(&lock.word, 2, __ATOMIC_ACQUIRE) != 0)
             park(&lock.word, 2, TIME_NEVER, PARK_ANY);
     __atomic_store_n(&lock.owner, self, __ATOMIC_RELAXED);

@@ -21,8 +21,11 @@ struct loader_data {
     struct list_entry load_order, memory_order, init_order;
 };
 
-_Static_assert(offsetof(struct module_entry, base) == 0x30 && offsetof(struct module_entry, full_name) == 0x48, "LDR_DATA_TABLE_ENTRY");
-_Static_assert(offsetof(struct module_entry, time) == 0x80 && sizeof(struct module_entry) == 0x120, "LDR_DATA_TABLE_ENTRY");
+_Static_assert(offsetof(struct module_entry, base) == 0x30 &&
+                   offsetof(struct module_entry, full_name) == 0x48,
+               "LDR_DATA_TABLE_ENTRY");
+_Static_assert(offsetof(struct module_entry, time) == 0x80 && sizeof(struct module_entry) == 0x120,
+               "LDR_DATA_TABLE_ENTRY");
 
 static struct {
     struct futex_lock lock;
@@ -31,7 +34,8 @@ static struct {
     struct module *program;
 } list = {.data = {.length = 0x58, .initialized = 1}};
 
-#define of_entry(node, member) container_of(container_of(node, struct module_entry, member), struct module, entry)
+#define of_entry(node, member)                                                                     \
+    container_of(container_of(node, struct module_entry, member), struct module, entry)
 
 static void empty(struct list_entry *head)
 {
@@ -103,11 +107,13 @@ void module_remove(struct module *module)
 
 struct module *module_next(const struct module *module)
 {
-    const struct list_entry *node = module ? module->entry.load_order.next : list.data.load_order.next;
+    const struct list_entry *node =
+        module ? module->entry.load_order.next : list.data.load_order.next;
     return node == &list.data.load_order || !node ? NULL : of_entry(node, load_order);
 }
 
-static struct module *find(bool (*fits)(const struct module *module, const void *key), const void *key)
+static struct module *find(bool (*fits)(const struct module *module, const void *key),
+                           const void *key)
 {
     struct module *found = NULL;
     futex_lock(&list.lock);
@@ -169,10 +175,12 @@ struct module *module_program(void)
     return list.program;
 }
 
-void module_for_each_begun(bool reverse, void (*each)(struct module *module, void *context), void *context)
+void module_for_each_begun(bool reverse, void (*each)(struct module *module, void *context),
+                           void *context)
 {
     struct list_entry *head = &list.data.init_order, *next;
-    for (struct list_entry *node = reverse ? head->previous : head->next; node && node != head; node = next) {
+    for (struct list_entry *node = reverse ? head->previous : head->next; node && node != head;
+         node = next) {
         next = reverse ? node->previous : node->next;
         each(of_entry(node, init_order), context);
     }

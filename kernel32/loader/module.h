@@ -1,11 +1,14 @@
 /*
  * Modules: the program, the libraries it uses, and the ones winmem itself answers for.
  *
- *   image file -> load.c maps it, loads what it needs, binds its imports -> attach.c tells it that it was loaded
- *   module winmem answers for ("built in") -> builtin.c makes an image in memory whose exports lead to the gates
+ *   image file -> load.c maps it, loads what it needs, binds its imports -> attach.c tells it that
+ *   it was loaded
+ *   module winmem answers for ("built in") -> builtin.c makes an image in memory whose exports lead
+ *   to the gates
  *
- * LOCKS. The loader lock is recursive and held while libraries are loaded, freed and told about threads; Windows code runs under it, as on
- * Windows. The list lock is short and inner: whoever only looks at the list takes it, and touches no caller memory meanwhile.
+ * LOCKS. The loader lock is recursive and held while libraries are loaded, freed and told about
+ * threads; Windows code runs under it, as on Windows. The list lock is short and inner: whoever
+ * only looks at the list takes it, and touches no caller memory meanwhile.
  */
 #pragma once
 
@@ -15,16 +18,20 @@
 #include "memoryapi/image.h"
 
 enum {
-    MODULE_PINNED = UINT16_MAX, /* loads of a module that stays for good: what the program is linked to */
-    MODULE_NEEDS_LIMIT = 512,   /* libraries one image may be linked to */
-    TLS_MODULES = 128           /* modules with static thread-local storage */
+    /* loads of a module that stays for good: what the program is linked to */
+    MODULE_PINNED = UINT16_MAX,
+    MODULE_NEEDS_LIMIT = 512, /* libraries one image may be linked to */
+    TLS_MODULES = 128         /* modules with static thread-local storage */
 };
 
 struct list_entry {
     struct list_entry *next, *previous;
 };
 
-/* LDR_DATA_TABLE_ENTRY as programs walk it from the PEB. Source: sdk-api winternl/PEB_LDR_DATA; offsets as debuggers show them. */
+/*
+ * LDR_DATA_TABLE_ENTRY as programs walk it from the PEB. Source: sdk-api winternl/PEB_LDR_DATA;
+ * offsets as debuggers show them.
+ */
 struct module_entry {
     struct list_entry load_order, memory_order, init_order;
     void *base, *entry;
@@ -63,7 +70,8 @@ void module_remove(struct module *module); /* from all lists */
 void module_began(struct module *module);  /* into the initialization order */
 struct module *module_by_base(uint64_t base);
 struct module *module_by_address(uint64_t address);
-struct module *module_by_name(const char *name); /* base name, any case, ".dll" added when there is no dot; or a host path */
+/* base name, any case, ".dll" added when there is no dot; or a host path */
+struct module *module_by_name(const char *name);
 struct module *module_program(void);
 /* In load order, from NULL; the loader lock keeps it still. */
 struct module *module_next(const struct module *module);
@@ -71,7 +79,8 @@ void module_destroy(struct module *module);
 /* A module with its names: `host_path` NULL for a built-in one. Not in the list yet. */
 struct module *module_new(const char *name, const char *host_path);
 /* Calls `each` for every module in initialization order, or the opposite. Under the loader lock. */
-void module_for_each_begun(bool reverse, void (*each)(struct module *module, void *context), void *context);
+void module_for_each_begun(bool reverse, void (*each)(struct module *module, void *context),
+                           void *context);
 
 /* lock.c */
 void loader_lock(void);
@@ -79,37 +88,55 @@ void loader_unlock(void);
 
 /* builtin.c. NULL: no memory. `name`: lower case. Under the loader lock. */
 struct module *builtin_load(const char *name);
-/* The module that stands for an api set or a name winmem answers for ("kernel32.dll"), NULL when it answers for none. */
+/*
+ * The module that stands for an api set or a name winmem answers for ("kernel32.dll"), NULL when it
+ * answers for none.
+ */
 const char *builtin_name(const char *name);
 
 /* search.c: the library file for a name, malloc'd host path; NULL: none. */
 char *search_library(const char *name);
-/* The same in the directory of the program only: what comes before the system's own library of that name. */
+/*
+ * The same in the directory of the program only: what comes before the system's own library of that
+ * name.
+ */
 char *search_beside_program(const char *name);
 void search_set_program(const char *host_path);
 void search_set_directory(const char *host_directory); /* SetDllDirectory; NULL: none */
-bool search_is_system(const char *name);               /* answered by winmem even when a file of that name is there */
+/* answered by winmem even when a file of that name is there */
+bool search_is_system(const char *name);
 
 /* bind.c */
 /* The address behind a name, or an ordinal when `name` is NULL; 0: none. */
 uint64_t bind_symbol(struct module *module, const char *name, uint32_t ordinal);
-/* Fills the import addresses of a mapped image, each library's module in module->needs. What is nowhere gets a stub that says so. */
+/*
+ * Fills the import addresses of a mapped image, each library's module in module->needs. What is
+ * nowhere gets a stub that says so.
+ */
 NTSTATUS bind_imports(struct module *module, struct image_failure *ret_failure);
 
 /* load.c, under the loader lock */
 /* Loads a library and what it needs; already loaded: one load more. Does not call it yet. */
-NTSTATUS load_library(const char *name, struct module **ret_module, struct image_failure *ret_failure);
-/* Takes the image over, also when it fails. */
-NTSTATUS load_program(const char *host_path, struct image *image, bool random_base, struct module **ret_module,
+NTSTATUS load_library(const char *name, struct module **ret_module,
                       struct image_failure *ret_failure);
+/* Takes the image over, also when it fails. */
+NTSTATUS load_program(const char *host_path, struct image *image, bool random_base,
+                      struct module **ret_module, struct image_failure *ret_failure);
 /* One load less; at none the module is told, and goes. */
 void unload_library(struct module *module);
-/* Reads and checks a file without mapping it as an image. `ret_image` owns the bytes; image_close(). */
-NTSTATUS image_open(const char *host_path, struct image **ret_image, struct image_failure *ret_failure);
+/*
+ * Reads and checks a file without mapping it as an image. `ret_image` owns the bytes;
+ * image_close().
+ */
+NTSTATUS image_open(const char *host_path, struct image **ret_image,
+                    struct image_failure *ret_failure);
 void image_close(struct image *image);
 
 /* attach.c, under the loader lock */
-/* Tells a module and what it needs that they are in the process; false: one of them declined. `at_start`: linked to the program. */
+/*
+ * Tells a module and what it needs that they are in the process; false: one of them declined.
+ * `at_start`: linked to the program.
+ */
 bool attach_module(struct module *module, bool at_start);
 void detach_module(struct module *module);
 void attach_init(void); /* threads are told about from now on */
@@ -117,7 +144,8 @@ void attach_init(void); /* threads are told about from now on */
 void detach_all(void);
 
 /* tls_static.c */
-NTSTATUS tls_static_add(struct module *module, struct image_failure *ret_failure); /* for every thread there is */
+/* for every thread there is */
+NTSTATUS tls_static_add(struct module *module, struct image_failure *ret_failure);
 void tls_static_remove(struct module *module);
 NTSTATUS tls_static_thread(void); /* blocks of the calling thread */
 void tls_static_thread_ends(void);

@@ -9,13 +9,16 @@
 #include "kernel32/process/utf.h"
 #include "memoryapi/guarded.h"
 
-#define FROM_ADDRESS 0x4u     /* GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS */
-#define UNCHANGED_COUNT 0x2u  /* GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT */
-#define PIN 0x1u              /* GET_MODULE_HANDLE_EX_FLAG_PIN */
-#define DATA_FILE_BITS 3u     /* handles of files mapped as data have these set */
-#define ORDINAL_LIMIT 0x10000u
+#define FROM_ADDRESS    0x4u /* GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS */
+#define UNCHANGED_COUNT 0x2u /* GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT */
+#define PIN             0x1u /* GET_MODULE_HANDLE_EX_FLAG_PIN */
+#define DATA_FILE_BITS  3u   /* handles of files mapped as data have these set */
+#define ORDINAL_LIMIT   0x10000u
 
-/* Turns a name from a program into one for the list: a path becomes the host's. malloc'd; NULL: no memory or no such drive. */
+/*
+ * Turns a name from a program into one for the list: a path becomes the host's. malloc'd; NULL: no
+ * memory or no such drive.
+ */
 static char *plain_name(const WCHAR *name)
 {
     NTSTATUS status;
@@ -40,11 +43,13 @@ static struct module *find_module(const WCHAR *name)
 
 BOOL k32_GetModuleHandleExW(DWORD dwFlags, LPCWSTR lpModuleName, HMODULE *phModule)
 {
-    if (!phModule || dwFlags & ~(FROM_ADDRESS | UNCHANGED_COUNT | PIN) || (dwFlags & (UNCHANGED_COUNT | PIN)) == (UNCHANGED_COUNT | PIN))
+    if (!phModule || dwFlags & ~(FROM_ADDRESS | UNCHANGED_COUNT | PIN) ||
+        (dwFlags & (UNCHANGED_COUNT | PIN)) == (UNCHANGED_COUNT | PIN))
         return face_bool(STATUS_INVALID_PARAMETER);
     *phModule = NULL;
     loader_lock();
-    struct module *module = dwFlags & FROM_ADDRESS ? module_by_address((uint64_t)lpModuleName) : find_module(lpModuleName);
+    struct module *module = dwFlags & FROM_ADDRESS ? module_by_address((uint64_t)lpModuleName)
+                                                   : find_module(lpModuleName);
     if (module && dwFlags & PIN)
         module->loads = module->entry.load_count = MODULE_PINNED;
     else if (module && !(dwFlags & UNCHANGED_COUNT) && module->loads != MODULE_PINNED)
@@ -80,14 +85,21 @@ HMODULE k32_GetModuleHandleA(LPCSTR lpModuleName)
     return k32_GetModuleHandleExA(UNCHANGED_COUNT, lpModuleName, &module) ? module : NULL;
 }
 
-/* The full path, without a terminator's place; NULL: no such module. Constant while the module lives. */
+/*
+ * The full path, without a terminator's place; NULL: no such module. Constant while the module
+ * lives.
+ */
 static const UNICODE_STRING *path_of(HMODULE handle)
 {
-    struct module *module = handle ? module_by_base((uint64_t)handle & ~(uint64_t)DATA_FILE_BITS) : module_program();
+    struct module *module =
+        handle ? module_by_base((uint64_t)handle & ~(uint64_t)DATA_FILE_BITS) : module_program();
     return module ? &module->entry.full_name : NULL;
 }
 
-/* Both end with a terminator when there is room for any; a path that does not fit is cut (sdk-api GetModuleFileNameW). */
+/*
+ * Both end with a terminator when there is room for any; a path that does not fit is cut (sdk-api
+ * GetModuleFileNameW).
+ */
 DWORD k32_GetModuleFileNameW(HMODULE hModule, LPWSTR lpFilename, DWORD nSize)
 {
     const UNICODE_STRING *path = path_of(hModule);
@@ -109,7 +121,8 @@ DWORD k32_GetModuleFileNameA(HMODULE hModule, LPSTR lpFilename, DWORD nSize)
     if (!path)
         return (DWORD)face_bool(STATUS_DLL_NOT_FOUND);
     size_t length = utf16_to_utf8(path->Buffer, path->Length / 2u, NULL, 0, NULL);
-    size_t fits = nSize ? utf16_to_utf8(path->Buffer, path->Length / 2u, lpFilename, nSize - 1, NULL) : 0;
+    size_t fits =
+        nSize ? utf16_to_utf8(path->Buffer, path->Length / 2u, lpFilename, nSize - 1, NULL) : 0;
     if (nSize)
         lpFilename[fits < nSize ? fits : nSize - 1] = 0;
     last_error_set(length < nSize ? ERROR_SUCCESS : ERROR_INSUFFICIENT_BUFFER);
@@ -131,7 +144,8 @@ PVOID k32_GetProcAddress(HMODULE hModule, LPCSTR lpProcName)
     return (PVOID)address;
 }
 
-NTSTATUS nt_LdrGetProcedureAddress(PVOID DllHandle, PANSI_STRING ProcedureName, ULONG ProcedureNumber, PVOID *ProcedureAddress)
+NTSTATUS nt_LdrGetProcedureAddress(PVOID DllHandle, PANSI_STRING ProcedureName,
+                                   ULONG ProcedureNumber, PVOID *ProcedureAddress)
 {
     char name[512];
     if (ProcedureName && ProcedureName->Length >= sizeof name)
@@ -140,22 +154,28 @@ NTSTATUS nt_LdrGetProcedureAddress(PVOID DllHandle, PANSI_STRING ProcedureName, 
         memcpy(name, ProcedureName->Buffer, ProcedureName->Length);
         name[ProcedureName->Length] = 0;
     }
-    PVOID address = k32_GetProcAddress(DllHandle, ProcedureName ? name : (LPCSTR)(uint64_t)ProcedureNumber);
+    PVOID address =
+        k32_GetProcAddress(DllHandle, ProcedureName ? name : (LPCSTR)(uint64_t)ProcedureNumber);
     if (!address)
         return ProcedureName ? STATUS_ENTRYPOINT_NOT_FOUND : STATUS_ORDINAL_NOT_FOUND;
-    return guarded_write(ProcedureAddress, &address, sizeof address) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return guarded_write(ProcedureAddress, &address, sizeof address) ? STATUS_SUCCESS
+                                                                     : STATUS_ACCESS_VIOLATION;
 }
 
 BOOL k32_DisableThreadLibraryCalls(HMODULE hLibModule)
 {
     loader_lock();
     struct module *module = module_by_base((uint64_t)hLibModule);
-    /* a module with static thread-local storage goes on being called (sdk-api DisableThreadLibraryCalls) */
+    /*
+     * a module with static thread-local storage goes on being called (sdk-api
+     * DisableThreadLibraryCalls)
+     */
     bool may = module && !module->has_tls;
     if (may)
         module->quiet = true;
     loader_unlock();
-    return module ? (may ? TRUE : face_bool(STATUS_DLL_NOT_FOUND)) : face_bool(STATUS_DLL_NOT_FOUND);
+    return module ? (may ? TRUE : face_bool(STATUS_DLL_NOT_FOUND))
+                  : face_bool(STATUS_DLL_NOT_FOUND);
 }
 
 PVOID nt_RtlGetCurrentPeb(void)
@@ -168,7 +188,8 @@ PVOID nt_RtlImageNtHeader(PVOID BaseOfImage)
     uint32_t offset, mark;
     uint16_t magic;
     const char *base = BaseOfImage;
-    if (!guarded_read(base, &magic, sizeof magic) || magic != 0x5A4D || !guarded_read(base + 0x3C, &offset, sizeof offset) ||
+    if (!guarded_read(base, &magic, sizeof magic) || magic != 0x5A4D ||
+        !guarded_read(base + 0x3C, &offset, sizeof offset) ||
         !guarded_read(base + offset, &mark, sizeof mark) || mark != 0x4550)
         return NULL;
     return (PVOID)(base + offset);

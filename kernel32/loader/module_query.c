@@ -1,4 +1,7 @@
-/* The modules of a process, as debuggers and profilers list them (psapi). The process must be this one. */
+/*
+ * The modules of a process, as debuggers and profilers list them (psapi). The process must be this
+ * one.
+ */
 #include <string.h>
 #include "kernel32/face.h"
 #include "kernel32/loader/module.h"
@@ -13,7 +16,8 @@ static NTSTATUS check(HANDLE process)
 }
 
 /* Copies what fits and tells what all would take, in bytes. */
-BOOL k32_K32EnumProcessModulesEx(HANDLE hProcess, HMODULE *lphModule, DWORD cb, LPDWORD lpcbNeeded, DWORD dwFilterFlag)
+BOOL k32_K32EnumProcessModulesEx(HANDLE hProcess, HMODULE *lphModule, DWORD cb, LPDWORD lpcbNeeded,
+                                 DWORD dwFilterFlag)
 {
     HMODULE found[MODULES_AT_ONCE / 2];
     DWORD count = 0;
@@ -39,13 +43,17 @@ BOOL k32_K32EnumProcessModules(HANDLE hProcess, HMODULE *lphModule, DWORD cb, LP
 BOOL k32_K32GetModuleInformation(HANDLE hProcess, HMODULE hModule, LPMODULEINFO lpmodinfo, DWORD cb)
 {
     NTSTATUS status = check(hProcess);
-    struct module *module = status != STATUS_SUCCESS ? NULL : hModule ? module_by_base((uint64_t)hModule) : module_program();
+    struct module *module = status != STATUS_SUCCESS ? NULL
+                            : hModule                ? module_by_base((uint64_t)hModule)
+                                                     : module_program();
     if (status == STATUS_SUCCESS && !module)
         status = STATUS_INVALID_HANDLE;
     if (status == STATUS_SUCCESS && cb < sizeof *lpmodinfo)
         status = STATUS_BUFFER_TOO_SMALL;
     if (status == STATUS_SUCCESS)
-        *lpmodinfo = (MODULEINFO){.lpBaseOfDll = (PVOID)module->base, .SizeOfImage = (DWORD)module->size, .EntryPoint = module->entry.entry};
+        *lpmodinfo = (MODULEINFO){.lpBaseOfDll = (PVOID)module->base,
+                                  .SizeOfImage = (DWORD)module->size,
+                                  .EntryPoint = module->entry.entry};
     return face_bool(status);
 }
 
@@ -62,7 +70,9 @@ DWORD k32_K32GetModuleFileNameExA(HANDLE hProcess, HMODULE hModule, LPSTR lpFile
 static const struct module *named(HANDLE process, HMODULE handle)
 {
     NTSTATUS status = check(process);
-    const struct module *module = status != STATUS_SUCCESS ? NULL : handle ? module_by_base((uint64_t)handle) : module_program();
+    const struct module *module = status != STATUS_SUCCESS ? NULL
+                                  : handle                 ? module_by_base((uint64_t)handle)
+                                                           : module_program();
     if (!module)
         face_bool(status == STATUS_SUCCESS ? STATUS_INVALID_HANDLE : status);
     return module;
@@ -85,7 +95,8 @@ DWORD k32_K32GetModuleBaseNameA(HANDLE hProcess, HMODULE hModule, LPSTR lpBaseNa
     const struct module *module = named(hProcess, hModule);
     if (!module || !nSize)
         return 0;
-    size_t size = utf16_to_utf8(module->entry.base_name.Buffer, module->entry.base_name.Length / 2u, lpBaseName, nSize - 1, NULL);
+    size_t size = utf16_to_utf8(module->entry.base_name.Buffer, module->entry.base_name.Length / 2u,
+                                lpBaseName, nSize - 1, NULL);
     size = size < nSize ? size : nSize - 1;
     lpBaseName[size] = 0;
     return (DWORD)size;

@@ -1,6 +1,6 @@
 /*
- * Resources: a tree of directories in the image (type, name, language) with a data entry at the end. The tree is read from the mapped
- * image, with bounds checked at every step.
+ * Resources: a tree of directories in the image (type, name, language) with a data entry at the
+ * end. The tree is read from the mapped image, with bounds checked at every step.
  *
  * Source: Microsoft Learn, "PE Format", the .rsrc section.
  */
@@ -12,9 +12,9 @@
 #include "memoryapi/guarded.h"
 
 #define IS_NUMBER(name) ((uint64_t)(name) < 0x10000)
-#define HIGH_BIT 0x80000000u
-#define NEUTRAL 0x0000
-#define ENGLISH 0x0409
+#define HIGH_BIT        0x80000000u
+#define NEUTRAL         0x0000
+#define ENGLISH         0x0409
 
 struct tree {
     uint64_t module; /* base */
@@ -33,7 +33,8 @@ struct entry {
 
 static bool read_at(const struct tree *tree, uint32_t offset, void *ret, uint32_t size)
 {
-    return size <= tree->size && offset <= tree->size - size && guarded_read((const void *)(tree->start + offset), ret, size);
+    return size <= tree->size && offset <= tree->size - size &&
+           guarded_read((const void *)(tree->start + offset), ret, size);
 }
 
 static NTSTATUS open_tree(HMODULE handle, struct tree *ret_tree)
@@ -42,10 +43,13 @@ static NTSTATUS open_tree(HMODULE handle, struct tree *ret_tree)
     if (!module)
         return STATUS_DLL_NOT_FOUND;
     if (!module->image || !module->image->directories[IMAGE_RESOURCE].rva ||
-        (uint64_t)module->image->directories[IMAGE_RESOURCE].rva + module->image->directories[IMAGE_RESOURCE].size > module->size)
+        (uint64_t)module->image->directories[IMAGE_RESOURCE].rva +
+                module->image->directories[IMAGE_RESOURCE].size >
+            module->size)
         return STATUS_RESOURCE_DATA_NOT_FOUND;
-    *ret_tree = (struct tree){module->base, module->base + module->image->directories[IMAGE_RESOURCE].rva,
-                              module->image->directories[IMAGE_RESOURCE].size};
+    *ret_tree =
+        (struct tree){module->base, module->base + module->image->directories[IMAGE_RESOURCE].rva,
+                      module->image->directories[IMAGE_RESOURCE].size};
     return STATUS_SUCCESS;
 }
 
@@ -74,13 +78,15 @@ static bool same_name(const struct tree *tree, uint32_t offset, const WCHAR *nam
     if (!read_at(tree, offset, &length, sizeof length) || length != wide_length(name))
         return false;
     for (uint32_t i = 0; i < length; i++)
-        if (!read_at(tree, offset + 2 + i * 2, &unit, sizeof unit) || wide_upper(unit) != wide_upper(name[i]))
+        if (!read_at(tree, offset + 2 + i * 2, &unit, sizeof unit) ||
+            wide_upper(unit) != wide_upper(name[i]))
             return false;
     return true;
 }
 
 /* The offset behind `name` in the directory at `offset`. */
-static bool descend(const struct tree *tree, uint32_t offset, const WCHAR *name, uint32_t *ret_offset)
+static bool descend(const struct tree *tree, uint32_t offset, const WCHAR *name,
+                    uint32_t *ret_offset)
 {
     struct directory directory;
     struct entry entry;
@@ -89,9 +95,11 @@ static bool descend(const struct tree *tree, uint32_t offset, const WCHAR *name,
     if (!read_at(tree, offset, &directory, sizeof directory))
         return false;
     for (uint32_t i = 0; i < (uint32_t)directory.named + directory.numbered; i++) {
-        if (!read_at(tree, offset + (uint32_t)sizeof directory + i * (uint32_t)sizeof entry, &entry, sizeof entry))
+        if (!read_at(tree, offset + (uint32_t)sizeof directory + i * (uint32_t)sizeof entry, &entry,
+                     sizeof entry))
             return false;
-        if (by_number ? entry.name == number : (entry.name & HIGH_BIT) && same_name(tree, entry.name & ~HIGH_BIT, name)) {
+        if (by_number ? entry.name == number
+                      : (entry.name & HIGH_BIT) && same_name(tree, entry.name & ~HIGH_BIT, name)) {
             *ret_offset = entry.offset;
             return true;
         }
@@ -103,14 +111,16 @@ static bool first_of(const struct tree *tree, uint32_t offset, uint32_t *ret_off
 {
     struct directory directory;
     struct entry entry;
-    if (!read_at(tree, offset, &directory, sizeof directory) || directory.named + directory.numbered == 0 ||
+    if (!read_at(tree, offset, &directory, sizeof directory) ||
+        directory.named + directory.numbered == 0 ||
         !read_at(tree, offset + (uint32_t)sizeof directory, &entry, sizeof entry))
         return false;
     *ret_offset = entry.offset;
     return true;
 }
 
-static NTSTATUS find(const struct tree *tree, const WCHAR *type, const WCHAR *name, WORD language, HRSRC *ret_resource)
+static NTSTATUS find(const struct tree *tree, const WCHAR *type, const WCHAR *name, WORD language,
+                     HRSRC *ret_resource)
 {
     uint32_t at;
     const uint64_t wanted[] = {language, NEUTRAL, ENGLISH};
@@ -148,7 +158,8 @@ HRSRC k32_FindResourceW(HMODULE hModule, LPCWSTR lpName, LPCWSTR lpType)
 HRSRC k32_FindResourceExA(HMODULE hModule, LPCSTR lpType, LPCSTR lpName, WORD wLanguage)
 {
     WCHAR type[256], name[256];
-    const WCHAR *wide_type = (const WCHAR *)(const void *)lpType, *wide_name = (const WCHAR *)(const void *)lpName;
+    const WCHAR *wide_type = (const WCHAR *)(const void *)lpType,
+                *wide_name = (const WCHAR *)(const void *)lpName;
     if (!IS_NUMBER(lpType)) {
         type[utf8_to_utf16(lpType, strnlen(lpType, 255), type, 255, NULL) % 256] = 0;
         wide_type = type;

@@ -31,7 +31,8 @@ static void where(uint64_t address, char *ret_text, size_t size)
 {
     struct module *module = module_by_address(address);
     if (module)
-        snprintf(ret_text, size, "%s+0x%llx", module->name, (unsigned long long)(address - module->base));
+        snprintf(ret_text, size, "%s+0x%llx", module->name,
+                 (unsigned long long)(address - module->base));
 }
 
 static NTSTATUS standard_handles(struct process_parameters *parameters)
@@ -103,7 +104,9 @@ static struct image *open_program(const char *host_path, struct image_failure *r
     struct image *image = NULL;
     if (image_open(host_path, &image, ret_failure) != STATUS_SUCCESS)
         return NULL;
-    const char *why = image->flags & IMAGE_FLAG_DLL ? "a library, not a program" : image->entry ? NULL : "the program has no entry point";
+    const char *why = image->flags & IMAGE_FLAG_DLL ? "a library, not a program"
+                      : image->entry                ? NULL
+                                                    : "the program has no entry point";
     if (!why)
         return image;
     snprintf(ret_failure->text, sizeof ret_failure->text, "%s", why);
@@ -111,8 +114,8 @@ static struct image *open_program(const char *host_path, struct image_failure *r
     return NULL;
 }
 
-static NTSTATUS load_all(const char *host_path, struct image *image, bool random_base, struct module **ret_program,
-                         struct image_failure *ret_failure)
+static NTSTATUS load_all(const char *host_path, struct image *image, bool random_base,
+                         struct module **ret_program, struct image_failure *ret_failure)
 {
     struct module *library;
     loader_lock();
@@ -126,7 +129,8 @@ static NTSTATUS load_all(const char *host_path, struct image *image, bool random
     return status;
 }
 
-int run_program(const char *path, int argc, char **argv, char **envp, const struct run_options *options)
+int run_program(const char *path, int argc, char **argv, char **envp,
+                const struct run_options *options)
 {
     struct image_failure failure = {.text = "no memory"};
     struct module *program;
@@ -142,7 +146,8 @@ int run_program(const char *path, int argc, char **argv, char **envp, const stru
     if (status == STATUS_SUCCESS)
         status = thread_init_main(image->stack_reserve, image->stack_commit);
     if (status != STATUS_SUCCESS) {
-        snprintf(failure.text, sizeof failure.text, "the process cannot be set up (0x%08X)", (unsigned)status);
+        snprintf(failure.text, sizeof failure.text, "the process cannot be set up (0x%08X)",
+                 (unsigned)status);
         return refuse(path, failure.text, CANNOT_RUN);
     }
     module_list_init();

@@ -7,7 +7,14 @@ struct run_options {
     bool random_base; /* choose the base of the program at random */
 };
 
-/* Loads and starts the program; argv[0] is how it was called. Comes back only when that fails, with an exit code, having said why. */
-int run_program(const char *host_path, int argc, char **argv, char **envp, const struct run_options *options);
-/* Prints each import of a program or library and who answers it. 0: all are answered; 1: some are not; 2: no image. */
+/*
+ * Loads and starts the program; argv[0] is how it was called. Comes back only when that fails, with
+ * an exit code, having said why.
+ */
+int run_program(const char *host_path, int argc, char **argv, char **envp,
+                const struct run_options *options);
+/*
+ * Prints each import of a program or library and who answers it. 0: all are answered; 1: some are
+ * not; 2: no image.
+ */
 int run_list_imports(const char *host_path);

@@ -1,4 +1,7 @@
-/* Where library files are looked for: the directory of the program, SetDllDirectory's, the current one, PATH. */
+/*
+ * Where library files are looked for: the directory of the program, SetDllDirectory's, the current
+ * one, PATH.
+ */
 #include "kernel32/loader/module.h"
 
 #include <stdio.h>
@@ -19,11 +22,15 @@ static struct {
     char *added;   /* SetDllDirectory */
 } directories;
 
-/* Libraries that Windows takes from its own directory whatever else is there (the KnownDLLs of Windows 10 that winmem answers for). */
+/*
+ * Libraries that Windows takes from its own directory whatever else is there (the KnownDLLs of
+ * Windows 10 that winmem answers for).
+ */
 bool search_is_system(const char *name)
 {
-    static const char *const known[] = {"kernel32.dll", "kernelbase.dll", "ntdll.dll",  "gdi32.dll",   "user32.dll", "advapi32.dll",
-                                        "shell32.dll",  "psapi.dll",      "ws2_32.dll", "shlwapi.dll", "ole32.dll",  "sechost.dll"};
+    static const char *const known[] = {
+        "kernel32.dll", "kernelbase.dll", "ntdll.dll",  "gdi32.dll",   "user32.dll", "advapi32.dll",
+        "shell32.dll",  "psapi.dll",      "ws2_32.dll", "shlwapi.dll", "ole32.dll",  "sechost.dll"};
     for (unsigned i = 0; i < array_length(known); i++)
         if (strcasecmp(name, known[i]) == 0)
             return true;
@@ -42,7 +49,8 @@ static void replace(char **where, char *value)
 void search_set_program(const char *host_path)
 {
     const char *end = strrchr(host_path, '/');
-    replace(&directories.program, end ? strndup(host_path, (size_t)(end - host_path) + 1) : strdup("./"));
+    replace(&directories.program,
+            end ? strndup(host_path, (size_t)(end - host_path) + 1) : strdup("./"));
 }
 
 void search_set_directory(const char *host_directory)
@@ -55,7 +63,10 @@ static char *existing(char *path)
 {
     struct stat facts;
     char *real = NULL;
-    if (path && (stat(path, &facts) == 0 || (path_match(&path) == STATUS_SUCCESS && stat(path, &facts) == 0)) && S_ISREG(facts.st_mode))
+    if (path &&
+        (stat(path, &facts) == 0 ||
+         (path_match(&path) == STATUS_SUCCESS && stat(path, &facts) == 0)) &&
+        S_ISREG(facts.st_mode))
         real = realpath(path, NULL);
     free(path);
     return real;

@@ -1,6 +1,7 @@
 /*
- * Static thread-local storage (.tls sections): each module with one has an index, and each thread an array of blocks, one for each index,
- * at TEB.ThreadLocalStoragePointer. The array has room for all indices from the start, so that a library that comes later finds its place.
+ * Static thread-local storage (.tls sections): each module with one has an index, and each thread
+ * an array of blocks, one for each index, at TEB.ThreadLocalStoragePointer. The array has room for
+ * all indices from the start, so that a library that comes later finds its place.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static void *make_block(const struct module *module)
 {
     char *block = calloc(1, (size_t)module->tls.template_size + module->tls.zeros + 16);
     if (block)
-        memcpy(block, (const void *)(module->base + module->tls.template_rva), module->tls.template_size);
+        memcpy(block, (const void *)(module->base + module->tls.template_rva),
+               module->tls.template_size);
     return block;
 }
 
@@ -56,7 +58,8 @@ NTSTATUS tls_static_add(struct module *module, struct image_failure *ret_failure
     while (index < TLS_MODULES && owners[index])
         index++;
     if (index == TLS_MODULES) {
-        snprintf(ret_failure->text, sizeof ret_failure->text, "more than %d modules have thread-local storage", TLS_MODULES);
+        snprintf(ret_failure->text, sizeof ret_failure->text,
+                 "more than %d modules have thread-local storage", TLS_MODULES);
         module->has_tls = false;
         return STATUS_NO_MEMORY;
     }

@@ -8,12 +8,15 @@
 #include "memoryapi/base.h"
 
 /* What the kernel writes behind a signal's 512 bytes of fxsave state (asm/sigcontext.h). */
-#define XSTATE_MAGIC 0x46505853u
+#define XSTATE_MAGIC   0x46505853u
 #define SOFTWARE_BYTES 464 /* where, inside the 512 */
-#define CODE_SELECTOR 0x33
+#define CODE_SELECTOR  0x33
 #define STACK_SELECTOR 0x2B
-/* The bits of EFLAGS a program may set: status, direction, trap, alignment check, identification (Intel SDM volume 1, 3.4.3). */
-#define USER_FLAGS 0x240DD5u
+/*
+ * The bits of EFLAGS a program may set: status, direction, trap, alignment check, identification
+ * (Intel SDM volume 1, 3.4.3).
+ */
+#define USER_FLAGS  0x240DD5u
 #define FIXED_FLAGS 0x202u
 
 struct software_bytes {
@@ -22,18 +25,26 @@ struct software_bytes {
     uint32_t xstate_size;
 };
 
-_Static_assert(offsetof(CONTEXT, Rax) == 0x78 && offsetof(CONTEXT, Rsp) == 0x98 && offsetof(CONTEXT, Rip) == 0xF8, "used by the assembler below");
-_Static_assert(offsetof(CONTEXT, FltSave) == 0x100 && offsetof(CONTEXT, EFlags) == 0x44 && offsetof(CONTEXT, MxCsr) == 0x34, "the same");
+_Static_assert(offsetof(CONTEXT, Rax) == 0x78 && offsetof(CONTEXT, Rsp) == 0x98 &&
+                   offsetof(CONTEXT, Rip) == 0xF8,
+               "used by the assembler below");
+_Static_assert(offsetof(CONTEXT, FltSave) == 0x100 && offsetof(CONTEXT, EFlags) == 0x44 &&
+                   offsetof(CONTEXT, MxCsr) == 0x34,
+               "the same");
 
 /* Integer registers: place in CONTEXT, place in gregs. */
 static const struct {
     uint16_t offset;
     uint8_t index;
 } integers[] = {
-    {offsetof(CONTEXT, Rax), REG_RAX}, {offsetof(CONTEXT, Rcx), REG_RCX}, {offsetof(CONTEXT, Rdx), REG_RDX}, {offsetof(CONTEXT, Rbx), REG_RBX},
-    {offsetof(CONTEXT, Rbp), REG_RBP}, {offsetof(CONTEXT, Rsi), REG_RSI}, {offsetof(CONTEXT, Rdi), REG_RDI}, {offsetof(CONTEXT, R8), REG_R8},
-    {offsetof(CONTEXT, R9), REG_R9},   {offsetof(CONTEXT, R10), REG_R10}, {offsetof(CONTEXT, R11), REG_R11}, {offsetof(CONTEXT, R12), REG_R12},
-    {offsetof(CONTEXT, R13), REG_R13}, {offsetof(CONTEXT, R14), REG_R14}, {offsetof(CONTEXT, R15), REG_R15},
+    {offsetof(CONTEXT, Rax), REG_RAX}, {offsetof(CONTEXT, Rcx), REG_RCX},
+    {offsetof(CONTEXT, Rdx), REG_RDX}, {offsetof(CONTEXT, Rbx), REG_RBX},
+    {offsetof(CONTEXT, Rbp), REG_RBP}, {offsetof(CONTEXT, Rsi), REG_RSI},
+    {offsetof(CONTEXT, Rdi), REG_RDI}, {offsetof(CONTEXT, R8), REG_R8},
+    {offsetof(CONTEXT, R9), REG_R9},   {offsetof(CONTEXT, R10), REG_R10},
+    {offsetof(CONTEXT, R11), REG_R11}, {offsetof(CONTEXT, R12), REG_R12},
+    {offsetof(CONTEXT, R13), REG_R13}, {offsetof(CONTEXT, R14), REG_R14},
+    {offsetof(CONTEXT, R15), REG_R15},
 };
 
 static bool asks(const CONTEXT *context, uint32_t part)
@@ -53,7 +64,8 @@ void context_from_signal(const ucontext_t *signal, CONTEXT *context)
     }
     if (asks(context, CONTEXT_INTEGER))
         for (unsigned i = 0; i < array_length(integers); i++)
-            *(uint64_t *)((char *)context + integers[i].offset) = (uint64_t)registers[integers[i].index];
+            *(uint64_t *)((char *)context + integers[i].offset) =
+                (uint64_t)registers[integers[i].index];
     if (asks(context, CONTEXT_SEGMENTS)) {
         context->SegDs = context->SegEs = context->SegGs = STACK_SELECTOR;
         context->SegFs = 0x53;
@@ -77,9 +89,11 @@ void context_to_signal(const CONTEXT *context, ucontext_t *signal)
     }
     if (asks(context, CONTEXT_INTEGER))
         for (unsigned i = 0; i < array_length(integers); i++)
-            registers[integers[i].index] = *(const greg_t *)((const char *)context + integers[i].offset);
+            registers[integers[i].index] =
+                *(const greg_t *)((const char *)context + integers[i].offset);
     if (asks(context, CONTEXT_FLOATING_POINT) && signal->uc_mcontext.fpregs) {
-        struct software_bytes *software = (void *)((char *)signal->uc_mcontext.fpregs + SOFTWARE_BYTES);
+        struct software_bytes *software =
+            (void *)((char *)signal->uc_mcontext.fpregs + SOFTWARE_BYTES);
         memcpy(signal->uc_mcontext.fpregs, &context->FltSave, offsetof(XSAVE_FORMAT, Reserved4));
         /* the xsave header behind it says which parts are there: x87 and SSE now are */
         if (software->magic == XSTATE_MAGIC)
@@ -89,7 +103,8 @@ void context_to_signal(const CONTEXT *context, ucontext_t *signal)
 
 uint32_t context_xsave_size(const ucontext_t *signal)
 {
-    const struct software_bytes *software = (const void *)((const char *)signal->uc_mcontext.fpregs + SOFTWARE_BYTES);
+    const struct software_bytes *software =
+        (const void *)((const char *)signal->uc_mcontext.fpregs + SOFTWARE_BYTES);
     return software->magic == XSTATE_MAGIC ? software->xstate_size : sizeof(XSAVE_FORMAT);
 }
 
@@ -98,15 +113,20 @@ uint32_t context_xsave_room(void)
     static uint32_t room;
     unsigned a, b, c, d;
     if (!room)
-        room = __get_cpuid_count(0xD, 0, &a, &b, &c, &d) ? (uint32_t)round_up(b > sizeof(XSAVE_FORMAT) ? b : sizeof(XSAVE_FORMAT), 64)
-                                                         : (uint32_t)sizeof(XSAVE_FORMAT);
+        room = __get_cpuid_count(0xD, 0, &a, &b, &c, &d)
+                   ? (uint32_t)round_up(b > sizeof(XSAVE_FORMAT) ? b : sizeof(XSAVE_FORMAT), 64)
+                   : (uint32_t)sizeof(XSAVE_FORMAT);
     return room;
 }
 
 __asm__(".text\n"
         ".globl winmem_context_jump\n"
         ".hidden winmem_context_jump\n"
-        "winmem_context_jump:\n" /* rdi: CONTEXT with an iret frame in its home words, rsi: xsave area or 0, edx: its components */
+        /*
+         * rdi: CONTEXT with an iret frame in its home words, rsi: xsave area or 0, edx: its
+         * components
+         */
+        "winmem_context_jump:\n"
         "    test %rsi, %rsi\n"
         "    jz 1f\n"
         "    mov %edx, %eax\n"
@@ -136,7 +156,8 @@ _Noreturn void context_restore(CONTEXT *context, const void *xsave)
 {
     uint32_t components = 0;
     if (xsave) {
-        const struct software_bytes *software = (const void *)((const char *)xsave + SOFTWARE_BYTES);
+        const struct software_bytes *software =
+            (const void *)((const char *)xsave + SOFTWARE_BYTES);
         components = software->magic == XSTATE_MAGIC ? (uint32_t)software->features & ~3u : 0;
     }
     /* reserved bits of MXCSR would fault */
@@ -150,8 +171,9 @@ _Noreturn void context_restore(CONTEXT *context, const void *xsave)
 }
 
 /*
- * gate_RtlCaptureContext(rcx: CONTEXT): the registers of the caller as they will be when this call has returned.
- * winmem_capture is what it shares with the gates that raise and unwind: everything but rip and rsp; changes rax and the flags.
+ * gate_RtlCaptureContext(rcx: CONTEXT): the registers of the caller as they will be when this call
+ * has returned. winmem_capture is what it shares with the gates that raise and unwind: everything
+ * but rip and rsp; changes rax and the flags.
  */
 __asm__(".text\n"
         ".globl gate_RtlCaptureContext\n"

@@ -49,8 +49,8 @@ static int64_t days_before(unsigned year, unsigned month, unsigned day)
 static SYSTEMTIME calendar(int64_t value)
 {
     int64_t days = value / DAY, rest = value % DAY;
-    unsigned year =
-        1601 + (unsigned)(days / 366); /* never too late a year; at most 20 too early in 30000 */
+    /* never too late a year; at most 20 too early in 30000 */
+    unsigned year = 1601 + (unsigned)(days / 366);
     while (days_before_year(year + 1) <= days)
         year++;
     int64_t left = days - days_before_year(year);

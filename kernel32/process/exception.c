@@ -1,4 +1,7 @@
-/* Delivery of exceptions: from the fault door to the program's handlers, and the end when nobody takes one. */
+/*
+ * Delivery of exceptions: from the fault door to the program's handlers, and the end when nobody
+ * takes one.
+ */
 #include "kernel32/process/exception.h"
 
 #include <signal.h>
@@ -14,7 +17,10 @@
 #include "kernel32/process/vectored.h"
 #include "memoryapi/guarded.h"
 
-/* Nothing below this under the stack pointer belongs to the interrupted code: the red zone of native code. */
+/*
+ * Nothing below this under the stack pointer belongs to the interrupted code: the red zone of
+ * native code.
+ */
 #define RED_ZONE 128
 
 /* What delivery puts on the stack of the thread that faulted. */
@@ -35,7 +41,9 @@ void exception_pop(struct thread *thread, struct dispatch *dispatch)
 
 static const char *verb(const EXCEPTION_RECORD *record)
 {
-    return record->ExceptionInformation[0] == 1 ? "writing" : record->ExceptionInformation[0] == 8 ? "executing" : "reading";
+    return record->ExceptionInformation[0] == 1   ? "writing"
+           : record->ExceptionInformation[0] == 8 ? "executing"
+                                                  : "reading";
 }
 
 _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
@@ -45,10 +53,13 @@ _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
 
     if (exception_where)
         exception_where((uint64_t)record->ExceptionAddress, where, sizeof where);
-    if ((code == (uint32_t)STATUS_ACCESS_VIOLATION || code == (uint32_t)STATUS_IN_PAGE_ERROR) && record->NumberParameters >= 2)
-        snprintf(access, sizeof access, ", %s 0x%llX", verb(record), (unsigned long long)record->ExceptionInformation[1]);
-    dprintf(STDERR_FILENO, "winmem: unhandled exception 0x%08X (%s) at %p%s%s%s%s\n", code, trap_name(code), record->ExceptionAddress,
-            where[0] ? " (" : "", where, where[0] ? ")" : "", access);
+    if ((code == (uint32_t)STATUS_ACCESS_VIOLATION || code == (uint32_t)STATUS_IN_PAGE_ERROR) &&
+        record->NumberParameters >= 2)
+        snprintf(access, sizeof access, ", %s 0x%llX", verb(record),
+                 (unsigned long long)record->ExceptionInformation[1]);
+    dprintf(STDERR_FILENO, "winmem: unhandled exception 0x%08X (%s) at %p%s%s%s%s\n", code,
+            trap_name(code), record->ExceptionAddress, where[0] ? " (" : "", where,
+            where[0] ? ")" : "", access);
     process_end(code);
 }
 
@@ -77,7 +88,8 @@ static void dispatch_or_die(struct dispatch *dispatch)
                                   .ExceptionFlags = EXCEPTION_NONCONTINUABLE,
                                   .ExceptionRecord = dispatch->record,
                                   .ExceptionAddress = dispatch->record->ExceptionAddress};
-        struct dispatch last = {.previous = dispatch, .context = dispatch->context, .record = &final};
+        struct dispatch last = {
+            .previous = dispatch, .context = dispatch->context, .record = &final};
         thread_self()->dispatch = &last;
         dispatch_exception(&last);
         exception_fatal(&final);
@@ -111,14 +123,20 @@ _Noreturn void exception_raise(EXCEPTION_RECORD *record, CONTEXT *context)
     struct thread *thread = thread_self();
     if (!thread)
         exception_fatal(record); /* a host thread has no handlers of ours */
-    struct dispatch dispatch = {.previous = thread->dispatch, .context = context, .record = record, .depth = gate_self.depth};
+    struct dispatch dispatch = {.previous = thread->dispatch,
+                                .context = context,
+                                .record = record,
+                                .depth = gate_self.depth};
     gate_self.depth = 1;
     thread->dispatch = &dispatch;
     dispatch_or_die(&dispatch);
     go_on(thread, &dispatch);
 }
 
-/* The vector registers' upper halves have no place in CONTEXT: they wait in memory of the thread's own. */
+/*
+ * The vector registers' upper halves have no place in CONTEXT: they wait in memory of the thread's
+ * own.
+ */
 static void *keep_xsave(struct thread *thread, const ucontext_t *signal, uint32_t *ret_slot)
 {
     *ret_slot = thread->xsave_used;
@@ -131,8 +149,9 @@ static void *keep_xsave(struct thread *thread, const ucontext_t *signal, uint32_
 
 static void fill_record(EXCEPTION_RECORD *record, const struct fault *fault)
 {
-    *record = (EXCEPTION_RECORD){.ExceptionCode = (DWORD)fault->code,
-                                 .ExceptionAddress = (PVOID)fault->context->uc_mcontext.gregs[REG_RIP]};
+    *record =
+        (EXCEPTION_RECORD){.ExceptionCode = (DWORD)fault->code,
+                           .ExceptionAddress = (PVOID)fault->context->uc_mcontext.gregs[REG_RIP]};
     switch (fault->code) {
     case STATUS_ACCESS_VIOLATION:
     case STATUS_GUARD_PAGE_VIOLATION:
@@ -165,7 +184,8 @@ static bool deliver(struct fault *fault)
     built.context = (CONTEXT){.ContextFlags = CONTEXT_ALL};
     context_from_signal(signal, &built.context);
     fill_record(&built.record, fault);
-    built.dispatch = (struct dispatch){.context = &frame->context, .record = &frame->record, .depth = gate_self.depth};
+    built.dispatch = (struct dispatch){
+        .context = &frame->context, .record = &frame->record, .depth = gate_self.depth};
     built.dispatch.xsave = keep_xsave(thread, signal, &built.dispatch.slot);
     if (fault->code == TRAP_FAST_FAIL)
         exception_fatal(&built.record);

@@ -1,11 +1,14 @@
 /*
  * Exceptions: from a fault or RaiseException to the program's handlers, and back.
  *
- *   fault (signal) or raise -> EXCEPTION_RECORD + CONTEXT -> vectored handlers -> frame handlers (unwind_dispatch.h), whose outermost is
- *   the unhandled-exception filter -> vectored continue handlers -> go on at CONTEXT, or one line on stderr and the end of the process
+ *   fault (signal) or raise -> EXCEPTION_RECORD + CONTEXT -> vectored handlers -> frame handlers
+ *   (unwind_dispatch.h), whose outermost is
+ *   the unhandled-exception filter -> vectored continue handlers -> go on at CONTEXT, or one line
+ *   on stderr and the end of the process
  *
- * A fault leaves the signal handler at once: a frame with CONTEXT and record is written below the faulting stack pointer, as Windows does,
- * and delivery runs on the program's own stack. So a handler may unwind, fault again, or never come back.
+ * A fault leaves the signal handler at once: a frame with CONTEXT and record is written below the
+ * faulting stack pointer, as Windows does, and delivery runs on the program's own stack. So a
+ * handler may unwind, fault again, or never come back.
  */
 #pragma once
 
@@ -14,18 +17,25 @@
 #include <winmem/windef.h>
 #include "kernel32/process/thread.h"
 
-/* One exception being delivered. On the stack of its thread, linked innermost first from thread->dispatch. */
+/*
+ * One exception being delivered. On the stack of its thread, linked innermost first from
+ * thread->dispatch.
+ */
 struct dispatch {
     struct dispatch *previous;
-    CONTEXT *context;         /* where it happened; handlers may change it */
-    EXCEPTION_RECORD *record; /* NULL: no exception, but a frame that handlers run on top of while it is unwound */
+    CONTEXT *context; /* where it happened; handlers may change it */
+    /* NULL: no exception, but a frame that handlers run on top of while it is unwound */
+    EXCEPTION_RECORD *record;
     const DISPATCHER_CONTEXT *unwinding; /* a frame whose termination handler runs; NULL else */
-    void *xsave;              /* of the faulting code, or NULL */
-    uint32_t depth;           /* gates the fault was inside of */
-    uint32_t slot;            /* thread->xsave_used before it */
+    void *xsave;                         /* of the faulting code, or NULL */
+    uint32_t depth;                      /* gates the fault was inside of */
+    uint32_t slot;                       /* thread->xsave_used before it */
 };
 
-/* Installs the fault hook, and the handlers for traps that are not memory faults. Once, with the first Windows thread. */
+/*
+ * Installs the fault hook, and the handlers for traps that are not memory faults. Once, with the
+ * first Windows thread.
+ */
 void exception_init(void);
 /* Innermost dispatch ends: returned, or unwound away. */
 void exception_pop(struct thread *thread, struct dispatch *dispatch);

@@ -109,7 +109,10 @@ NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
     return ProcessHandle ? status : STATUS_NOT_SUPPORTED;
 }
 
-/* The processor keeps instruction fetches coherent with writes; the call itself is the barrier a compiler needs. */
+/*
+ * The processor keeps instruction fetches coherent with writes; the call itself is the barrier a
+ * compiler needs.
+ */
 BOOL k32_FlushInstructionCache(HANDLE hProcess, LPCVOID lpBaseAddress, SIZE_T dwSize)
 {
     return face_bool(handle_is_current_process(hProcess, 0));
@@ -221,8 +224,8 @@ BOOL k32_GetProcessMitigationPolicy(HANDLE hProcess, DWORD MitigationPolicy, PVO
         status = STATUS_INVALID_PARAMETER;
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    ((DWORD *)lpBuffer)[0] =
-        MitigationPolicy == DEP_POLICY; /* 64-bit programs always have DEP; no other policy is on */
+    /* 64-bit programs always have DEP; no other policy is on */
+    ((DWORD *)lpBuffer)[0] = MitigationPolicy == DEP_POLICY;
     if (MitigationPolicy == DEP_POLICY)
         ((DWORD *)lpBuffer)[1] = TRUE;
     return TRUE;

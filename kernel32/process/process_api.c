@@ -42,7 +42,8 @@ void nt_RtlSetLastWin32Error(ULONG Win32Error)
 }
 
 /* dwFlags 1 (PROCESS_NAME_NATIVE) asks for the name in the NT namespace. */
-BOOL k32_QueryFullProcessImageNameW(HANDLE hProcess, DWORD dwFlags, LPWSTR lpExeName, PDWORD lpdwSize)
+BOOL k32_QueryFullProcessImageNameW(HANDLE hProcess, DWORD dwFlags, LPWSTR lpExeName,
+                                    PDWORD lpdwSize)
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
     if (status == STATUS_SUCCESS && (dwFlags & ~1u || !process_peb))
@@ -61,7 +62,8 @@ BOOL k32_QueryFullProcessImageNameW(HANDLE hProcess, DWORD dwFlags, LPWSTR lpExe
     return TRUE;
 }
 
-BOOL k32_QueryFullProcessImageNameA(HANDLE hProcess, DWORD dwFlags, LPSTR lpExeName, PDWORD lpdwSize)
+BOOL k32_QueryFullProcessImageNameA(HANDLE hProcess, DWORD dwFlags, LPSTR lpExeName,
+                                    PDWORD lpdwSize)
 {
     WCHAR wide[512];
     DWORD length = sizeof wide / sizeof wide[0];

@@ -8,17 +8,21 @@
 #include "memoryapi/guarded.h"
 
 #define MAXIMUM_PARAMETERS 15
-#define LONGJUMP_CODE 0x80000026u
+#define LONGJUMP_CODE      0x80000026u
 
 /* Called by the gates below with the caller's context; they never return. */
-_Noreturn void winmem_raise(CONTEXT *context, uint32_t code, uint32_t flags, uint32_t count, const uint64_t *arguments);
+_Noreturn void winmem_raise(CONTEXT *context, uint32_t code, uint32_t flags, uint32_t count,
+                            const uint64_t *arguments);
 _Noreturn void winmem_raise_record(CONTEXT *context, EXCEPTION_RECORD *record);
 _Noreturn void winmem_raise_status(CONTEXT *context, uint32_t status);
-_Noreturn void winmem_unwind(const CONTEXT *context, uint64_t target, uint64_t target_ip, EXCEPTION_RECORD *record, uint64_t value);
+_Noreturn void winmem_unwind(const CONTEXT *context, uint64_t target, uint64_t target_ip,
+                             EXCEPTION_RECORD *record, uint64_t value);
 
-_Noreturn void winmem_raise(CONTEXT *context, uint32_t code, uint32_t flags, uint32_t count, const uint64_t *arguments)
+_Noreturn void winmem_raise(CONTEXT *context, uint32_t code, uint32_t flags, uint32_t count,
+                            const uint64_t *arguments)
 {
-    EXCEPTION_RECORD record = {.ExceptionCode = code & ~0x10000000u, .ExceptionFlags = flags & EXCEPTION_NONCONTINUABLE};
+    EXCEPTION_RECORD record = {.ExceptionCode = code & ~0x10000000u,
+                               .ExceptionFlags = flags & EXCEPTION_NONCONTINUABLE};
     record.ExceptionAddress = (PVOID)context->Rip;
     if (arguments) {
         record.NumberParameters = count < MAXIMUM_PARAMETERS ? count : MAXIMUM_PARAMETERS;
@@ -36,35 +40,78 @@ _Noreturn void winmem_raise_record(CONTEXT *context, EXCEPTION_RECORD *record)
 
 _Noreturn void winmem_raise_status(CONTEXT *context, uint32_t status)
 {
-    EXCEPTION_RECORD record = {
-        .ExceptionCode = status, .ExceptionFlags = EXCEPTION_NONCONTINUABLE, .ExceptionAddress = (PVOID)context->Rip};
+    EXCEPTION_RECORD record = {.ExceptionCode = status,
+                               .ExceptionFlags = EXCEPTION_NONCONTINUABLE,
+                               .ExceptionAddress = (PVOID)context->Rip};
     exception_raise(&record, context);
 }
 
-_Noreturn void winmem_unwind(const CONTEXT *context, uint64_t target, uint64_t target_ip, EXCEPTION_RECORD *record, uint64_t value)
+_Noreturn void winmem_unwind(const CONTEXT *context, uint64_t target, uint64_t target_ip,
+                             EXCEPTION_RECORD *record, uint64_t value)
 {
     unwind_to(context, target, target_ip, record, value);
 }
 
-/* Entry: rsp is 16n + 8. The four register arguments go to their home; CONTEXT (1232 bytes) and 8 bytes of padding below. */
-#define CAPTURE_GATE(name)                                                                                                                 \
-    ".globl gate_" name "\n.hidden gate_" name "\ngate_" name ":\n"                                                                        \
-    "    mov %rcx, 8(%rsp)\n    mov %rdx, 16(%rsp)\n    mov %r8, 24(%rsp)\n    mov %r9, 32(%rsp)\n"                                        \
-    "    sub $1240, %rsp\n    mov %rsp, %rcx\n    call winmem_capture\n"                                                                   \
-    "    mov 1240(%rsp), %rax\n    mov %rax, 0xF8(%rsp)\n    lea 1248(%rsp), %rax\n    mov %rax, 0x98(%rsp)\n"                             \
+/*
+ * Entry: rsp is 16n + 8. The four register arguments go to their home; CONTEXT (1232 bytes) and 8
+ * bytes of padding below.
+ */
+#define CAPTURE_GATE(name)                                                                         \
+    ".globl gate_" name "\n.hidden gate_" name "\ngate_" name ":\n"                                \
+    "    mov %rcx, 8(%rsp)\n    mov %rdx, 16(%rsp)\n    mov %r8, 24(%rsp)\n    mov %r9, "          \
+    "32(%rsp)\n"                                                                                   \
+    "    sub $1240, %rsp\n    mov %rsp, %rcx\n    call winmem_capture\n"                           \
+    "    mov 1240(%rsp), %rax\n    mov %rax, 0xF8(%rsp)\n    lea 1248(%rsp), %rax\n    mov %rax, " \
+    "0x98(%rsp)\n"                                                                                 \
     "    mov %rsp, %rdi\n"
-#define UNWIND_GATE(name)                                                                                                                  \
-    CAPTURE_GATE(name)                                                                                                                     \
-    "    mov 1248(%rsp), %rsi\n    mov 1256(%rsp), %rdx\n    mov 1264(%rsp), %rcx\n    mov 1272(%rsp), %r8\n    call winmem_unwind\n"
+#define UNWIND_GATE(name)                                                                          \
+    CAPTURE_GATE(name)                                                                             \
+    "    mov 1248(%rsp), %rsi\n    mov 1256(%rsp), %rdx\n    mov 1264(%rsp), %rcx\n    mov "       \
+    "1272(%rsp), %r8\n    call winmem_unwind\n"
 
-__asm__(".text\n" CAPTURE_GATE("RaiseException")
-        "    mov 1248(%rsp), %esi\n    mov 1256(%rsp), %edx\n    mov 1264(%rsp), %ecx\n    mov 1272(%rsp), %r8\n    call winmem_raise\n"
-        CAPTURE_GATE("RtlRaiseException") "    mov 1248(%rsp), %rsi\n    call winmem_raise_record\n"
-        CAPTURE_GATE("RtlRaiseStatus") "    mov 1248(%rsp), %esi\n    call winmem_raise_status\n"
-        UNWIND_GATE("RtlUnwindEx")
-        UNWIND_GATE("RtlUnwind")
-        ".globl gate_DebugBreak\n.hidden gate_DebugBreak\ngate_DebugBreak:\n"
-        ".globl gate_DbgBreakPoint\n.hidden gate_DbgBreakPoint\ngate_DbgBreakPoint:\n    int3\n    ret\n");
+__asm__(".text\n" CAPTURE_GATE("RaiseException") "    mov 1248(%rsp), %esi\n    mov 1256(%rsp), "
+                                                 "%edx\n    mov 1264(%rsp), %ecx\n    mov "
+                                                 "1272(%rsp), %r8\n    call "
+                                                 "winmem_raise\n" CAPTURE_GATE("RtlRaiseException") "    mov 1248(%rsp), %rsi\n    call winmem_raise_record\n" CAPTURE_GATE(
+                                                     "RtlRaiseStatus") "    mov 1248(%rsp), %esi\n "
+                                                                       "   call "
+                                                                       "winmem_raise_"
+                                                                       "status\n" UNWIND_GATE("RtlU"
+                                                                                              "nwin"
+                                                                                              "dEx")
+                                                                           UNWIND_GATE(
+                                                                               "RtlUnwind") ".globl"
+                                                                                            " gate_"
+                                                                                            "DebugB"
+                                                                                            "reak\n"
+                                                                                            ".hidde"
+                                                                                            "n "
+                                                                                            "gate_"
+                                                                                            "DebugB"
+                                                                                            "reak\n"
+                                                                                            "gate_"
+                                                                                            "DebugB"
+                                                                                            "reak:"
+                                                                                            "\n"
+                                                                                            ".globl"
+                                                                                            " gate_"
+                                                                                            "DbgBre"
+                                                                                            "akPoin"
+                                                                                            "t\n."
+                                                                                            "hidden"
+                                                                                            " gate_"
+                                                                                            "DbgBre"
+                                                                                            "akPoin"
+                                                                                            "t\ngat"
+                                                                                            "e_"
+                                                                                            "DbgBre"
+                                                                                            "akPoin"
+                                                                                            "t:\n  "
+                                                                                            "  "
+                                                                                            "int3\n"
+                                                                                            "    "
+                                                                                            "ret"
+                                                                                            "\n");
 
 /* What the C runtime's setjmp leaves on x64 (_JUMP_BUFFER of winnt.h's setjmp.h). */
 struct jump_buffer {
@@ -103,8 +150,10 @@ static _Noreturn void go_on_at(CONTEXT *context)
 
 void nt_RtlRestoreContext(PCONTEXT ContextRecord, PEXCEPTION_RECORD ExceptionRecord)
 {
-    if (ExceptionRecord && ExceptionRecord->ExceptionCode == LONGJUMP_CODE && ExceptionRecord->NumberParameters >= 1)
-        load_jump(ContextRecord, (const struct jump_buffer *)ExceptionRecord->ExceptionInformation[0]);
+    if (ExceptionRecord && ExceptionRecord->ExceptionCode == LONGJUMP_CODE &&
+        ExceptionRecord->NumberParameters >= 1)
+        load_jump(ContextRecord,
+                  (const struct jump_buffer *)ExceptionRecord->ExceptionInformation[0]);
     go_on_at(ContextRecord);
 }
 
@@ -118,11 +167,13 @@ NTSTATUS nt_NtContinue(PCONTEXT ContextRecord, BOOLEAN TestAlert)
     go_on_at(&context);
 }
 
-NTSTATUS nt_NtRaiseException(PEXCEPTION_RECORD ExceptionRecord, PCONTEXT ContextRecord, BOOLEAN FirstChance)
+NTSTATUS nt_NtRaiseException(PEXCEPTION_RECORD ExceptionRecord, PCONTEXT ContextRecord,
+                             BOOLEAN FirstChance)
 {
     EXCEPTION_RECORD record;
     CONTEXT context;
-    if (!guarded_read(ExceptionRecord, &record, sizeof record) || !guarded_read(ContextRecord, &context, sizeof context))
+    if (!guarded_read(ExceptionRecord, &record, sizeof record) ||
+        !guarded_read(ContextRecord, &context, sizeof context))
         return STATUS_ACCESS_VIOLATION;
     if (!FirstChance)
         exception_fatal(&record);

@@ -1,7 +1,9 @@
 /*
- * Stopping threads. A thread that is to stop gets a signal: outside all gates it parks in the handler, with its registers in the signal
- * frame; inside one it notes the wish and parks when it leaves (gate.h). One word holds the suspend count and whether it is parked; a
- * parked thread leaves only by changing "parked, count 0" to "not parked", so that nobody can look at its registers too late.
+ * Stopping threads. A thread that is to stop gets a signal: outside all gates it parks in the
+ * handler, with its registers in the signal frame; inside one it notes the wish and parks when it
+ * leaves (gate.h). One word holds the suspend count and whether it is parked; a parked thread
+ * leaves only by changing "parked, count 0" to "not parked", so that nobody can look at its
+ * registers too late.
  */
 #include <errno.h>
 #include <signal.h>
@@ -30,8 +32,8 @@ static void park_here(struct thread *thread, void *context)
         if (word & THREAD_SUSPEND_COUNT) {
             futex_wait_until(&thread->suspension, word, NULL);
             word = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE);
-        } else if (__atomic_compare_exchange_n(&thread->suspension, &word, word & ~THREAD_PARKED, false, __ATOMIC_ACQ_REL,
-                                               __ATOMIC_ACQUIRE)) {
+        } else if (__atomic_compare_exchange_n(&thread->suspension, &word, word & ~THREAD_PARKED,
+                                               false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
             return;
         }
     }
@@ -52,7 +54,10 @@ static void on_suspend(int signal, siginfo_t *info, void *context)
     errno = error;
 }
 
-/* At the end of the outermost gate. Blocked inside a fault handler: the signal then comes when that returns. */
+/*
+ * At the end of the outermost gate. Blocked inside a fault handler: the signal then comes when that
+ * returns.
+ */
 static void park_at_gate(void)
 {
     gate_self.pending = 0;
@@ -62,7 +67,8 @@ static void park_at_gate(void)
 
 void suspend_init(void)
 {
-    struct sigaction action = {.sa_sigaction = on_suspend, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_suspend,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     suspend_signal = SIGRTMIN + 3;
     sigaction(suspend_signal, &action, NULL);
     fault_block_signal(suspend_signal);
@@ -88,8 +94,10 @@ static bool wait_until_parked(struct thread *thread, uint64_t deadline)
     uint32_t word, depth = gate_open(); /* two threads may suspend each other */
     struct timespec limit = {(time_t)(deadline / 10000000), (long)(deadline % 10000000) * 100};
     int result = 0;
-    while (!((word = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE)) & THREAD_PARKED) && !has_ended(thread) && result != -ETIMEDOUT)
-        result = futex_wait_until(&thread->suspension, word, deadline == TIME_NEVER ? NULL : &limit);
+    while (!((word = __atomic_load_n(&thread->suspension, __ATOMIC_ACQUIRE)) & THREAD_PARKED) &&
+           !has_ended(thread) && result != -ETIMEDOUT)
+        result =
+            futex_wait_until(&thread->suspension, word, deadline == TIME_NEVER ? NULL : &limit);
     gate_close(depth);
     return result != -ETIMEDOUT;
 }
@@ -102,7 +110,8 @@ NTSTATUS thread_ask_to_stop(struct thread *thread, uint32_t *ret_previous)
             return STATUS_ACCESS_DENIED;
         if ((old & THREAD_SUSPEND_COUNT) == MAXIMUM_COUNT)
             return STATUS_SUSPEND_COUNT_EXCEEDED;
-    } while (!__atomic_compare_exchange_n(&thread->suspension, &old, old + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    } while (!__atomic_compare_exchange_n(&thread->suspension, &old, old + 1, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
     *ret_previous = old & THREAD_SUSPEND_COUNT;
     if (thread == thread_self())
         gate_self.pending = 1; /* parks when this call returns */
@@ -131,7 +140,8 @@ NTSTATUS thread_resume(struct thread *thread, uint32_t *ret_previous)
         *ret_previous = old & THREAD_SUSPEND_COUNT;
         if (*ret_previous == 0)
             return STATUS_SUCCESS;
-    } while (!__atomic_compare_exchange_n(&thread->suspension, &old, old - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    } while (!__atomic_compare_exchange_n(&thread->suspension, &old, old - 1, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
     if (*ret_previous == 1)
         futex_wake(&thread->suspension, INT32_MAX);
     return STATUS_SUCCESS;
@@ -144,10 +154,12 @@ NTSTATUS thread_terminate(struct thread *thread, uint32_t code)
         thread->terminated = true;
         thread_exit(code);
     }
-    if (!__atomic_compare_exchange_n(&thread->exit_code, &running, code, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (!__atomic_compare_exchange_n(&thread->exit_code, &running, code, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
         return STATUS_SUCCESS; /* it has ended */
     __atomic_store_n(&thread->terminated, true, __ATOMIC_RELEASE);
-    __atomic_or_fetch(&thread->suspension, THREAD_ENDING, __ATOMIC_ACQ_REL); /* a parked thread must see the word change */
+    /* a parked thread must see the word change */
+    __atomic_or_fetch(&thread->suspension, THREAD_ENDING, __ATOMIC_ACQ_REL);
     tell(thread);
     futex_wake(&thread->suspension, INT32_MAX);
     return STATUS_SUCCESS;

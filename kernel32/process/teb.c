@@ -1,4 +1,7 @@
-/* The memory that Windows programs read directly: TEB, PEB, and the page the kernel shares with every process. */
+/*
+ * The memory that Windows programs read directly: TEB, PEB, and the page the kernel shares with
+ * every process.
+ */
 #include "kernel32/process/teb.h"
 
 #include <asm/prctl.h>
@@ -17,11 +20,14 @@
 #include "memoryapi/mm.h"
 
 #define HWCAP2_FSGSBASE_BIT 2u /* bit 1: user mode may write the GS base */
-#define USER_SHARED_DATA 0x7FFE0000ull
+#define USER_SHARED_DATA    0x7FFE0000ull
 /* How stale the clocks of the shared page may be. Windows updates them every 0.5 to 15.6 ms. */
 #define TICK_NANOSECONDS 1000000
 
-/* KUSER_SHARED_DATA, the fields programs read. Source: windows-driver-docs-ddi ntddk/KUSER_SHARED_DATA. */
+/*
+ * KUSER_SHARED_DATA, the fields programs read. Source: windows-driver-docs-ddi
+ * ntddk/KUSER_SHARED_DATA.
+ */
 struct system_time {
     volatile uint32_t low;
     volatile int32_t high1, high2;
@@ -46,8 +52,12 @@ struct user_shared_data {
     uint8_t unused5[0x3C0 - 0x32C];
     uint32_t processors;
 };
-_Static_assert(offsetof(struct user_shared_data, interrupt_time) == 0x08 && offsetof(struct user_shared_data, system_time) == 0x14, "shared");
-_Static_assert(offsetof(struct user_shared_data, major) == 0x26C && offsetof(struct user_shared_data, tick_count) == 0x320, "shared");
+_Static_assert(offsetof(struct user_shared_data, interrupt_time) == 0x08 &&
+                   offsetof(struct user_shared_data, system_time) == 0x14,
+               "shared");
+_Static_assert(offsetof(struct user_shared_data, major) == 0x26C &&
+                   offsetof(struct user_shared_data, tick_count) == 0x320,
+               "shared");
 _Static_assert(offsetof(struct user_shared_data, processors) == 0x3C0, "shared");
 
 struct peb *process_peb;
@@ -55,7 +65,8 @@ static struct user_shared_data *shared;
 
 static NTSTATUS take(uint64_t size, void **ret_memory)
 {
-    struct mm_request request = {.size = size, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
+    struct mm_request request = {
+        .size = size, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
     NTSTATUS status = mm_allocate(&request);
     *ret_memory = (void *)request.base;
     return status;
@@ -121,7 +132,8 @@ static NTSTATUS shared_page_init(void)
     int error = pthread_create(&thread, &attributes, keep_clocks, NULL);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? STATUS_INSUFFICIENT_RESOURCES : mm_adopt(USER_SHARED_DATA, PAGE_SIZE, PAGE_READONLY, MM_PRIVATE);
+    return error ? STATUS_INSUFFICIENT_RESOURCES
+                 : mm_adopt(USER_SHARED_DATA, PAGE_SIZE, PAGE_READONLY, MM_PRIVATE);
 }
 
 NTSTATUS process_memory_init(void)
@@ -135,14 +147,17 @@ NTSTATUS process_memory_init(void)
     process_peb = memory;
     process_environment_block = memory;
     process_peb->parameters = (struct process_parameters *)((char *)memory + PAGE_SIZE);
-    process_peb->parameters->length = process_peb->parameters->maximum_length = sizeof *process_peb->parameters;
+    process_peb->parameters->length = process_peb->parameters->maximum_length =
+        sizeof *process_peb->parameters;
     process_peb->parameters->flags = 1; /* normalized: the strings hold addresses, not offsets */
     process_peb->major = 10;
     process_peb->build = 19045;
     process_peb->platform = 2;
     process_peb->image_subsystem = 3;
     process_peb->session = 1;
-    process_peb->processors = sched_getaffinity(0, sizeof processors, &processors) == 0 ? (uint32_t)CPU_COUNT(&processors) : 1;
+    process_peb->processors = sched_getaffinity(0, sizeof processors, &processors) == 0
+                                  ? (uint32_t)CPU_COUNT(&processors)
+                                  : 1;
     return shared_page_init();
 }
 

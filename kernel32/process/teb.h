@@ -1,6 +1,7 @@
 /*
- * TEB, PEB and process parameters as 64-bit Windows programs read them: fields at their documented or widely known offsets, checked below.
- * Sources: sdk-api winternl/TEB, winternl/PEB, winternl/RTL_USER_PROCESS_PARAMETERS; offsets of Windows 10 as debuggers show them.
+ * TEB, PEB and process parameters as 64-bit Windows programs read them: fields at their documented
+ * or widely known offsets, checked below. Sources: sdk-api winternl/TEB, winternl/PEB,
+ * winternl/RTL_USER_PROCESS_PARAMETERS; offsets of Windows 10 as debuggers show them.
  */
 #pragma once
 
@@ -20,7 +21,8 @@ struct process_parameters {
     HANDLE current_directory_handle;
     UNICODE_STRING dll_path, image_path, command_line;
     uint16_t *environment;
-    uint32_t start_x, start_y, size_x, size_y, chars_x, chars_y, fill, window_flags, show_window, reserved;
+    uint32_t start_x, start_y, size_x, size_y, chars_x, chars_y, fill, window_flags, show_window,
+        reserved;
     UNICODE_STRING window_title, desktop, shell, runtime_data;
 };
 
@@ -75,12 +77,23 @@ struct teb {
     uint8_t unused7[0x1838 - 0x17D0];
 };
 
-_Static_assert(offsetof(struct teb, self) == 0x30 && offsetof(struct teb, peb) == 0x60 && offsetof(struct teb, last_error) == 0x68, "TEB");
-_Static_assert(offsetof(struct teb, stack_floor) == 0x1478 && offsetof(struct teb, tls_slots) == 0x1480, "TEB");
-_Static_assert(offsetof(struct teb, guaranteed_stack) == 0x1748 && offsetof(struct teb, tls_expansion) == 0x1780 && sizeof(struct teb) == 0x1838, "TEB");
-_Static_assert(offsetof(struct peb, parameters) == 0x20 && offsetof(struct peb, processors) == 0xB8 && offsetof(struct peb, major) == 0x118 &&
-                   offsetof(struct peb, session) == 0x2C0 && sizeof(struct peb) == 0x7C8, "PEB");
-_Static_assert(offsetof(struct process_parameters, image_path) == 0x60 && offsetof(struct process_parameters, environment) == 0x80, "parameters");
+_Static_assert(offsetof(struct teb, self) == 0x30 && offsetof(struct teb, peb) == 0x60 &&
+                   offsetof(struct teb, last_error) == 0x68,
+               "TEB");
+_Static_assert(offsetof(struct teb, stack_floor) == 0x1478 &&
+                   offsetof(struct teb, tls_slots) == 0x1480,
+               "TEB");
+_Static_assert(offsetof(struct teb, guaranteed_stack) == 0x1748 &&
+                   offsetof(struct teb, tls_expansion) == 0x1780 && sizeof(struct teb) == 0x1838,
+               "TEB");
+_Static_assert(offsetof(struct peb, parameters) == 0x20 &&
+                   offsetof(struct peb, processors) == 0xB8 &&
+                   offsetof(struct peb, major) == 0x118 && offsetof(struct peb, session) == 0x2C0 &&
+                   sizeof(struct peb) == 0x7C8,
+               "PEB");
+_Static_assert(offsetof(struct process_parameters, image_path) == 0x60 &&
+                   offsetof(struct process_parameters, environment) == 0x80,
+               "parameters");
 
 /* Makes the PEB and KUSER_SHARED_DATA. Once, before the first thread. */
 NTSTATUS process_memory_init(void);

@@ -15,12 +15,14 @@
 #include "memoryapi/gate.h"
 #include "memoryapi/mm.h"
 
-#define NATIVE_STACK    (128u << 10) /* what runs before and after the Windows stack is in use */
-#define ALTERNATE_STACK (64u << 10)  /* signal frames with AVX-512 state are 3 to 4 KiB, and two may nest */
-#define SMALLEST_COMMIT (64u << 10)  /* native code runs on the Windows stack and does not probe as it goes down */
+#define NATIVE_STACK (128u << 10) /* what runs before and after the Windows stack is in use */
+/* signal frames with AVX-512 state are 3 to 4 KiB, and two may nest */
+#define ALTERNATE_STACK (64u << 10)
+/* native code runs on the Windows stack and does not probe as it goes down */
+#define SMALLEST_COMMIT (64u << 10)
 /* How long the end of the process waits for threads that are inside system calls, in 100 ns. */
-#define STOP_PATIENCE   (100 * TIME_MILLISECOND)
-#define STACK_RESERVE   (1u << 20)
+#define STOP_PATIENCE (100 * TIME_MILLISECOND)
+#define STACK_RESERVE (1u << 20)
 /* x87 as Windows starts a thread: 53 bits of precision, all exceptions masked. */
 #define X87_CONTROL 0x027F
 
@@ -68,12 +70,15 @@ static void destroy(struct object *object)
 }
 
 static const struct object_rights rights = {
-    .read = READ_CONTROL | THREAD_QUERY_INFORMATION | THREAD_GET_CONTEXT | THREAD_QUERY_LIMITED_INFORMATION,
-    .write = READ_CONTROL | THREAD_SUSPEND_RESUME | THREAD_TERMINATE | THREAD_SET_CONTEXT | THREAD_SET_INFORMATION | THREAD_SET_LIMITED_INFORMATION,
+    .read = READ_CONTROL | THREAD_QUERY_INFORMATION | THREAD_GET_CONTEXT |
+            THREAD_QUERY_LIMITED_INFORMATION,
+    .write = READ_CONTROL | THREAD_SUSPEND_RESUME | THREAD_TERMINATE | THREAD_SET_CONTEXT |
+             THREAD_SET_INFORMATION | THREAD_SET_LIMITED_INFORMATION,
     .execute = READ_CONTROL | SYNCHRONIZE | THREAD_QUERY_LIMITED_INFORMATION | THREAD_RESUME,
     .all = THREAD_ALL_ACCESS,
 };
-static const struct object_ops thread_ops = {.type = OBJECT_THREAD, .name = "thread", .destroy = destroy, .rights = &rights};
+static const struct object_ops thread_ops = {
+    .type = OBJECT_THREAD, .name = "thread", .destroy = destroy, .rights = &rights};
 static const struct waitable_ops thread_wait_ops = {.signalled = is_signalled};
 
 static void stack_moved(struct mm_stack *stack)
@@ -81,7 +86,10 @@ static void stack_moved(struct mm_stack *stack)
     container_of(stack, struct thread, stack)->teb->stack_limit = stack->limit;
 }
 
-/* Reserves the stack, commits its top, and puts a guard page below. The lowest page is never committed. */
+/*
+ * Reserves the stack, commits its top, and puts a guard page below. The lowest page is never
+ * committed.
+ */
 static NTSTATUS make_stack(struct thread *thread, uint64_t reserve, uint64_t commit)
 {
     reserve = round_up(reserve ? reserve : thread_default_reserve, ALLOCATION_GRANULARITY);
@@ -93,10 +101,14 @@ static NTSTATUS make_stack(struct thread *thread, uint64_t reserve, uint64_t com
     if (status != STATUS_SUCCESS)
         return status;
     uint64_t top = whole.base + reserve;
-    struct mm_request used = {.base = top - commit, .size = commit, .type = MEM_COMMIT, .protect = PAGE_READWRITE};
-    struct mm_request guard = {
-        .base = top - commit - PAGE_SIZE, .size = PAGE_SIZE, .type = MEM_COMMIT, .protect = PAGE_READWRITE | PAGE_GUARD};
-    thread->stack = (struct mm_stack){.base = top, .limit = top - commit, .floor = whole.base, .moved = stack_moved};
+    struct mm_request used = {
+        .base = top - commit, .size = commit, .type = MEM_COMMIT, .protect = PAGE_READWRITE};
+    struct mm_request guard = {.base = top - commit - PAGE_SIZE,
+                               .size = PAGE_SIZE,
+                               .type = MEM_COMMIT,
+                               .protect = PAGE_READWRITE | PAGE_GUARD};
+    thread->stack = (struct mm_stack){
+        .base = top, .limit = top - commit, .floor = whole.base, .moved = stack_moved};
     status = mm_allocate(&used);
     if (status == STATUS_SUCCESS)
         status = mm_allocate(&guard);
@@ -245,7 +257,9 @@ static _Noreturn void run_on_stack(struct thread *thread, void (*function)(void 
     winmem_switch_stack(round_down(thread->stack.base - 64, 16), function, argument);
 }
 
-/* The pthread of main may not return: the process lives on until its last Windows thread ends it. */
+/*
+ * The pthread of main may not return: the process lives on until its last Windows thread ends it.
+ */
 _Noreturn void thread_run_main(void (*function)(void *), void *argument)
 {
     if (!setjmp(self->leave))
@@ -294,8 +308,8 @@ static void *run_native(void *argument)
     return NULL;
 }
 
-NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uint64_t stack_commit, bool suspended,
-                       struct thread **ret_thread)
+NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uint64_t stack_commit,
+                       bool suspended, struct thread **ret_thread)
 {
     struct beginning beginning = {0};
     pthread_attr_t attributes;
@@ -376,11 +390,15 @@ struct others {
 static void collect(struct thread *thread, void *context)
 {
     struct others *others = context;
-    if (thread != self && others->count < array_length(others->threads) && !(thread->suspension & THREAD_SUSPEND_COUNT))
+    if (thread != self && others->count < array_length(others->threads) &&
+        !(thread->suspension & THREAD_SUSPEND_COUNT))
         others->threads[others->count++] = (struct thread *)object_ref(&thread->waitable.object);
 }
 
-/* New threads may begin meanwhile: rounds until none is left that runs. The references are never given back: the process ends. */
+/*
+ * New threads may begin meanwhile: rounds until none is left that runs. The references are never
+ * given back: the process ends.
+ */
 void thread_stop_others(void)
 {
     uint64_t deadline = time_monotonic() + STOP_PATIENCE;

@@ -7,12 +7,12 @@
 #include "memoryapi/guarded.h"
 
 #define STACK_SIZE_PARAM_IS_A_RESERVATION 0x10000u
-#define CREATE_SUSPENDED_FLAG 0x4u
+#define CREATE_SUSPENDED_FLAG             0x4u
 /* NtCreateThreadEx's flag of the same meaning. */
 #define THREAD_CREATE_FLAGS_CREATE_SUSPENDED 0x1u
 
-static NTSTATUS start(PVOID routine, PVOID parameter, SIZE_T reserve, SIZE_T commit, bool suspended, ACCESS_MASK access, bool inherit,
-                      HANDLE *ret_handle, uint32_t *ret_id)
+static NTSTATUS start(PVOID routine, PVOID parameter, SIZE_T reserve, SIZE_T commit, bool suspended,
+                      ACCESS_MASK access, bool inherit, HANDLE *ret_handle, uint32_t *ret_id)
 {
     struct thread *thread;
     if (!process_peb)
@@ -33,47 +33,59 @@ static NTSTATUS start(PVOID routine, PVOID parameter, SIZE_T reserve, SIZE_T com
     return status;
 }
 
-static HANDLE create(LPSECURITY_ATTRIBUTES attributes, SIZE_T size, PVOID routine, PVOID parameter, DWORD flags, LPDWORD ret_id)
+static HANDLE create(LPSECURITY_ATTRIBUTES attributes, SIZE_T size, PVOID routine, PVOID parameter,
+                     DWORD flags, LPDWORD ret_id)
 {
     HANDLE handle = NULL;
     uint32_t id = 0;
     if (flags & ~(CREATE_SUSPENDED_FLAG | STACK_SIZE_PARAM_IS_A_RESERVATION))
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
     bool reservation = flags & STACK_SIZE_PARAM_IS_A_RESERVATION;
-    /* otherwise the size is what to commit, and the reservation grows with it when it is larger (sdk-api CreateThread) */
+    /*
+     * otherwise the size is what to commit, and the reservation grows with it when it is larger
+     * (sdk-api CreateThread)
+     */
     SIZE_T reserve = reservation || size > thread_default_reserve ? size : 0;
-    NTSTATUS status = start(routine, parameter, reserve, reservation ? 0 : size, flags & CREATE_SUSPENDED_FLAG, THREAD_ALL_ACCESS,
-                            attributes && attributes->bInheritHandle, &handle, &id);
+    NTSTATUS status =
+        start(routine, parameter, reserve, reservation ? 0 : size, flags & CREATE_SUSPENDED_FLAG,
+              THREAD_ALL_ACCESS, attributes && attributes->bInheritHandle, &handle, &id);
     if (status == STATUS_SUCCESS && ret_id)
         *ret_id = id;
     return face_pointer(status, handle);
 }
 
-HANDLE k32_CreateThread(LPSECURITY_ATTRIBUTES lpThreadAttributes, SIZE_T dwStackSize, PVOID lpStartAddress, LPVOID lpParameter,
-                        DWORD dwCreationFlags, LPDWORD lpThreadId)
+HANDLE k32_CreateThread(LPSECURITY_ATTRIBUTES lpThreadAttributes, SIZE_T dwStackSize,
+                        PVOID lpStartAddress, LPVOID lpParameter, DWORD dwCreationFlags,
+                        LPDWORD lpThreadId)
 {
-    return create(lpThreadAttributes, dwStackSize, lpStartAddress, lpParameter, dwCreationFlags, lpThreadId);
+    return create(lpThreadAttributes, dwStackSize, lpStartAddress, lpParameter, dwCreationFlags,
+                  lpThreadId);
 }
 
-HANDLE k32_CreateRemoteThread(HANDLE hProcess, LPSECURITY_ATTRIBUTES lpThreadAttributes, SIZE_T dwStackSize, PVOID lpStartAddress,
-                              LPVOID lpParameter, DWORD dwCreationFlags, LPDWORD lpThreadId)
+HANDLE k32_CreateRemoteThread(HANDLE hProcess, LPSECURITY_ATTRIBUTES lpThreadAttributes,
+                              SIZE_T dwStackSize, PVOID lpStartAddress, LPVOID lpParameter,
+                              DWORD dwCreationFlags, LPDWORD lpThreadId)
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_CREATE_THREAD);
     if (status != STATUS_SUCCESS)
         return face_pointer(status, NULL);
-    return create(lpThreadAttributes, dwStackSize, lpStartAddress, lpParameter, dwCreationFlags, lpThreadId);
+    return create(lpThreadAttributes, dwStackSize, lpStartAddress, lpParameter, dwCreationFlags,
+                  lpThreadId);
 }
 
-HANDLE k32_CreateRemoteThreadEx(HANDLE hProcess, LPSECURITY_ATTRIBUTES lpThreadAttributes, SIZE_T dwStackSize, PVOID lpStartAddress,
-                                LPVOID lpParameter, DWORD dwCreationFlags, PVOID lpAttributeList, LPDWORD lpThreadId)
+HANDLE k32_CreateRemoteThreadEx(HANDLE hProcess, LPSECURITY_ATTRIBUTES lpThreadAttributes,
+                                SIZE_T dwStackSize, PVOID lpStartAddress, LPVOID lpParameter,
+                                DWORD dwCreationFlags, PVOID lpAttributeList, LPDWORD lpThreadId)
 {
     if (lpAttributeList)
         return face_pointer(STATUS_NOT_SUPPORTED, NULL);
-    return k32_CreateRemoteThread(hProcess, lpThreadAttributes, dwStackSize, lpStartAddress, lpParameter, dwCreationFlags, lpThreadId);
+    return k32_CreateRemoteThread(hProcess, lpThreadAttributes, dwStackSize, lpStartAddress,
+                                  lpParameter, dwCreationFlags, lpThreadId);
 }
 
-NTSTATUS nt_NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, PVOID ObjectAttributes, HANDLE ProcessHandle,
-                             PVOID StartRoutine, PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits, SIZE_T StackSize,
+NTSTATUS nt_NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess,
+                             PVOID ObjectAttributes, HANDLE ProcessHandle, PVOID StartRoutine,
+                             PVOID Argument, ULONG CreateFlags, SIZE_T ZeroBits, SIZE_T StackSize,
                              SIZE_T MaximumStackSize, PVOID AttributeList)
 {
     HANDLE handle;
@@ -83,8 +95,9 @@ NTSTATUS nt_NtCreateThreadEx(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, PV
         return status;
     if (CreateFlags & ~THREAD_CREATE_FLAGS_CREATE_SUSPENDED)
         return STATUS_NOT_SUPPORTED;
-    status = start(StartRoutine, Argument, MaximumStackSize, StackSize, CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED, DesiredAccess,
-                   false, &handle, &id);
+    status = start(StartRoutine, Argument, MaximumStackSize, StackSize,
+                   CreateFlags & THREAD_CREATE_FLAGS_CREATE_SUSPENDED, DesiredAccess, false,
+                   &handle, &id);
     if (status == STATUS_SUCCESS && !guarded_write(ThreadHandle, &handle, sizeof handle)) {
         handle_close(handle);
         status = STATUS_ACCESS_VIOLATION;
@@ -129,7 +142,8 @@ HANDLE k32_OpenThread(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwThread
     struct thread *thread = thread_find(dwThreadId);
     if (!thread)
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
-    NTSTATUS status = handle_create(&thread->waitable.object, dwDesiredAccess, bInheritHandle, &handle);
+    NTSTATUS status =
+        handle_create(&thread->waitable.object, dwDesiredAccess, bInheritHandle, &handle);
     object_unref(&thread->waitable.object);
     return face_pointer(status, handle);
 }
@@ -198,7 +212,8 @@ static NTSTATUS change_nt(HANDLE handle, change_count *how, PULONG ret_previous)
 {
     uint32_t previous = 0;
     NTSTATUS status = change(handle, how, &previous);
-    if (status == STATUS_SUCCESS && ret_previous && !guarded_write(ret_previous, &previous, sizeof previous))
+    if (status == STATUS_SUCCESS && ret_previous &&
+        !guarded_write(ret_previous, &previous, sizeof previous))
         return STATUS_ACCESS_VIOLATION;
     return status;
 }
@@ -236,20 +251,22 @@ DWORD k32_QueueUserAPC(PVOID pfnAPC, HANDLE hThread, ULONG_PTR dwData)
     struct thread *thread;
     NTSTATUS status = thread_lookup(hThread, THREAD_SET_CONTEXT, &thread);
     if (status == STATUS_SUCCESS) {
-        status = thread->ended ? STATUS_UNSUCCESSFUL : wait_queue_apc(&thread->wait, pfnAPC, dwData, 0, 0);
+        status = thread->ended ? STATUS_UNSUCCESSFUL
+                               : wait_queue_apc(&thread->wait, pfnAPC, dwData, 0, 0);
         object_unref(&thread->waitable.object);
     }
     return (DWORD)face_bool(status);
 }
 
-NTSTATUS nt_NtQueueApcThread(HANDLE ThreadHandle, PVOID ApcRoutine, PVOID ApcArgument1, PVOID ApcArgument2, PVOID ApcArgument3)
+NTSTATUS nt_NtQueueApcThread(HANDLE ThreadHandle, PVOID ApcRoutine, PVOID ApcArgument1,
+                             PVOID ApcArgument2, PVOID ApcArgument3)
 {
     struct thread *thread;
     NTSTATUS status = thread_lookup(ThreadHandle, THREAD_SET_CONTEXT, &thread);
     if (status == STATUS_SUCCESS) {
         status = thread->ended ? STATUS_UNSUCCESSFUL
-                               : wait_queue_apc(&thread->wait, ApcRoutine, (uint64_t)ApcArgument1, (uint64_t)ApcArgument2,
-                                                (uint64_t)ApcArgument3);
+                               : wait_queue_apc(&thread->wait, ApcRoutine, (uint64_t)ApcArgument1,
+                                                (uint64_t)ApcArgument2, (uint64_t)ApcArgument3);
         object_unref(&thread->waitable.object);
     }
     return status;

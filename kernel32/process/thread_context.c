@@ -4,18 +4,28 @@
 #include "kernel32/process/thread.h"
 #include "memoryapi/guarded.h"
 
-#define KNOWN_PARTS (CONTEXT_CONTROL | CONTEXT_INTEGER | CONTEXT_SEGMENTS | CONTEXT_FLOATING_POINT | CONTEXT_DEBUG_REGISTERS)
-/* Questions about the state (CONTEXT_EXCEPTION_REQUEST and its answers, winnt.h): nothing to add to them. */
+#define KNOWN_PARTS                                                                                \
+    (CONTEXT_CONTROL | CONTEXT_INTEGER | CONTEXT_SEGMENTS | CONTEXT_FLOATING_POINT |               \
+     CONTEXT_DEBUG_REGISTERS)
+/*
+ * Questions about the state (CONTEXT_EXCEPTION_REQUEST and its answers, winnt.h): nothing to add to
+ * them.
+ */
 #define QUESTIONS 0xF8000000u
 
-/* Holds the thread where it is while its registers are used; a running thread is stopped for that long. */
-static NTSTATUS with_stopped(struct thread *thread, CONTEXT *context, void (*use)(struct thread *thread, CONTEXT *context))
+/*
+ * Holds the thread where it is while its registers are used; a running thread is stopped for that
+ * long.
+ */
+static NTSTATUS with_stopped(struct thread *thread, CONTEXT *context,
+                             void (*use)(struct thread *thread, CONTEXT *context))
 {
     uint32_t previous;
     NTSTATUS status = thread_suspend(thread, &previous);
     if (status != STATUS_SUCCESS)
         return status;
-    if (thread->ended || __atomic_load_n(&thread->exit_code, __ATOMIC_ACQUIRE) != THREAD_STILL_ACTIVE)
+    if (thread->ended ||
+        __atomic_load_n(&thread->exit_code, __ATOMIC_ACQUIRE) != THREAD_STILL_ACTIVE)
         status = STATUS_UNSUCCESSFUL;
     else
         use(thread, context);
@@ -33,7 +43,10 @@ static void set(struct thread *thread, CONTEXT *context)
     context_to_signal(context, thread->context);
 }
 
-/* Windows reads and writes the context of the calling thread as it is in the kernel, which programs cannot use; refused here. */
+/*
+ * Windows reads and writes the context of the calling thread as it is in the kernel, which programs
+ * cannot use; refused here.
+ */
 static NTSTATUS transfer(HANDLE handle, PCONTEXT address, ACCESS_MASK access, bool writes)
 {
     struct thread *thread;
@@ -43,7 +56,8 @@ static NTSTATUS transfer(HANDLE handle, PCONTEXT address, ACCESS_MASK access, bo
         return status;
     if (!guarded_read(address, &context, sizeof context))
         status = STATUS_ACCESS_VIOLATION;
-    else if (thread == thread_self() || (context.ContextFlags & ~QUESTIONS & ~(uint32_t)KNOWN_PARTS))
+    else if (thread == thread_self() ||
+             (context.ContextFlags & ~QUESTIONS & ~(uint32_t)KNOWN_PARTS))
         status = STATUS_INVALID_PARAMETER;
     else if (writes && thread->wait.waiter)
         status = STATUS_UNSUCCESSFUL; /* it is listed with what it waits for */

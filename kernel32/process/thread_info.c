@@ -12,7 +12,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/guarded.h"
 
-#define PRIORITY_ERROR 0x7FFFFFFF /* THREAD_PRIORITY_ERROR_RETURN */
+#define PRIORITY_ERROR    0x7FFFFFFF /* THREAD_PRIORITY_ERROR_RETURN */
 #define DESCRIPTION_LIMIT 0x7FFFu /* UTF-16 units, so that the byte count fits a UNICODE_STRING */
 
 static struct futex_lock description_lock;
@@ -69,7 +69,10 @@ BOOL k32_GetThreadPriorityBoost(HANDLE hThread, PBOOL pDisablePriorityBoost)
     return TRUE;
 }
 
-/* Bits are the processors this process may use, in the order of the host. Returns the mask before, 0 on failure. */
+/*
+ * Bits are the processors this process may use, in the order of the host. Returns the mask before,
+ * 0 on failure.
+ */
 ULONG_PTR k32_SetThreadAffinityMask(HANDLE hThread, ULONG_PTR dwThreadAffinityMask)
 {
     struct thread *thread;
@@ -78,7 +81,8 @@ ULONG_PTR k32_SetThreadAffinityMask(HANDLE hThread, ULONG_PTR dwThreadAffinityMa
         return 0;
     uint64_t all = processor_mask(), before = thread->affinity ? thread->affinity : all;
     NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (processor_host_set(dwThreadAffinityMask, &set) && !thread->ended && pthread_setaffinity_np(thread->pthread, sizeof set, &set) == 0)
+    if (processor_host_set(dwThreadAffinityMask, &set) && !thread->ended &&
+        pthread_setaffinity_np(thread->pthread, sizeof set, &set) == 0)
         status = STATUS_SUCCESS;
     if (status == STATUS_SUCCESS)
         thread->affinity = dwThreadAffinityMask;
@@ -86,7 +90,8 @@ ULONG_PTR k32_SetThreadAffinityMask(HANDLE hThread, ULONG_PTR dwThreadAffinityMa
     return face_bool(status) ? before : 0;
 }
 
-BOOL k32_GetThreadTimes(HANDLE hThread, LPFILETIME lpCreationTime, LPFILETIME lpExitTime, LPFILETIME lpKernelTime, LPFILETIME lpUserTime)
+BOOL k32_GetThreadTimes(HANDLE hThread, LPFILETIME lpCreationTime, LPFILETIME lpExitTime,
+                        LPFILETIME lpKernelTime, LPFILETIME lpUserTime)
 {
     struct thread *thread;
     struct timespec spent = {0};
@@ -157,8 +162,9 @@ struct thread_basic_information {
     int32_t priority, base_priority;
 };
 
-NTSTATUS nt_NtQueryInformationThread(HANDLE ThreadHandle, DWORD ThreadInformationClass, PVOID ThreadInformation,
-                                     ULONG ThreadInformationLength, PULONG ReturnLength)
+NTSTATUS nt_NtQueryInformationThread(HANDLE ThreadHandle, DWORD ThreadInformationClass,
+                                     PVOID ThreadInformation, ULONG ThreadInformationLength,
+                                     PULONG ReturnLength)
 {
     struct thread *thread;
     union {
@@ -206,7 +212,8 @@ NTSTATUS nt_NtQueryInformationThread(HANDLE ThreadHandle, DWORD ThreadInformatio
     if (status == STATUS_SUCCESS && ThreadInformationLength != size)
         status = STATUS_INFO_LENGTH_MISMATCH;
     if (status == STATUS_SUCCESS &&
-        (!guarded_write(ThreadInformation, &answer, size) || (ReturnLength && !guarded_write(ReturnLength, &size, sizeof size))))
+        (!guarded_write(ThreadInformation, &answer, size) ||
+         (ReturnLength && !guarded_write(ReturnLength, &size, sizeof size))))
         status = STATUS_ACCESS_VIOLATION;
     return status;
 }

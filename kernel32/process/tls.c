@@ -1,6 +1,7 @@
 /*
- * Thread-local and fibre-local storage. Slots below 64 lie in the TEB, where programs read them without asking; the others in a block
- * that is made when a thread first sets one. Which slots are taken is process-wide.
+ * Thread-local and fibre-local storage. Slots below 64 lie in the TEB, where programs read them
+ * without asking; the others in a block that is made when a thread first sets one. Which slots are
+ * taken is process-wide.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,8 @@ LPVOID k32_TlsGetValue(DWORD dwTlsIndex)
     if (dwTlsIndex >= TLS_SLOTS || !thread)
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
     void **place = place_of(thread->teb, dwTlsIndex);
-    last_error_set(ERROR_SUCCESS); /* so that a NULL value can be told from a failure (sdk-api TlsGetValue) */
+    /* so that a NULL value can be told from a failure (sdk-api TlsGetValue) */
+    last_error_set(ERROR_SUCCESS);
     return place ? *place : NULL;
 }
 
@@ -123,7 +125,8 @@ DWORD k32_FlsAlloc(PFLS_CALLBACK_FUNCTION lpCallback)
 
 static bool fls_is_taken(DWORD index)
 {
-    return index >= FLS_FIRST && index < FLS_SLOTS && __atomic_load_n(&slots.fls_taken[index], __ATOMIC_ACQUIRE);
+    return index >= FLS_FIRST && index < FLS_SLOTS &&
+           __atomic_load_n(&slots.fls_taken[index], __ATOMIC_ACQUIRE);
 }
 
 struct collected {
@@ -140,7 +143,10 @@ static void collect_value(struct thread *thread, void *context)
         collected->values[collected->count++] = value;
 }
 
-/* The callback runs for every thread's value (sdk-api FlsFree), after the list of threads is let go. */
+/*
+ * The callback runs for every thread's value (sdk-api FlsFree), after the list of threads is let
+ * go.
+ */
 BOOL k32_FlsFree(DWORD dwFlsIndex)
 {
     struct collected collected = {.index = dwFlsIndex};

@@ -11,7 +11,8 @@
 
 static PTOP_LEVEL_EXCEPTION_FILTER filter; /* atomic */
 
-LPTOP_LEVEL_EXCEPTION_FILTER k32_SetUnhandledExceptionFilter(LPTOP_LEVEL_EXCEPTION_FILTER lpTopLevelExceptionFilter)
+LPTOP_LEVEL_EXCEPTION_FILTER
+k32_SetUnhandledExceptionFilter(LPTOP_LEVEL_EXCEPTION_FILTER lpTopLevelExceptionFilter)
 {
     return __atomic_exchange_n(&filter, lpTopLevelExceptionFilter, __ATOMIC_ACQ_REL);
 }
@@ -38,7 +39,9 @@ bool unhandled_filter(EXCEPTION_RECORD *record, CONTEXT *context)
     return false;
 }
 
-/* Called by a program's own outermost handler: asks the filter; nobody else is there to report to. */
+/*
+ * Called by a program's own outermost handler: asks the filter; nobody else is there to report to.
+ */
 LONG k32_UnhandledExceptionFilter(PEXCEPTION_POINTERS ExceptionInfo)
 {
     LONG answer = ask(ExceptionInfo);

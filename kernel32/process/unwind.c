@@ -1,4 +1,7 @@
-/* Undoes frames from unwind data: prologues by their codes, epilogues by their instructions, chained entries. */
+/*
+ * Undoes frames from unwind data: prologues by their codes, epilogues by their instructions,
+ * chained entries.
+ */
 #include "kernel32/process/unwind.h"
 
 #include "memoryapi/base.h"
@@ -27,12 +30,16 @@ struct unwind_info {
     uint8_t prologue;      /* bytes */
     uint8_t count;         /* of code slots, 2 bytes each */
     uint8_t frame;         /* register: low 4 bits; offset / 16: high 4 bits */
-    uint16_t codes[256];   /* offset in prologue: low byte; operation: 4 bits; information: 4 bits */
+    /* offset in prologue: low byte; operation: 4 bits; information: 4 bits */
+    uint16_t codes[256];
 };
 
 static uint64_t *integer_register(CONTEXT *context, unsigned number)
 {
-    /* RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 follow each other in CONTEXT in the processor's own numbering */
+    /*
+     * RAX RCX RDX RBX RSP RBP RSI RDI R8..R15 follow each other in CONTEXT in the processor's own
+     * numbering
+     */
     return &context->Rax + number;
 }
 
@@ -49,7 +56,10 @@ static bool pop(CONTEXT *context, uint64_t *ret_value)
     return true;
 }
 
-/* Reads the fixed part and as many code slots as it announces. Codes of info->count may be odd: an unused slot pads them. */
+/*
+ * Reads the fixed part and as many code slots as it announces. Codes of info->count may be odd: an
+ * unused slot pads them.
+ */
 static bool read_info(uint64_t image_base, uint32_t rva, struct unwind_info *ret_info)
 {
     uint64_t address = image_base + rva;
@@ -94,7 +104,8 @@ static bool undo_machine_frame(CONTEXT *context, bool error_code)
 }
 
 /* Undoes the code in `slot`. *ret_trap: it was a machine frame, which restores RIP itself. */
-static bool undo(const struct unwind_info *info, unsigned slot, CONTEXT *context, uint64_t frame, bool *ret_trap)
+static bool undo(const struct unwind_info *info, unsigned slot, CONTEXT *context, uint64_t frame,
+                 bool *ret_trap)
 {
     unsigned operation = info->codes[slot] >> 8 & 15, information = info->codes[slot] >> 12;
 
@@ -111,13 +122,17 @@ static bool undo(const struct unwind_info *info, unsigned slot, CONTEXT *context
         context->Rsp = *integer_register(context, info->frame & 15) - (info->frame >> 4) * 16u;
         return true;
     case UWOP_SAVE_NONVOL:
-        return load(frame + operand(info, slot, false, 8), integer_register(context, information), 8);
+        return load(frame + operand(info, slot, false, 8), integer_register(context, information),
+                    8);
     case UWOP_SAVE_NONVOL_FAR:
-        return load(frame + operand(info, slot, true, 1), integer_register(context, information), 8);
+        return load(frame + operand(info, slot, true, 1), integer_register(context, information),
+                    8);
     case UWOP_SAVE_XMM128:
-        return load(frame + operand(info, slot, false, 16), (char *)&context->FltSave.XmmRegisters[information], 16);
+        return load(frame + operand(info, slot, false, 16),
+                    (char *)&context->FltSave.XmmRegisters[information], 16);
     case UWOP_SAVE_XMM128_FAR:
-        return load(frame + operand(info, slot, true, 1), (char *)&context->FltSave.XmmRegisters[information], 16);
+        return load(frame + operand(info, slot, true, 1),
+                    (char *)&context->FltSave.XmmRegisters[information], 16);
     case UWOP_PUSH_MACHFRAME:
         *ret_trap = true;
         return undo_machine_frame(context, information != 0);
@@ -127,8 +142,9 @@ static bool undo(const struct unwind_info *info, unsigned slot, CONTEXT *context
 }
 
 /*
- * The base that register saves are relative to: the frame register less its offset once SET_FPREG was done, else RSP. `offset` is how
- * far into the function the program counter is (past the whole prologue: any large number).
+ * The base that register saves are relative to: the frame register less its offset once SET_FPREG
+ * was done, else RSP. `offset` is how far into the function the program counter is (past the whole
+ * prologue: any large number).
  */
 static uint64_t frame_base(const struct unwind_info *info, uint64_t offset, CONTEXT *context)
 {
@@ -146,10 +162,12 @@ static uint64_t frame_base(const struct unwind_info *info, uint64_t offset, CONT
     return *integer_register(context, info->frame & 15) - (info->frame >> 4) * 16u;
 }
 
-static bool undo_prologue(const struct unwind_info *info, uint64_t offset, CONTEXT *context, uint64_t frame, bool *ret_trap)
+static bool undo_prologue(const struct unwind_info *info, uint64_t offset, CONTEXT *context,
+                          uint64_t frame, bool *ret_trap)
 {
     for (unsigned slot = 0; slot < info->count;) {
-        unsigned operation = info->codes[slot] >> 8 & 15, next = slot + slots_of(operation, info->codes[slot] >> 12);
+        unsigned operation = info->codes[slot] >> 8 & 15,
+                 next = slot + slots_of(operation, info->codes[slot] >> 12);
         if (next > info->count)
             return false;
         /* only what the prologue had already done */
@@ -160,14 +178,25 @@ static bool undo_prologue(const struct unwind_info *info, uint64_t offset, CONTE
     return true;
 }
 
-/* How long the epilogue instruction at `code` is, and what it does; 0: not one an epilogue may have. */
-enum epilogue { EPILOGUE_NONE, EPILOGUE_ADD, EPILOGUE_LEA, EPILOGUE_POP, EPILOGUE_RET, EPILOGUE_RET_N, EPILOGUE_JMP };
+/*
+ * How long the epilogue instruction at `code` is, and what it does; 0: not one an epilogue may
+ * have.
+ */
+enum epilogue {
+    EPILOGUE_NONE,
+    EPILOGUE_ADD,
+    EPILOGUE_LEA,
+    EPILOGUE_POP,
+    EPILOGUE_RET,
+    EPILOGUE_RET_N,
+    EPILOGUE_JMP
+};
 
 struct instruction {
     enum epilogue kind;
     unsigned length;
-    int64_t value;      /* added to RSP; displacement of LEA; bytes of RET n */
-    unsigned reg;       /* popped, or LEA's base */
+    int64_t value; /* added to RSP; displacement of LEA; bytes of RET n */
+    unsigned reg;  /* popped, or LEA's base */
 };
 
 static struct instruction decode_lea(const uint8_t *code, unsigned rex)
@@ -179,8 +208,10 @@ static struct instruction decode_lea(const uint8_t *code, unsigned rex)
     if (mode == 1)
         result = (struct instruction){EPILOGUE_LEA, 4, (int8_t)code[2], result.reg};
     else if (mode == 2)
-        result = (struct instruction){EPILOGUE_LEA, 7, (int32_t)(code[2] | code[3] << 8 | code[4] << 16 | (uint32_t)code[5] << 24),
-                                      result.reg};
+        result = (struct instruction){
+            EPILOGUE_LEA, 7,
+            (int32_t)(code[2] | code[3] << 8 | code[4] << 16 | (uint32_t)code[5] << 24),
+            result.reg};
     return result;
 }
 
@@ -189,7 +220,9 @@ static struct instruction decode(const uint8_t *code)
     if (code[0] == 0x48 && code[1] == 0x83 && code[2] == 0xC4)
         return (struct instruction){EPILOGUE_ADD, 4, (int8_t)code[3], 0};
     if (code[0] == 0x48 && code[1] == 0x81 && code[2] == 0xC4)
-        return (struct instruction){EPILOGUE_ADD, 7, (int32_t)(code[3] | code[4] << 8 | code[5] << 16 | (uint32_t)code[6] << 24), 0};
+        return (struct instruction){
+            EPILOGUE_ADD, 7,
+            (int32_t)(code[3] | code[4] << 8 | code[5] << 16 | (uint32_t)code[6] << 24), 0};
     if ((code[0] & 0xFE) == 0x48 && code[1] == 0x8D)
         return decode_lea(code + 1, code[0]);
     if ((code[0] & 0xF8) == 0x58)
@@ -205,17 +238,21 @@ static struct instruction decode(const uint8_t *code)
     if (code[0] == 0xEB)
         return (struct instruction){EPILOGUE_JMP, 2, (int8_t)code[1], 0};
     if (code[0] == 0xE9)
-        return (struct instruction){EPILOGUE_JMP, 5, (int32_t)(code[1] | code[2] << 8 | code[3] << 16 | (uint32_t)code[4] << 24), 0};
+        return (struct instruction){
+            EPILOGUE_JMP, 5,
+            (int32_t)(code[1] | code[2] << 8 | code[3] << 16 | (uint32_t)code[4] << 24), 0};
     if (code[0] == 0xFF && code[1] == 0x25) /* jmp [rip+disp]: a tail call through an import */
         return (struct instruction){EPILOGUE_JMP, 6, INT64_MAX, 0};
-    if (code[0] == 0x48 && code[1] == 0xFF && (code[2] & 0x38) == 0x20) /* rex.w jmp r/m: a tail call by rule */
+    /* rex.w jmp r/m: a tail call by rule */
+    if (code[0] == 0x48 && code[1] == 0xFF && (code[2] & 0x38) == 0x20)
         return (struct instruction){EPILOGUE_JMP, 3, INT64_MAX, 0};
     return (struct instruction){EPILOGUE_NONE, 0, 0, 0};
 }
 
 /*
- * The ABI lets an epilogue be only: add rsp,n or lea rsp,[fp+n]; pops; ret or a tail jump. If the code at `pc` is the rest of one, it is
- * played on a copy of the context. A jump that stays inside the function is no tail call.
+ * The ABI lets an epilogue be only: add rsp,n or lea rsp,[fp+n]; pops; ret or a tail jump. If the
+ * code at `pc` is the rest of one, it is played on a copy of the context. A jump that stays inside
+ * the function is no tail call.
  */
 static bool play_epilogue(uint64_t pc, uint64_t begin, uint64_t end, CONTEXT *context)
 {
@@ -228,7 +265,8 @@ static bool play_epilogue(uint64_t pc, uint64_t begin, uint64_t end, CONTEXT *co
         if (!load(pc, code, sizeof code) && !load(pc, code, 1))
             break;
         struct instruction at = decode(code);
-        if (at.kind == EPILOGUE_NONE || ((at.kind == EPILOGUE_ADD || at.kind == EPILOGUE_LEA) && step != 0))
+        if (at.kind == EPILOGUE_NONE ||
+            ((at.kind == EPILOGUE_ADD || at.kind == EPILOGUE_LEA) && step != 0))
             break;
         pc += at.length;
         if (at.kind == EPILOGUE_ADD) {
@@ -239,7 +277,8 @@ static bool play_epilogue(uint64_t pc, uint64_t begin, uint64_t end, CONTEXT *co
             if (!pop(to, integer_register(to, at.reg)))
                 break;
         } else {
-            if (at.kind == EPILOGUE_JMP && at.value != INT64_MAX && pc + (uint64_t)at.value >= begin && pc + (uint64_t)at.value < end)
+            if (at.kind == EPILOGUE_JMP && at.value != INT64_MAX &&
+                pc + (uint64_t)at.value >= begin && pc + (uint64_t)at.value < end)
                 break;
             if (!pop(to, &value))
                 break;
@@ -254,7 +293,8 @@ static bool play_epilogue(uint64_t pc, uint64_t begin, uint64_t end, CONTEXT *co
 }
 
 /* Follows an entry that only points at another one. */
-static const struct unwind_function *direct(uint64_t image_base, const struct unwind_function *function)
+static const struct unwind_function *direct(uint64_t image_base,
+                                            const struct unwind_function *function)
 {
     for (unsigned i = 0; function && (function->unwind & 1) && i < CHAIN_LIMIT; i++)
         function = (const struct unwind_function *)(image_base + (function->unwind & ~1u));
@@ -262,7 +302,8 @@ static const struct unwind_function *direct(uint64_t image_base, const struct un
 }
 
 /* The language handler's RVA lies behind the codes, padded to an even count. */
-static bool find_handler(uint64_t image_base, uint32_t rva, const struct unwind_info *info, uint32_t flags, struct unwind_step *step)
+static bool find_handler(uint64_t image_base, uint32_t rva, const struct unwind_info *info,
+                         uint32_t flags, struct unwind_step *step)
 {
     uint32_t handler;
     if (!((unsigned)info->version_flags >> 3 & flags))
@@ -284,7 +325,8 @@ static bool next_in_chain(uint64_t image_base, const struct unwind_info *info, u
     return true;
 }
 
-bool unwind_frame(uint32_t flags, uint64_t image_base, uint64_t pc, const struct unwind_function *function, CONTEXT *context,
+bool unwind_frame(uint32_t flags, uint64_t image_base, uint64_t pc,
+                  const struct unwind_function *function, CONTEXT *context,
                   struct unwind_step *ret_step)
 {
     struct unwind_function entry;
@@ -295,7 +337,8 @@ bool unwind_frame(uint32_t flags, uint64_t image_base, uint64_t pc, const struct
     function = direct(image_base, function);
     if (!function)
         return pop(context, &context->Rip);
-    if (!load((uint64_t)function, &entry, sizeof entry) || !read_info(image_base, entry.unwind, &info))
+    if (!load((uint64_t)function, &entry, sizeof entry) ||
+        !read_info(image_base, entry.unwind, &info))
         return false;
     uint64_t offset = pc - image_base - entry.begin;
     uint32_t rva = entry.unwind;
@@ -303,7 +346,8 @@ bool unwind_frame(uint32_t flags, uint64_t image_base, uint64_t pc, const struct
     if (offset >= info.prologue || (info.version_flags >> 3 & UNW_FLAG_CHAININFO)) {
         if (play_epilogue(pc, image_base + entry.begin, image_base + entry.end, context))
             return true; /* the frame is half gone: its handler is not asked */
-        if (!(info.version_flags >> 3 & UNW_FLAG_CHAININFO) && !find_handler(image_base, rva, &info, flags, ret_step))
+        if (!(info.version_flags >> 3 & UNW_FLAG_CHAININFO) &&
+            !find_handler(image_base, rva, &info, flags, ret_step))
             return false;
     }
     for (unsigned i = 0; i < CHAIN_LIMIT; i++) {
@@ -313,7 +357,8 @@ bool unwind_frame(uint32_t flags, uint64_t image_base, uint64_t pc, const struct
             return trap || pop(context, &context->Rip);
         if (!next_in_chain(image_base, &info, &rva) || !read_info(image_base, rva, &info))
             return false;
-        if (!(info.version_flags >> 3 & UNW_FLAG_CHAININFO) && !find_handler(image_base, rva, &info, flags, ret_step))
+        if (!(info.version_flags >> 3 & UNW_FLAG_CHAININFO) &&
+            !find_handler(image_base, rva, &info, flags, ret_step))
             return false;
     }
     return false;

@@ -1,4 +1,7 @@
-/* The two passes over the frames: search for a handler, unwind to a target; and the handler of C's __try. */
+/*
+ * The two passes over the frames: search for a handler, unwind to a target; and the handler of C's
+ * __try.
+ */
 #include "kernel32/process/unwind_dispatch.h"
 
 #include <dlfcn.h>
@@ -14,18 +17,20 @@
 /* Frames of ours between a bad pointer and the program that passed it. */
 #define CLIMB_LIMIT 64
 
-#define EXCEPTION_EXECUTE_HANDLER_VALUE 1
-#define STATUS_UNWIND_CODE 0xC0000027u
+#define EXCEPTION_EXECUTE_HANDLER_VALUE   1
+#define STATUS_UNWIND_CODE                0xC0000027u
 #define STATUS_INVALID_UNWIND_TARGET_CODE 0xC0000029u
-#define STATUS_UNWIND_CONSOLIDATE_CODE 0x80000029u
+#define STATUS_UNWIND_CONSOLIDATE_CODE    0x80000029u
 
-typedef __attribute__((ms_abi)) int language_handler(EXCEPTION_RECORD *, PVOID, CONTEXT *, DISPATCHER_CONTEXT *);
+typedef __attribute__((ms_abi)) int language_handler(EXCEPTION_RECORD *, PVOID, CONTEXT *,
+                                                     DISPATCHER_CONTEXT *);
 typedef __attribute__((ms_abi)) int32_t filter_function(EXCEPTION_POINTERS *, PVOID frame);
 typedef __attribute__((ms_abi)) uint64_t consolidation(EXCEPTION_RECORD *);
 typedef __attribute__((ms_abi)) void finally_function(BOOLEAN abnormal, PVOID frame);
 
 /* Calls back into Windows code: the thread may be stopped there. */
-static int call_handler(uint64_t handler, EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *context, DISPATCHER_CONTEXT *dispatcher)
+static int call_handler(uint64_t handler, EXCEPTION_RECORD *record, uint64_t frame,
+                        CONTEXT *context, DISPATCHER_CONTEXT *dispatcher)
 {
     uint32_t depth = gate_open();
     int disposition = ((language_handler *)handler)(record, (PVOID)frame, context, dispatcher);
@@ -33,19 +38,28 @@ static int call_handler(uint64_t handler, EXCEPTION_RECORD *record, uint64_t fra
     return disposition;
 }
 
-/* A way along the frames of a thread, across the native frames between an exception and the handlers it is being delivered to. */
+/*
+ * A way along the frames of a thread, across the native frames between an exception and the
+ * handlers it is being delivered to.
+ */
 struct walk {
     CONTEXT context;
-    bool fresh;            /* `context` is where an exception happened; rip 0 is a call to nowhere then, else the end */
-    struct dispatch *next; /* the exception whose context follows when the frames end in native code */
-    const DISPATCHER_CONTEXT *collided; /* a frame whose termination handlers an unwinding had begun to run */
+    /* `context` is where an exception happened; rip 0 is a call to nowhere then, else the end */
+    bool fresh;
+    /* the exception whose context follows when the frames end in native code */
+    struct dispatch *next;
+    /* a frame whose termination handlers an unwinding had begun to run */
+    const DISPATCHER_CONTEXT *collided;
     uint64_t image_base;
     const struct unwind_function *function;
     struct unwind_step step;
     uint64_t pc;
 };
 
-/* Native code has no unwind data of Windows' kind: its frames end a walk. Generated code without a table counts as a leaf, as on Windows. */
+/*
+ * Native code has no unwind data of Windows' kind: its frames end a walk. Generated code without a
+ * table counts as a leaf, as on Windows.
+ */
 static bool is_native(uint64_t pc)
 {
     Dl_info info;
@@ -59,7 +73,8 @@ bool unwind_leave_native(CONTEXT *context)
 {
     uint64_t frame[2];
     for (unsigned level = 0; level < CLIMB_LIMIT && is_native(context->Rip); level++) {
-        if (!guarded_read((const void *)context->Rbp, frame, sizeof frame) || context->Rbp < context->Rsp)
+        if (!guarded_read((const void *)context->Rbp, frame, sizeof frame) ||
+            context->Rbp < context->Rsp)
             return false;
         context->Rsp = context->Rbp + sizeof frame;
         context->Rbp = frame[0];
@@ -83,13 +98,18 @@ static bool cross(struct walk *walk)
     return true;
 }
 
-/* Fills `step` for the frame at walk->context, and leaves the caller's context in *ret_caller. False: damaged, or the end. */
+/*
+ * Fills `step` for the frame at walk->context, and leaves the caller's context in *ret_caller.
+ * False: damaged, or the end.
+ */
 static bool look(struct walk *walk, uint32_t flags, CONTEXT *ret_caller)
 {
     walk->pc = walk->context.Rip;
     walk->function = unwind_lookup(walk->pc, &walk->image_base);
     *ret_caller = walk->context;
-    return unwind_frame(flags, walk->image_base, walk->pc, walk->function, ret_caller, &walk->step) && ret_caller->Rsp > walk->context.Rsp;
+    return unwind_frame(flags, walk->image_base, walk->pc, walk->function, ret_caller,
+                        &walk->step) &&
+           ret_caller->Rsp > walk->context.Rsp;
 }
 
 static void describe(DISPATCHER_CONTEXT *dispatcher, const struct walk *walk, CONTEXT *context)
@@ -115,7 +135,8 @@ static bool is_on_stack(uint64_t address)
 
 bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
 {
-    struct walk walk = {.context = *context, .fresh = true, .next = thread_self()->dispatch->previous};
+    struct walk walk = {
+        .context = *context, .fresh = true, .next = thread_self()->dispatch->previous};
     DISPATCHER_CONTEXT dispatcher;
     CONTEXT caller;
 
@@ -129,7 +150,8 @@ bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
             break;
         if (walk.step.handler) {
             describe(&dispatcher, &walk, &caller);
-            switch (call_handler(walk.step.handler, record, walk.step.frame, context, &dispatcher)) {
+            switch (
+                call_handler(walk.step.handler, record, walk.step.frame, context, &dispatcher)) {
             case DISPOSITION_CONTINUE_EXECUTION:
                 return true;
             case DISPOSITION_CONTINUE_SEARCH:
@@ -145,7 +167,10 @@ bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context)
     return unhandled_filter(record, context);
 }
 
-/* A function that a catch block runs in has returned: the record names what to call before the target goes on (C++ of MSVC). */
+/*
+ * A function that a catch block runs in has returned: the record names what to call before the
+ * target goes on (C++ of MSVC).
+ */
 static void consolidate(EXCEPTION_RECORD *record, CONTEXT *target)
 {
     struct thread *thread = thread_self();
@@ -161,7 +186,8 @@ static void consolidate(EXCEPTION_RECORD *record, CONTEXT *target)
 
 static _Noreturn void land(EXCEPTION_RECORD *record, CONTEXT *target)
 {
-    if (record && record->ExceptionCode == STATUS_UNWIND_CONSOLIDATE_CODE && record->NumberParameters >= 1)
+    if (record && record->ExceptionCode == STATUS_UNWIND_CONSOLIDATE_CODE &&
+        record->NumberParameters >= 1)
         consolidate(record, target);
     gate_self.depth = 0; /* Windows code runs outside all gates */
     if (gate_self.pending)
@@ -177,14 +203,16 @@ static void forget_passed(struct thread *thread, const struct dispatch *until)
 }
 
 /* Runs the termination handler of the frame at walk->context. */
-static void terminate_frame(struct walk *walk, EXCEPTION_RECORD *record, uint64_t target_ip, uint64_t value, bool is_target)
+static void terminate_frame(struct walk *walk, EXCEPTION_RECORD *record, uint64_t target_ip,
+                            uint64_t value, bool is_target)
 {
     struct thread *thread = thread_self();
     DISPATCHER_CONTEXT dispatcher;
     describe(&dispatcher, walk, &walk->context);
     dispatcher.TargetIp = target_ip;
     /* what the handler raises or unwinds continues outwards from this frame */
-    struct dispatch unwinding = {.previous = walk->next, .context = &walk->context, .unwinding = &dispatcher};
+    struct dispatch unwinding = {
+        .previous = walk->next, .context = &walk->context, .unwinding = &dispatcher};
     thread->dispatch = &unwinding;
     walk->context.Rax = value;
     if (is_target)
@@ -194,7 +222,8 @@ static void terminate_frame(struct walk *walk, EXCEPTION_RECORD *record, uint64_
     thread->dispatch = walk->next;
 }
 
-_Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_ip, EXCEPTION_RECORD *given, uint64_t value)
+_Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_ip,
+                         EXCEPTION_RECORD *given, uint64_t value)
 {
     EXCEPTION_RECORD own = {.ExceptionCode = STATUS_UNWIND_CODE};
     EXCEPTION_RECORD *record = given ? given : &own;
@@ -235,22 +264,24 @@ struct scope {
     uint32_t target;     /* RVA of the __except block; 0: __finally */
 };
 
-static void run_finally(const DISPATCHER_CONTEXT *dispatcher, const struct scope *scope, uint64_t frame)
+static void run_finally(const DISPATCHER_CONTEXT *dispatcher, const struct scope *scope,
+                        uint64_t frame)
 {
     uint32_t depth = gate_open();
     ((finally_function *)(dispatcher->ImageBase + scope->handler))(TRUE, (PVOID)frame);
     gate_close(depth);
 }
 
-static int search_scope(EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *context, DISPATCHER_CONTEXT *dispatcher,
-                        const struct scope *scope)
+static int search_scope(EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *context,
+                        DISPATCHER_CONTEXT *dispatcher, const struct scope *scope)
 {
     EXCEPTION_POINTERS pointers = {record, context};
     int32_t answer = EXCEPTION_EXECUTE_HANDLER_VALUE;
 
     if (scope->handler != 1) {
         uint32_t depth = gate_open();
-        answer = ((filter_function *)(dispatcher->ImageBase + scope->handler))(&pointers, (PVOID)frame);
+        answer =
+            ((filter_function *)(dispatcher->ImageBase + scope->handler))(&pointers, (PVOID)frame);
         gate_close(depth);
     }
     if (answer == 0)
@@ -260,14 +291,15 @@ static int search_scope(EXCEPTION_RECORD *record, uint64_t frame, CONTEXT *conte
     unwind_to(NULL, frame, dispatcher->ImageBase + scope->target, record, record->ExceptionCode);
 }
 
-INT nt___C_specific_handler(PEXCEPTION_RECORD ExceptionRecord, PVOID EstablisherFrame, PCONTEXT ContextRecord,
-                            PDISPATCHER_CONTEXT DispatcherContext)
+INT nt___C_specific_handler(PEXCEPTION_RECORD ExceptionRecord, PVOID EstablisherFrame,
+                            PCONTEXT ContextRecord, PDISPATCHER_CONTEXT DispatcherContext)
 {
     const uint32_t *table = DispatcherContext->HandlerData;
     const struct scope *scopes = (const struct scope *)(table + 1);
     uint32_t pc = (uint32_t)(DispatcherContext->ControlPc - DispatcherContext->ImageBase);
     uint32_t target = (uint32_t)(DispatcherContext->TargetIp - DispatcherContext->ImageBase);
-    bool unwinding = ExceptionRecord->ExceptionFlags & (EXCEPTION_UNWINDING | EXCEPTION_EXIT_UNWIND);
+    bool unwinding =
+        ExceptionRecord->ExceptionFlags & (EXCEPTION_UNWINDING | EXCEPTION_EXIT_UNWIND);
 
     for (uint32_t i = DispatcherContext->ScopeIndex; i < table[0]; i++) {
         const struct scope *scope = &scopes[i];
@@ -276,13 +308,18 @@ INT nt___C_specific_handler(PEXCEPTION_RECORD ExceptionRecord, PVOID Establisher
         if (!unwinding) {
             if (!scope->target)
                 continue;
-            int answer = search_scope(ExceptionRecord, (uint64_t)EstablisherFrame, ContextRecord, DispatcherContext, scope);
+            int answer = search_scope(ExceptionRecord, (uint64_t)EstablisherFrame, ContextRecord,
+                                      DispatcherContext, scope);
             if (answer != DISPOSITION_CONTINUE_SEARCH)
                 return answer;
         } else {
             bool in_target = ExceptionRecord->ExceptionFlags & EXCEPTION_TARGET_UNWIND;
-            /* the block that goes on lies in this scope, or is its __except: the unwinding ends here */
-            if (in_target && ((target >= scope->begin && target < scope->end) || (scope->target && target == scope->target)))
+            /*
+             * the block that goes on lies in this scope, or is its __except: the unwinding ends
+             * here
+             */
+            if (in_target && ((target >= scope->begin && target < scope->end) ||
+                              (scope->target && target == scope->target)))
                 break;
             if (!scope->target) {
                 DispatcherContext->ScopeIndex = i + 1;

@@ -7,7 +7,8 @@
 
 #define BACKTRACE_LIMIT 65535u
 
-PRUNTIME_FUNCTION nt_RtlLookupFunctionEntry(DWORD64 ControlPc, PDWORD64 ImageBase, PVOID HistoryTable)
+PRUNTIME_FUNCTION nt_RtlLookupFunctionEntry(DWORD64 ControlPc, PDWORD64 ImageBase,
+                                            PVOID HistoryTable)
 {
     uint64_t base = 0;
     const struct unwind_function *found = unwind_lookup(ControlPc, &base);
@@ -15,11 +16,14 @@ PRUNTIME_FUNCTION nt_RtlLookupFunctionEntry(DWORD64 ControlPc, PDWORD64 ImageBas
     return (PRUNTIME_FUNCTION)found;
 }
 
-PVOID nt_RtlVirtualUnwind(DWORD HandlerType, DWORD64 ImageBase, DWORD64 ControlPc, PRUNTIME_FUNCTION FunctionEntry, PCONTEXT ContextRecord,
-                          PVOID *HandlerData, PDWORD64 EstablisherFrame, PKNONVOLATILE_CONTEXT_POINTERS ContextPointers)
+PVOID nt_RtlVirtualUnwind(DWORD HandlerType, DWORD64 ImageBase, DWORD64 ControlPc,
+                          PRUNTIME_FUNCTION FunctionEntry, PCONTEXT ContextRecord,
+                          PVOID *HandlerData, PDWORD64 EstablisherFrame,
+                          PKNONVOLATILE_CONTEXT_POINTERS ContextPointers)
 {
     struct unwind_step step;
-    if (!unwind_frame(HandlerType, ImageBase, ControlPc, (const struct unwind_function *)FunctionEntry, ContextRecord, &step))
+    if (!unwind_frame(HandlerType, ImageBase, ControlPc,
+                      (const struct unwind_function *)FunctionEntry, ContextRecord, &step))
         memset(&step, 0, sizeof step), ContextRecord->Rip = 0;
     *EstablisherFrame = step.frame;
     if (step.handler)
@@ -27,7 +31,8 @@ PVOID nt_RtlVirtualUnwind(DWORD HandlerType, DWORD64 ImageBase, DWORD64 ControlP
     return (PVOID)step.handler;
 }
 
-BOOLEAN nt_RtlAddFunctionTable(PRUNTIME_FUNCTION FunctionTable, DWORD EntryCount, DWORD64 BaseAddress)
+BOOLEAN nt_RtlAddFunctionTable(PRUNTIME_FUNCTION FunctionTable, DWORD EntryCount,
+                               DWORD64 BaseAddress)
 {
     return unwind_add_table((const struct unwind_function *)FunctionTable, EntryCount, BaseAddress);
 }
@@ -46,9 +51,11 @@ PVOID nt_RtlPcToFileHeader(PVOID PcValue, PVOID *BaseOfImage)
     return *BaseOfImage;
 }
 
-USHORT nt_RtlCaptureStackBackTrace(ULONG FramesToSkip, ULONG FramesToCapture, PVOID *BackTrace, PULONG BackTraceHash)
+USHORT nt_RtlCaptureStackBackTrace(ULONG FramesToSkip, ULONG FramesToCapture, PVOID *BackTrace,
+                                   PULONG BackTraceHash)
 {
-    CONTEXT context = {.Rip = (DWORD64)nt_RtlCaptureStackBackTrace, .Rbp = (DWORD64)__builtin_frame_address(0)};
+    CONTEXT context = {.Rip = (DWORD64)nt_RtlCaptureStackBackTrace,
+                       .Rbp = (DWORD64)__builtin_frame_address(0)};
     struct unwind_step step;
     uint64_t base;
     ULONG taken = 0, hash = 0;
@@ -63,7 +70,8 @@ USHORT nt_RtlCaptureStackBackTrace(ULONG FramesToSkip, ULONG FramesToCapture, PV
         }
         uint64_t pc = context.Rip, stack = context.Rsp;
         const struct unwind_function *function = unwind_lookup(pc, &base);
-        if (base == 0 || !unwind_frame(0, base, pc, function, &context, &step) || context.Rsp <= stack)
+        if (base == 0 || !unwind_frame(0, base, pc, function, &context, &step) ||
+            context.Rsp <= stack)
             break;
     }
     if (BackTraceHash)

@@ -1,4 +1,7 @@
-/* From a program counter to its unwind data: the tables of modules, and those a program added at run time. */
+/*
+ * From a program counter to its unwind data: the tables of modules, and those a program added at
+ * run time.
+ */
 #include "kernel32/process/unwind.h"
 
 #include <pthread.h>
@@ -57,7 +60,8 @@ bool unwind_delete_table(const struct unwind_function *table)
 }
 
 /* Tables are sorted by begin; entries do not overlap. */
-static const struct unwind_function *search(const struct unwind_function *table, uint32_t count, uint32_t rva)
+static const struct unwind_function *search(const struct unwind_function *table, uint32_t count,
+                                            uint32_t rva)
 {
     uint32_t low = 0, high = count;
     while (low < high) {
@@ -83,11 +87,16 @@ static const struct unwind_function *module_table(uint64_t base, uint64_t size, 
     uint32_t directories, directory[2];
     enum { OPTIONAL = 24, DIRECTORY_COUNT = OPTIONAL + 108, EXCEPTION = OPTIONAL + 112 + 3 * 8 };
 
-    if (!guarded_read((const void *)(base + 0x3C), &headers, sizeof headers) || headers < 0 || (uint64_t)headers > size ||
-        !guarded_read((const void *)(base + (uint32_t)headers + OPTIONAL), &magic, sizeof magic) || magic != 0x20B ||
-        !guarded_read((const void *)(base + (uint32_t)headers + DIRECTORY_COUNT), &directories, sizeof directories) || directories <= 3 ||
-        !guarded_read((const void *)(base + (uint32_t)headers + EXCEPTION), directory, sizeof directory) || directory[0] == 0 ||
-        (uint64_t)directory[0] + directory[1] > size)
+    if (!guarded_read((const void *)(base + 0x3C), &headers, sizeof headers) || headers < 0 ||
+        (uint64_t)headers > size ||
+        !guarded_read((const void *)(base + (uint32_t)headers + OPTIONAL), &magic, sizeof magic) ||
+        magic != 0x20B ||
+        !guarded_read((const void *)(base + (uint32_t)headers + DIRECTORY_COUNT), &directories,
+                      sizeof directories) ||
+        directories <= 3 ||
+        !guarded_read((const void *)(base + (uint32_t)headers + EXCEPTION), directory,
+                      sizeof directory) ||
+        directory[0] == 0 || (uint64_t)directory[0] + directory[1] > size)
         return NULL;
     *ret_count = directory[1] / sizeof(struct unwind_function);
     return (const struct unwind_function *)(base + directory[0]);

@@ -20,7 +20,10 @@ static struct {
     struct vectored *first[2];
 } lists;
 
-/* A removed entry stays listed while it is called, so that the caller finds its way on; the last one out takes it away. */
+/*
+ * A removed entry stays listed while it is called, so that the caller finds its way on; the last
+ * one out takes it away.
+ */
 static void unref_locked(enum vectored_list list, struct vectored *entry)
 {
     struct vectored **place = &lists.first[list];
@@ -86,7 +89,8 @@ static ULONG take_out(enum vectored_list list, PVOID handle)
 {
     struct vectored *entry;
     futex_lock(&lists.lock);
-    for (entry = lists.first[list]; entry && (entry != handle || entry->removed); entry = entry->next)
+    for (entry = lists.first[list]; entry && (entry != handle || entry->removed);
+         entry = entry->next)
         ;
     if (entry) {
         entry->removed = true;

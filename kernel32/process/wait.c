@@ -57,8 +57,8 @@ void dispatcher_unlock(void)
     woken = NULL;
     futex_unlock(&lock);
     while (waiter) {
-        struct waiter *next =
-            waiter->next_woken; /* frame and state may be gone once the word is set */
+        /* frame and state may be gone once the word is set */
+        struct waiter *next = waiter->next_woken;
         set_word(waiter->state, WORD_DONE);
         waiter = next;
     }

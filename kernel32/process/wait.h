@@ -110,8 +110,8 @@ NTSTATUS wait_lookup(HANDLE handle, struct waitable **ret_waitable);
 #define TIME_NEVER       UINT64_MAX
 #define TIME_MILLISECOND 10000u /* in 100 ns */
 
-uint64_t time_monotonic(
-    void); /* 100 ns units, never steps back: the clock of waits and QueryUnbiasedInterruptTime */
+/* 100 ns units, never steps back: the clock of waits and QueryUnbiasedInterruptTime */
+uint64_t time_monotonic(void);
 uint64_t time_system(void); /* 100 ns units since 1601, UTC: FILETIME */
 /* The deadline of a Win32 timeout: INFINITE is for ever. */
 uint64_t time_deadline(DWORD milliseconds);

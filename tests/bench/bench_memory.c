@@ -1,7 +1,8 @@
 /*
- * Prices of memory calls next to what the kernel takes for the same by plain mappings, in one run, alternating, as medians. Prints
- * `name: ratio (limit) times`. Times say little on a busy machine, so a ratio above its limit is only marked; what is judged is that every
- * second page of a gigabyte can be committed.
+ * Prices of memory calls next to what the kernel takes for the same by plain mappings, in one run,
+ * alternating, as medians. Prints `name: ratio (limit) times`. Times say little on a busy machine,
+ * so a ratio above its limit is only marked; what is judged is that every second page of a gigabyte
+ * can be committed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,8 @@ static void our_64k(void)
 
 static void host_64k(void)
 {
-    munmap(mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 64 * KIB);
+    munmap(mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+           64 * KIB);
 }
 
 static void our_reserve(void)
@@ -46,7 +48,8 @@ static void our_reserve(void)
 
 static void host_reserve(void)
 {
-    munmap(mmap(NULL, 1024 * KIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), 1024 * KIB);
+    munmap(mmap(NULL, 1024 * KIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+           1024 * KIB);
 }
 
 static void our_page(void)
@@ -71,8 +74,8 @@ static double time_of(void (*call)(void), unsigned times)
 
 static void line(const char *name, double ours, double theirs, double limit)
 {
-    printf("%s: %.2f (at most %.2f)%s   %.0f ns to %.0f ns\n", name, ours / theirs, limit, ours / theirs > limit ? " ABOVE" : "", ours,
-           theirs);
+    printf("%s: %.2f (at most %.2f)%s   %.0f ns to %.0f ns\n", name, ours / theirs, limit,
+           ours / theirs > limit ? " ABOVE" : "", ours, theirs);
 }
 
 static void bench(const char *name, void (*ours)(void), void (*theirs)(void), double limit)
@@ -117,7 +120,9 @@ static void bench_query(void)
         VirtualFree(regions[i], 0, MEM_RELEASE);
 }
 
-/* A quarter of the pages at a time: the last quarter may not cost more than a few times the first. */
+/*
+ * A quarter of the pages at a time: the last quarter may not cost more than a few times the first.
+ */
 static int bench_every_second_page(void)
 {
     double price[4];

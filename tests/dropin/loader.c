@@ -1,6 +1,7 @@
 /*
- * Drop-in use 3: somebody else's loader. It opens the library, asks for functions by module and name, and calls them with the Windows
- * convention. A SIGSEGV handler was there before the library came. Prints "N passed, N failed".
+ * Drop-in use 3: somebody else's loader. It opens the library, asks for functions by module and
+ * name, and calls them with the Windows convention. A SIGSEGV handler was there before the library
+ * came. Prints "N passed, N failed".
  */
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -49,7 +50,8 @@ static void use(resolve_function *resolve)
 {
     allocate_function *allocate = (allocate_function *)resolve("kernel32.dll", "VirtualAlloc");
     free_function *release = (free_function *)resolve("KERNELBASE", "VirtualFree");
-    discard_function *discard = (discard_function *)resolve("api-ms-win-core-memory-l1-1-2.dll", "DiscardVirtualMemory");
+    discard_function *discard =
+        (discard_function *)resolve("api-ms-win-core-memory-l1-1-2.dll", "DiscardVirtualMemory");
     char *p;
 
     check(allocate && release && discard, "functions are found by module, bare name and api set");
@@ -58,8 +60,10 @@ static void use(resolve_function *resolve)
     check(resolve("ntdll.dll", "NtAllocateVirtualMemory") != NULL, "ntdll names are found");
     check(resolve("kernel32.dll", "NtAllocateVirtualMemory") == NULL, "but not in kernel32");
     check(resolve("kernel32.dll", "virtualalloc") == NULL, "function names compare with case");
-    check(resolve("API-MS-WIN-CORE-MEMORY-L1-1-0", "VirtualAlloc") == (void *)allocate, "an api set gives the same function, in any case");
-    check(resolve("api-ms-win-core-nosuch-l1-1-0.dll", "VirtualAlloc") == NULL, "an unknown api set is NULL");
+    check(resolve("API-MS-WIN-CORE-MEMORY-L1-1-0", "VirtualAlloc") == (void *)allocate,
+          "an api set gives the same function, in any case");
+    check(resolve("api-ms-win-core-nosuch-l1-1-0.dll", "VirtualAlloc") == NULL,
+          "an unknown api set is NULL");
     if (!allocate || !release || !discard)
         return;
     p = allocate(NULL, 3 * 4096, 0x3000, 4);
@@ -93,7 +97,9 @@ int main(int argc, char **argv)
     if (resolve)
         use(resolve);
     has_module = (has_module_function *)dlsym(library, "winmem_has_module");
-    check(has_module && has_module("Kernel32.DLL") && has_module("ntdll") && !has_module("nosuch.dll"), "modules it answers for");
+    check(has_module && has_module("Kernel32.DLL") && has_module("ntdll") &&
+              !has_module("nosuch.dll"),
+          "modules it answers for");
     check(faults(own), "and after the library was used");
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;

@@ -1,4 +1,7 @@
-/* Drop-in use 1: a C program built against the installed headers with pkg-config. Prints "N passed, N failed". */
+/*
+ * Drop-in use 1: a C program built against the installed headers with pkg-config. Prints "N passed,
+ * N failed".
+ */
 #include <stdio.h>
 #include <string.h>
 #include <winmem/errhandlingapi.h>
@@ -22,14 +25,20 @@ int main(void)
     check(p != NULL, "VirtualAlloc gives memory");
     check(((uintptr_t)p & 0xFFFF) == 0, "at a multiple of 64 KiB");
     memset(p, 'x', 100000);
-    check(VirtualQuery(p + 5000, &info, sizeof info) == sizeof info, "VirtualQuery fills its structure");
+    check(VirtualQuery(p + 5000, &info, sizeof info) == sizeof info,
+          "VirtualQuery fills its structure");
     check(info.AllocationBase == p, "which names the allocation's base");
-    check(info.State == MEM_COMMIT && info.Protect == PAGE_READWRITE && info.Type == MEM_PRIVATE, "and its state");
-    check(VirtualProtect(p, 1, PAGE_READONLY, &old) && old == PAGE_READWRITE, "VirtualProtect tells the old protection");
-    check(OfferVirtualMemory(p + 4096, 4096, VmOfferPriorityLow) == ERROR_SUCCESS, "OfferVirtualMemory offers");
-    check(ReclaimVirtualMemory(p + 4096, 4096) == ERROR_SUCCESS && p[4096] == 'x', "ReclaimVirtualMemory gives back intact");
+    check(info.State == MEM_COMMIT && info.Protect == PAGE_READWRITE && info.Type == MEM_PRIVATE,
+          "and its state");
+    check(VirtualProtect(p, 1, PAGE_READONLY, &old) && old == PAGE_READWRITE,
+          "VirtualProtect tells the old protection");
+    check(OfferVirtualMemory(p + 4096, 4096, VmOfferPriorityLow) == ERROR_SUCCESS,
+          "OfferVirtualMemory offers");
+    check(ReclaimVirtualMemory(p + 4096, 4096) == ERROR_SUCCESS && p[4096] == 'x',
+          "ReclaimVirtualMemory gives back intact");
     check(VirtualFree(p, 0, MEM_RELEASE), "VirtualFree releases");
-    check(VirtualQuery(p, &info, sizeof info) == sizeof info && info.State == MEM_FREE, "the range is free then");
+    check(VirtualQuery(p, &info, sizeof info) == sizeof info && info.State == MEM_FREE,
+          "the range is free then");
     check(!VirtualAlloc(NULL, 0, MEM_RESERVE, PAGE_READWRITE), "a size of 0 is refused");
     check(GetLastError() == ERROR_INVALID_PARAMETER, "with the documented error");
     printf("%d passed, %d failed\n", passed, failed);

@@ -1,7 +1,8 @@
 /*
- * Drop-in use 2: a program that names Windows functions without linking against anything that has them, and is run with
- * LD_PRELOAD=libwinmem.so. The names are weak, so that it links, and so that it can tell when the library was left out (exit code 77).
- * Its SIGSEGV handler was there before the library's. Prints "N passed, N failed".
+ * Drop-in use 2: a program that names Windows functions without linking against anything that has
+ * them, and is run with LD_PRELOAD=libwinmem.so. The names are weak, so that it links, and so that
+ * it can tell when the library was left out (exit code 77). Its SIGSEGV handler was there before
+ * the library's. Prints "N passed, N failed".
  */
 #include <asm/prctl.h>
 #include <pthread.h>
@@ -44,7 +45,10 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     siglongjmp(back, signal);
 }
 
-/* The dynamic linker runs this before the constructor of any library: whoever comes later finds a handler in place. */
+/*
+ * The dynamic linker runs this before the constructor of any library: whoever comes later finds a
+ * handler in place.
+ */
 static void install_first(void)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
@@ -85,7 +89,8 @@ static void check_offer(char *own)
     p[0] = 'a';
     check(OfferVirtualMemory(p, 4096, 4) == 0, "OfferVirtualMemory offers");
     check(faults(p), "an offered page faults, and the program's handler sees it");
-    check(ReclaimVirtualMemory(p, 4096) == 0 && p[0] == 'a', "ReclaimVirtualMemory gives the byte back");
+    check(ReclaimVirtualMemory(p, 4096) == 0 && p[0] == 'a',
+          "ReclaimVirtualMemory gives the byte back");
     check(VirtualFree(p, 0, 0x8000), "VirtualFree releases");
     check(faults(p), "freed memory faults");
     before = faults_seen;

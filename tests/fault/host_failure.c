@@ -1,6 +1,7 @@
 /*
- * Every scenario is run with the first, second, ... n-th call to the host failing, until it needs fewer. A call that then fails must have
- * changed nothing: neither what queries say, nor what the kernel lets be read, nor the contents.
+ * Every scenario is run with the first, second, ... n-th call to the host failing, until it needs
+ * fewer. A call that then fails must have changed nothing: neither what queries say, nor what the
+ * kernel lets be read, nor the contents.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,10 +41,10 @@ static int fake_bookkeeping(uint64_t size, void **ret_memory)
 }
 
 /* The operations that take a range and nothing else. */
-#define FAKE(name) \
-    static int fake_##name(uint64_t address, uint64_t size) \
-    { \
-        return fails() ? -ENOMEM : real->name(address, size); \
+#define FAKE(name)                                                                                 \
+    static int fake_##name(uint64_t address, uint64_t size)                                        \
+    {                                                                                              \
+        return fails() ? -ENOMEM : real->name(address, size);                                      \
     }
 FAKE(reset)
 FAKE(open_guards)
@@ -54,13 +55,14 @@ FAKE(keep)
 
 static struct host_ops fake;
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "host_failure: %s with call %u failing, line %d: %s\n", scenario_name, fail_at, __LINE__, #condition); \
-            mm_space_dump(2); \
-            abort(); \
-        } \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "host_failure: %s with call %u failing, line %d: %s\n", scenario_name, \
+                    fail_at, __LINE__, #condition);                                                \
+            mm_space_dump(2);                                                                      \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 struct seen {
@@ -89,7 +91,9 @@ static void look(struct seen *seen)
 
 static NTSTATUS allocate(unsigned page, unsigned count, uint32_t type, uint32_t protect)
 {
-    struct mm_request request = {.base = base + (uint64_t)page * PAGE_SIZE, .size = (uint64_t)count * PAGE_SIZE, .type = type,
+    struct mm_request request = {.base = base + (uint64_t)page * PAGE_SIZE,
+                                 .size = (uint64_t)count * PAGE_SIZE,
+                                 .type = type,
                                  .protect = protect};
     return mm_allocate(&request);
 }
@@ -128,7 +132,10 @@ static void prepare_small(void)
     fill(0, 16);
 }
 
-/* Reserved throughout, with committed pages of several protections: 0-3 and 8-11 read-write, 4-7 read-only, 12 no access, 16 alone. */
+/*
+ * Reserved throughout, with committed pages of several protections: 0-3 and 8-11 read-write, 4-7
+ * read-only, 12 no access, 16 alone.
+ */
 static void prepare_mixed(void)
 {
     prepare_reserved();
@@ -147,23 +154,26 @@ static void prepare_offered(void)
 }
 
 /* name, what is there before, the call */
-#define SCENARIOS \
-    X("reserve and commit", prepare_nothing, allocate(0, 16, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE)) \
-    X("reserve and commit read-only", prepare_nothing, allocate(0, PAGES, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY)) \
-    X("first commit", prepare_reserved, allocate(600, 7, MEM_COMMIT, PAGE_READWRITE)) \
-    X("commit everything", prepare_mixed, allocate(0, PAGES, MEM_COMMIT, PAGE_READONLY)) \
-    X("commit over several protections", prepare_mixed, allocate(2, 20, MEM_COMMIT, PAGE_READWRITE)) \
-    X("commit without access", prepare_mixed, allocate(3, 12, MEM_COMMIT, PAGE_NOACCESS)) \
-    X("decommit", prepare_mixed, give_back(2, 11, MEM_DECOMMIT)) \
-    X("decommit offered", prepare_offered, give_back(2, 11, MEM_DECOMMIT)) \
-    X("release", prepare_mixed, give_back(0, 0, MEM_RELEASE)) \
-    X("release offered", prepare_offered, give_back(0, 0, MEM_RELEASE)) \
-    X("release small", prepare_small, give_back(0, 0, MEM_RELEASE)) \
-    X("protect", prepare_mixed, protect(0, 13, PAGE_EXECUTE_READ)) \
-    X("protect offered", prepare_offered, protect(0, 13, PAGE_EXECUTE_READ)) \
-    X("guard", prepare_mixed, protect(5, 5, PAGE_READWRITE | PAGE_GUARD)) \
-    X("offer", prepare_mixed, mm_offer(base, 13 * PAGE_SIZE, 1)) \
-    X("offer again", prepare_offered, mm_offer(base, 13 * PAGE_SIZE, 1)) \
+#define SCENARIOS                                                                                  \
+    X("reserve and commit", prepare_nothing,                                                       \
+      allocate(0, 16, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE))                                   \
+    X("reserve and commit read-only", prepare_nothing,                                             \
+      allocate(0, PAGES, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY))                                 \
+    X("first commit", prepare_reserved, allocate(600, 7, MEM_COMMIT, PAGE_READWRITE))              \
+    X("commit everything", prepare_mixed, allocate(0, PAGES, MEM_COMMIT, PAGE_READONLY))           \
+    X("commit over several protections", prepare_mixed,                                            \
+      allocate(2, 20, MEM_COMMIT, PAGE_READWRITE))                                                 \
+    X("commit without access", prepare_mixed, allocate(3, 12, MEM_COMMIT, PAGE_NOACCESS))          \
+    X("decommit", prepare_mixed, give_back(2, 11, MEM_DECOMMIT))                                   \
+    X("decommit offered", prepare_offered, give_back(2, 11, MEM_DECOMMIT))                         \
+    X("release", prepare_mixed, give_back(0, 0, MEM_RELEASE))                                      \
+    X("release offered", prepare_offered, give_back(0, 0, MEM_RELEASE))                            \
+    X("release small", prepare_small, give_back(0, 0, MEM_RELEASE))                                \
+    X("protect", prepare_mixed, protect(0, 13, PAGE_EXECUTE_READ))                                 \
+    X("protect offered", prepare_offered, protect(0, 13, PAGE_EXECUTE_READ))                       \
+    X("guard", prepare_mixed, protect(5, 5, PAGE_READWRITE | PAGE_GUARD))                          \
+    X("offer", prepare_mixed, mm_offer(base, 13 * PAGE_SIZE, 1))                                   \
+    X("offer again", prepare_offered, mm_offer(base, 13 * PAGE_SIZE, 1))                           \
     X("discard", prepare_mixed, mm_discard(base, 4 * PAGE_SIZE))
 
 #define X(name, prepare, call) {name, prepare},
@@ -176,8 +186,8 @@ static const struct {
 static NTSTATUS act(unsigned index)
 {
     unsigned at = 0;
-#define X(name, prepare, call) \
-    if (index == at++) \
+#define X(name, prepare, call)                                                                     \
+    if (index == at++)                                                                             \
         return call;
     SCENARIOS
 #undef X
@@ -215,7 +225,8 @@ static bool run(unsigned index, unsigned n)
         look(after);
         for (unsigned i = 0; i < PAGES; i++) {
             CHECK(after[i].state == before[i].state && after[i].protect == before[i].protect);
-            CHECK(after[i].allocation == before[i].allocation && after[i].readable == before[i].readable);
+            CHECK(after[i].allocation == before[i].allocation &&
+                  after[i].readable == before[i].readable);
             CHECK(after[i].value == before[i].value);
         }
     }
@@ -226,15 +237,23 @@ static bool run(unsigned index, unsigned n)
 
 int main(void)
 {
-    struct mm_request place = {.size = PAGES * PAGE_SIZE, .type = MEM_RESERVE, .protect = PAGE_NOACCESS};
+    struct mm_request place = {
+        .size = PAGES * PAGE_SIZE, .type = MEM_RESERVE, .protect = PAGE_NOACCESS};
     uint64_t size = 0;
     CHECK(mm_allocate(&place) == STATUS_SUCCESS);
     base = place.base;
     CHECK(mm_free(&place.base, &size, MEM_RELEASE) == STATUS_SUCCESS);
     real = host;
-    fake = (struct host_ops){.reserve = fake_reserve, .unreserve = real->unreserve, .reset = fake_reset, .protect = fake_protect,
-                             .open_guards = fake_open_guards, .close_guards = fake_close_guards, .drop = fake_drop,
-                             .offer = fake_offer, .keep = fake_keep, .bookkeeping = fake_bookkeeping};
+    fake = (struct host_ops){.reserve = fake_reserve,
+                             .unreserve = real->unreserve,
+                             .reset = fake_reset,
+                             .protect = fake_protect,
+                             .open_guards = fake_open_guards,
+                             .close_guards = fake_close_guards,
+                             .drop = fake_drop,
+                             .offer = fake_offer,
+                             .keep = fake_keep,
+                             .bookkeeping = fake_bookkeeping};
     host = &fake;
     for (unsigned index = 0; index < array_length(scenarios); index++) {
         unsigned n = 1;

@@ -1,8 +1,10 @@
 /*
- * Reads images that lie. As a test: the corpus of make_malformed.py with its expected messages, then random changes of each file; with
- * -DLIBFUZZER the same examination is a target for clang's -fsanitize=fuzzer (afl: the program takes files, too).
+ * Reads images that lie. As a test: the corpus of make_malformed.py with its expected messages,
+ * then random changes of each file; with -DLIBFUZZER the same examination is a target for clang's
+ * -fsanitize=fuzzer (afl: the program takes files, too).
  *
- *     fuzz_image FOLDER [CHANGES]       FOLDER/expected.tsv; CHANGES of each file, default 2000; WINMEM_SEED repeats a run
+ *     fuzz_image FOLDER [CHANGES]       FOLDER/expected.tsv; CHANGES of each file, default 2000;
+ *                                       WINMEM_SEED repeats a run
  */
 #include "memoryapi/image.h"
 
@@ -12,12 +14,24 @@
 #include <time.h>
 
 #define SIZE_LIMIT (1u << 20)
-#define IMAGE_LIMIT (16u << 20) /* larger images are not relocated: the fuzzer should look at tables, not clear memory */
+/* larger images are not relocated: the fuzzer should look at tables, not clear memory */
+#define IMAGE_LIMIT (16u << 20)
 
 static const char *const reasons[] = {
-    "IMAGE_OK",     "IMAGE_TOO_SHORT",       "IMAGE_NOT_EXECUTABLE", "IMAGE_DOS",         "IMAGE_16BIT",
-    "IMAGE_32BIT",  "IMAGE_OTHER_MACHINE",   "IMAGE_DOTNET",         "IMAGE_DRIVER",      "IMAGE_OTHER_SUBSYSTEM",
-    "IMAGE_BAD_HEADER", "IMAGE_BAD_SECTION", "IMAGE_BAD_DIRECTORY",  "IMAGE_NOT_RELOCATABLE",
+    "IMAGE_OK",
+    "IMAGE_TOO_SHORT",
+    "IMAGE_NOT_EXECUTABLE",
+    "IMAGE_DOS",
+    "IMAGE_16BIT",
+    "IMAGE_32BIT",
+    "IMAGE_OTHER_MACHINE",
+    "IMAGE_DOTNET",
+    "IMAGE_DRIVER",
+    "IMAGE_OTHER_SUBSYSTEM",
+    "IMAGE_BAD_HEADER",
+    "IMAGE_BAD_SECTION",
+    "IMAGE_BAD_DIRECTORY",
+    "IMAGE_NOT_RELOCATABLE",
 };
 
 struct verdict {
@@ -39,10 +53,12 @@ static bool walk_imports(const struct image *image, bool delayed, struct image_f
     struct image_import import;
     struct image_thunk thunk;
     enum image_step step;
-    for (unsigned i = 0; (step = image_import(image, delayed, i, &import, failure)) == IMAGE_MORE; i++) {
+    for (unsigned i = 0; (step = image_import(image, delayed, i, &import, failure)) == IMAGE_MORE;
+         i++) {
         enum image_step inner;
         touch(import.module);
-        for (unsigned j = 0; (inner = image_thunk(image, &import, j, &thunk, failure)) == IMAGE_MORE; j++) {
+        for (unsigned j = 0;
+             (inner = image_thunk(image, &import, j, &thunk, failure)) == IMAGE_MORE; j++) {
             touch(thunk.name);
             if (thunk.slot > image->size - 8)
                 abort();
@@ -74,8 +90,9 @@ static bool walk_tls(const struct image *image, struct image_failure *failure)
 {
     struct image_tls tls;
     enum image_step step = image_tls(image, &tls, failure);
-    if (step == IMAGE_MORE && ((uint64_t)tls.template_rva + tls.template_size > image->size || tls.index_rva > image->size - 4 ||
-                               tls.callbacks_rva > image->size - 8))
+    if (step == IMAGE_MORE &&
+        ((uint64_t)tls.template_rva + tls.template_size > image->size ||
+         tls.index_rva > image->size - 4 || tls.callbacks_rva > image->size - 8))
         abort();
     return step != IMAGE_BAD;
 }
@@ -86,7 +103,8 @@ static bool relocate(const struct image *image, struct image_failure *failure)
     bool good;
     if (image->size > IMAGE_LIMIT)
         return true;
-    memory = calloc(1, image->size); /* exactly as large as the image says: a byte beyond is found */
+    /* exactly as large as the image says: a byte beyond is found */
+    memory = calloc(1, image->size);
     if (!memory)
         abort();
     good = image_relocate(image, memory, 0x10000, failure);
@@ -94,7 +112,9 @@ static bool relocate(const struct image *image, struct image_failure *failure)
     return good;
 }
 
-/* All that the loader will ask of a file. The bytes are copied to a block of exactly their length. */
+/*
+ * All that the loader will ask of a file. The bytes are copied to a block of exactly their length.
+ */
 static struct verdict examine(const uint8_t *bytes, size_t length)
 {
     struct verdict verdict = {"fine", {IMAGE_OK, ""}};
@@ -107,14 +127,16 @@ static struct verdict examine(const uint8_t *bytes, size_t length)
         verdict.stage = "parse";
     } else {
         walk_exports(image);
-        if (!walk_imports(image, false, &verdict.failure) || !walk_imports(image, true, &verdict.failure))
+        if (!walk_imports(image, false, &verdict.failure) ||
+            !walk_imports(image, true, &verdict.failure))
             verdict.stage = "import";
         else if (!walk_tls(image, &verdict.failure))
             verdict.stage = "tls";
         else if (!relocate(image, &verdict.failure))
             verdict.stage = "relocate";
     }
-    if (strcmp(verdict.stage, "fine") != 0 && (verdict.failure.reason == IMAGE_OK || !verdict.failure.text[0]))
+    if (strcmp(verdict.stage, "fine") != 0 &&
+        (verdict.failure.reason == IMAGE_OK || !verdict.failure.text[0]))
         abort(); /* a refusal without a reason */
     if ((unsigned)verdict.failure.reason >= sizeof reasons / sizeof reasons[0])
         abort();
@@ -148,7 +170,8 @@ static uint32_t below(uint32_t limit)
 /* A few changes, most of them in the headers and with numbers on which comparisons turn. */
 static size_t change(uint8_t *bytes, size_t length)
 {
-    static const uint32_t numbers[] = {0, 1, 7, 8, 0x7F, 0x80, 0xFFF, 0x1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFF};
+    static const uint32_t numbers[] = {
+        0, 1, 7, 8, 0x7F, 0x80, 0xFFF, 0x1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFF};
     for (uint32_t left = 1 + below(4); left && length; left--) {
         uint32_t at = below(below(2) || length < 0x400 ? (uint32_t)length : 0x400);
         uint32_t number = numbers[below(sizeof numbers / sizeof numbers[0])];
@@ -187,12 +210,14 @@ static size_t read_file(const char *folder, const char *name, uint8_t *bytes)
     return length;
 }
 
-static int judge(const char *name, const char *stage, const char *reason, const char *message, struct verdict verdict)
+static int judge(const char *name, const char *stage, const char *reason, const char *message,
+                 struct verdict verdict)
 {
-    if (strcmp(verdict.stage, stage) == 0 && strcmp(reasons[verdict.failure.reason], reason) == 0 && strstr(verdict.failure.text, message))
+    if (strcmp(verdict.stage, stage) == 0 && strcmp(reasons[verdict.failure.reason], reason) == 0 &&
+        strstr(verdict.failure.text, message))
         return 0;
-    printf("%s: got %s, %s \"%s\"; wanted %s, %s \"%s\"\n", name, verdict.stage, reasons[verdict.failure.reason], verdict.failure.text,
-           stage, reason, message);
+    printf("%s: got %s, %s \"%s\"; wanted %s, %s \"%s\"\n", name, verdict.stage,
+           reasons[verdict.failure.reason], verdict.failure.text, stage, reason, message);
     return 1;
 }
 
@@ -200,9 +225,11 @@ static int judge(const char *name, const char *stage, const char *reason, const 
 static int run_line(const char *folder, char *line, unsigned changes)
 {
     static uint8_t bytes[SIZE_LIMIT], changed[SIZE_LIMIT];
-    char *fields[4] = {strtok(line, "\t\n"), strtok(NULL, "\t\n"), strtok(NULL, "\t\n"), strtok(NULL, "\t\n")};
+    char *fields[4] = {strtok(line, "\t\n"), strtok(NULL, "\t\n"), strtok(NULL, "\t\n"),
+                       strtok(NULL, "\t\n")};
     size_t length = read_file(folder, fields[0], bytes);
-    int wrong = judge(fields[0], fields[1], fields[2], fields[3] ? fields[3] : "", examine(bytes, length));
+    int wrong =
+        judge(fields[0], fields[1], fields[2], fields[3] ? fields[3] : "", examine(bytes, length));
     for (unsigned i = 0; i < changes; i++) {
         memcpy(changed, bytes, length);
         size_t shorter = change(changed, length);
@@ -220,7 +247,8 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-    printf("fuzz_image: WINMEM_SEED=%llu, %u changes of each file\n", (unsigned long long)state, changes);
+    printf("fuzz_image: WINMEM_SEED=%llu, %u changes of each file\n", (unsigned long long)state,
+           changes);
     fflush(stdout);
     snprintf(path, sizeof path, "%s/expected.tsv", argv[1]);
     FILE *list = fopen(path, "r");

@@ -1,7 +1,8 @@
 /*
- * The whole engine against an array of pages: random reserves, commits, protections, decommits, offers, reclaims and releases at fixed
- * places, some of them malformed on purpose. After each call the answer, the queries, what the kernel lets be read, and the contents must
- * be what the array says. The seed is printed; WINMEM_SEED sets it, WINMEM_ROUNDS how many operations.
+ * The whole engine against an array of pages: random reserves, commits, protections, decommits,
+ * offers, reclaims and releases at fixed places, some of them malformed on purpose. After each call
+ * the answer, the queries, what the kernel lets be read, and the contents must be what the array
+ * says. The seed is printed; WINMEM_SEED sets it, WINMEM_ROUNDS how many operations.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,14 @@ static struct page model[PAGES];
 static uint64_t base, state, round_number;
 static uint32_t next_owner = 1;
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "live_model: round %lu, line %d: %s\n", round_number, __LINE__, #condition); \
-            mm_space_dump(2); \
-            abort(); \
-        } \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "live_model: round %lu, line %d: %s\n", round_number, __LINE__,        \
+                    #condition);                                                                   \
+            mm_space_dump(2);                                                                      \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 static uint32_t below(uint32_t limit)
@@ -109,8 +111,9 @@ static bool all_committed(uint32_t first, uint32_t end)
 
 static uint32_t random_protect(void)
 {
-    static const uint32_t each[] = {PAGE_READWRITE, PAGE_READWRITE, PAGE_READWRITE, PAGE_READONLY, PAGE_NOACCESS, PAGE_EXECUTE_READ,
-                                    PAGE_EXECUTE_READWRITE, PAGE_READWRITE | PAGE_GUARD};
+    static const uint32_t each[] = {
+        PAGE_READWRITE, PAGE_READWRITE,    PAGE_READWRITE,         PAGE_READONLY,
+        PAGE_NOACCESS,  PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_READWRITE | PAGE_GUARD};
     return each[below(array_length(each))];
 }
 
@@ -126,12 +129,15 @@ static void commit_model(uint32_t first, uint32_t end, uint32_t protect)
 
 static void do_reserve(void)
 {
-    uint32_t first = below(PAGES / GRANULE) * GRANULE, count = 1 + below(below(2) ? 20 : 150), end = first + count;
+    uint32_t first = below(PAGES / GRANULE) * GRANULE, count = 1 + below(below(2) ? 20 : 150),
+             end = first + count;
     uint32_t protect = random_protect();
     bool commit = below(2), possible = true;
     if (end > PAGES)
         return;
-    struct mm_request request = {.base = address_of(first), .size = (uint64_t)count * PAGE_SIZE, .protect = protect,
+    struct mm_request request = {.base = address_of(first),
+                                 .size = (uint64_t)count * PAGE_SIZE,
+                                 .protect = protect,
                                  .type = MEM_RESERVE | (commit ? MEM_COMMIT : 0)};
     for (uint32_t i = first; i < end; i++)
         possible &= !model[i].owner;
@@ -158,7 +164,9 @@ static void do_commit(void)
     uint32_t first, end, protect = random_protect();
     bool possible;
     pick(&first, &end);
-    struct mm_request request = {.base = address_of(first), .size = (uint64_t)(end - first) * PAGE_SIZE, .type = MEM_COMMIT,
+    struct mm_request request = {.base = address_of(first),
+                                 .size = (uint64_t)(end - first) * PAGE_SIZE,
+                                 .type = MEM_COMMIT,
                                  .protect = protect};
     possible = one_region(first, end);
     for (uint32_t i = first; i < end; i++)
@@ -210,7 +218,8 @@ static void do_offer(void)
     uint32_t first, end;
     pick(&first, &end);
     bool possible = one_region(first, end) && all_committed(first, end);
-    NTSTATUS status = mm_offer(address_of(first), (uint64_t)(end - first) * PAGE_SIZE, 1 + below(4));
+    NTSTATUS status =
+        mm_offer(address_of(first), (uint64_t)(end - first) * PAGE_SIZE, 1 + below(4));
     CHECK((status == STATUS_SUCCESS) == possible);
     for (uint32_t i = first; possible && i < end; i++)
         model[i].offered = true;
@@ -222,7 +231,8 @@ static void do_reclaim(void)
     bool discarded = true;
     pick(&first, &end);
     bool possible = one_region(first, end) && all_committed(first, end);
-    NTSTATUS status = mm_reclaim(address_of(first), (uint64_t)(end - first) * PAGE_SIZE, &discarded);
+    NTSTATUS status =
+        mm_reclaim(address_of(first), (uint64_t)(end - first) * PAGE_SIZE, &discarded);
     CHECK((status == STATUS_SUCCESS) == possible);
     CHECK(!possible || !discarded); /* there is no shortage of memory: nothing may be lost */
     for (uint32_t i = first; possible && i < end; i++)
@@ -247,10 +257,13 @@ static void release_all(void)
 int main(void)
 {
     const char *seed = getenv("WINMEM_SEED"), *rounds = getenv("WINMEM_ROUNDS");
-    uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), count = rounds ? strtoull(rounds, NULL, 0) : 20000, size = 0;
-    void (*const each[])(void) = {do_reserve, do_reserve, do_commit, do_commit, do_decommit, do_decommit, do_protect, do_protect,
-                                  do_release, do_offer, do_reclaim, do_reclaim};
-    struct mm_request place = {.size = PAGES * PAGE_SIZE, .type = MEM_RESERVE, .protect = PAGE_NOACCESS};
+    uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL),
+             count = rounds ? strtoull(rounds, NULL, 0) : 20000, size = 0;
+    void (*const each[])(void) = {do_reserve,  do_reserve,  do_commit,  do_commit,
+                                  do_decommit, do_decommit, do_protect, do_protect,
+                                  do_release,  do_offer,    do_reclaim, do_reclaim};
+    struct mm_request place = {
+        .size = PAGES * PAGE_SIZE, .type = MEM_RESERVE, .protect = PAGE_NOACCESS};
     printf("live_model: WINMEM_SEED=%lu\n", first);
     fflush(stdout);
     state = first;

@@ -1,6 +1,7 @@
 /*
- * The region map against a plain array: random inserts, removals, run changes and searches in a window of the address space, every
- * answer compared with one computed page by page. The seed is printed; WINMEM_SEED sets it, WINMEM_ROUNDS how many operations.
+ * The region map against a plain array: random inserts, removals, run changes and searches in a
+ * window of the address space, every answer compared with one computed page by page. The seed is
+ * printed; WINMEM_SEED sets it, WINMEM_ROUNDS how many operations.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -29,13 +30,13 @@ static struct region_map map;
 static uint64_t state;
 static uint32_t next_owner = 1;
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "region_model: line %d: %s\n", __LINE__, #condition); \
-            region_map_dump(&map, 2); \
-            abort(); \
-        } \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "region_model: line %d: %s\n", __LINE__, #condition);                  \
+            region_map_dump(&map, 2);                                                              \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 static uint32_t below(uint32_t limit)
@@ -113,7 +114,8 @@ static void try_find(void)
     model_extent(page, &first, &end);
     CHECK(region_base(region) == address_of(first) && region_end(region) == address_of(end));
     struct run *run = run_find(region, address_of(page));
-    CHECK(run->state.committed == model[page].committed && run->state.protect == model[page].protect);
+    CHECK(run->state.committed == model[page].committed &&
+          run->state.protect == model[page].protect);
     CHECK(run->state.priority == model[page].priority);
     CHECK(run_start(run) <= address_of(page) && address_of(page) < run_end(run));
 }
@@ -139,7 +141,8 @@ static void try_change(void)
     from = first + below(end - first);
     to = from + 1 + below(end - from);
     CHECK(pool_reserve(&map.run_pool, 2));
-    region_set(&map, region_find(&map, address_of(page)), address_of(from), address_of(to), &wanted);
+    region_set(&map, region_find(&map, address_of(page)), address_of(from), address_of(to),
+               &wanted);
     model_set(from, to - from, model[page].owner, &wanted);
 }
 
@@ -147,8 +150,11 @@ static void try_search(void)
 {
     uint32_t count = 1 + below(6 * GRANULE_PAGES), align = GRANULE_PAGES << below(4);
     uint32_t lowest = below(PAGES), end = lowest + 1 + below(PAGES - lowest);
-    struct region_request request = {.size = (uint64_t)count * PAGE_SIZE, .alignment = (uint64_t)align * PAGE_SIZE,
-                                     .lowest = address_of(lowest), .end = address_of(end), .top_down = below(2)};
+    struct region_request request = {.size = (uint64_t)count * PAGE_SIZE,
+                                     .alignment = (uint64_t)align * PAGE_SIZE,
+                                     .lowest = address_of(lowest),
+                                     .end = address_of(end),
+                                     .top_down = below(2)};
     uint64_t expected = 0;
     for (uint32_t page = 0; page + count <= PAGES; page += align) {
         if (page < lowest || page + count > end || !model_is_free(page, count))
@@ -183,11 +189,28 @@ static void run(uint64_t rounds)
 {
     for (uint64_t i = 0; i < rounds; i++) {
         switch (below(16)) {
-        case 0: case 1: case 2: try_insert(); break;
-        case 3: try_remove(); break;
-        case 4: case 5: case 6: case 7: case 8: case 9: try_change(); break;
-        case 10: try_search(); break;
-        default: try_find(); break;
+        case 0:
+        case 1:
+        case 2:
+            try_insert();
+            break;
+        case 3:
+            try_remove();
+            break;
+        case 4:
+        case 5:
+        case 6:
+        case 7:
+        case 8:
+        case 9:
+            try_change();
+            break;
+        case 10:
+            try_search();
+            break;
+        default:
+            try_find();
+            break;
         }
         if (i % 512 == 0)
             check_everything();
@@ -204,7 +227,8 @@ static void run(uint64_t rounds)
 int main(void)
 {
     const char *seed = getenv("WINMEM_SEED"), *rounds = getenv("WINMEM_ROUNDS");
-    uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), count = rounds ? strtoull(rounds, NULL, 0) : 500000;
+    uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL),
+             count = rounds ? strtoull(rounds, NULL, 0) : 500000;
     void *index = NULL;
     printf("region_model: WINMEM_SEED=%lu\n", first);
     fflush(stdout);
@@ -212,7 +236,9 @@ int main(void)
     state = first;
     region_map_init(&map, NULL);
     run(count);
-    CHECK(host->bookkeeping((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY * sizeof(struct region *), &index) == 0);
+    CHECK(host->bookkeeping((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY *
+                                sizeof(struct region *),
+                            &index) == 0);
     memset(model, 0, sizeof model);
     region_map_init(&map, index);
     run(count);

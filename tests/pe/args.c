@@ -1,6 +1,6 @@
 /*
- * What a program was started with: one line each of command line, the variable PE_TEST_VALUE and the current directory, in UTF-8.
- * The exit code is the number that the last argument spells.
+ * What a program was started with: one line each of command line, the variable PE_TEST_VALUE and
+ * the current directory, in UTF-8. The exit code is the number that the last argument spells.
  */
 #include "kit.h"
 

@@ -1,6 +1,7 @@
 /*
- * What a Windows program can see of virtual memory, statement by statement. Runs on Windows, under Wine and under winmem, and prints
- * the same machine-readable lines (kit.h). The sentences behind the identities are in spec/behaviour.toml.
+ * What a Windows program can see of virtual memory, statement by statement. Runs on Windows, under
+ * Wine and under winmem, and prints the same machine-readable lines (kit.h). The sentences behind
+ * the identities are in spec/behaviour.toml.
  *
  *     conformance.exe [PREFIX]      only the statements whose identity begins with PREFIX
  */
@@ -69,7 +70,10 @@ static void denied(const char *what, BOOL got, DWORD error, int line)
 }
 #define no_success(what, call, error) (SetLastError(0), denied(what, (call), (error), __LINE__))
 
-/* --- allocation and rounding ---------------------------------------------------------------------------------------------- */
+/*
+ * --- allocation and rounding
+ * ----------------------------------------------------------------------------------------------
+ */
 
 static void vm001(void)
 {
@@ -122,7 +126,8 @@ static void vm005(void)
 static void vm006(void)
 {
     char *p = take(PAGE, MEM_RESERVE, PAGE_NOACCESS);
-    no_memory("rounds down onto the other", VirtualAlloc(p + PAGE, PAGE, MEM_RESERVE, PAGE_NOACCESS), ERROR_INVALID_ADDRESS);
+    no_memory("rounds down onto the other",
+              VirtualAlloc(p + PAGE, PAGE, MEM_RESERVE, PAGE_NOACCESS), ERROR_INVALID_ADDRESS);
     drop(p);
 }
 
@@ -145,7 +150,8 @@ static void vm008(void)
 static void vm009(void)
 {
     char *p = take(4 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
-    same("address", (ULONG64)VirtualAlloc(p + PAGE + 5, 1, MEM_COMMIT, PAGE_READWRITE), (ULONG64)p + PAGE);
+    same("address", (ULONG64)VirtualAlloc(p + PAGE + 5, 1, MEM_COMMIT, PAGE_READWRITE),
+         (ULONG64)p + PAGE);
     drop(p);
 }
 
@@ -162,13 +168,15 @@ static void vm010(void)
 static void vm011(void)
 {
     char *p = free_place(GRANULE);
-    no_memory("commit of free memory", VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE), ERROR_INVALID_ADDRESS);
+    no_memory("commit of free memory", VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE),
+              ERROR_INVALID_ADDRESS);
 }
 
 static void vm012(void)
 {
     char *p = take(2 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
-    no_memory("past the end", VirtualAlloc(p + PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE), ERROR_INVALID_ADDRESS);
+    no_memory("past the end", VirtualAlloc(p + PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE),
+              ERROR_INVALID_ADDRESS);
     same("inside unchanged", look(p).RegionSize, 2 * PAGE);
     same("state", look(p).State, MEM_RESERVE);
     drop(p);
@@ -186,7 +194,8 @@ static char *neighbours(DWORD type)
 static void vm013(void)
 {
     char *p = neighbours(MEM_RESERVE);
-    no_memory("across two", VirtualAlloc(p + GRANULE - PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE), ERROR_INVALID_ADDRESS);
+    no_memory("across two", VirtualAlloc(p + GRANULE - PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE),
+              ERROR_INVALID_ADDRESS);
     same("first unchanged", look(p).RegionSize, GRANULE);
     same("second unchanged", look(p + GRANULE).State, MEM_RESERVE);
     drop(p);
@@ -215,7 +224,8 @@ static void vm015(void)
 static void vm016(void)
 {
     char *p = take(GRANULE, MEM_RESERVE, PAGE_NOACCESS);
-    no_memory("reserve twice", VirtualAlloc(p, GRANULE, MEM_RESERVE, PAGE_NOACCESS), ERROR_INVALID_ADDRESS);
+    no_memory("reserve twice", VirtualAlloc(p, GRANULE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_ADDRESS);
     same("unchanged", look(p).RegionSize, GRANULE);
     drop(p);
 }
@@ -237,23 +247,30 @@ static void vm019(void)
 
 static void vm020(void)
 {
-    no_memory("two bases", take(PAGE, MEM_RESERVE, PAGE_READONLY | PAGE_READWRITE), ERROR_INVALID_PARAMETER);
+    no_memory("two bases", take(PAGE, MEM_RESERVE, PAGE_READONLY | PAGE_READWRITE),
+              ERROR_INVALID_PARAMETER);
 }
 
 static void vm021(void)
 {
-    no_memory("guard, no access", take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_GUARD | PAGE_NOACCESS), ERROR_INVALID_PARAMETER);
+    no_memory("guard, no access", take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_GUARD | PAGE_NOACCESS),
+              ERROR_INVALID_PARAMETER);
 }
 
 static void vm022(void)
 {
-    no_memory("both", take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE), ERROR_INVALID_PARAMETER);
+    no_memory(
+        "both",
+        take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE),
+        ERROR_INVALID_PARAMETER);
 }
 
 static void vm023(void)
 {
-    no_memory("write copy", take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_WRITECOPY), ERROR_INVALID_PARAMETER);
-    no_memory("execute write copy", take(PAGE, MEM_RESERVE, PAGE_EXECUTE_WRITECOPY), ERROR_INVALID_PARAMETER);
+    no_memory("write copy", take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_WRITECOPY),
+              ERROR_INVALID_PARAMETER);
+    no_memory("execute write copy", take(PAGE, MEM_RESERVE, PAGE_EXECUTE_WRITECOPY),
+              ERROR_INVALID_PARAMETER);
 }
 
 static void vm024(void)
@@ -284,7 +301,8 @@ static void vm026(void)
 static void vm027(void)
 {
     ok("without reserve", take(GRANULE, MEM_PHYSICAL, PAGE_READWRITE) == NULL);
-    ok("with commit", take(GRANULE, MEM_RESERVE | MEM_COMMIT | MEM_PHYSICAL, PAGE_READWRITE) == NULL);
+    ok("with commit",
+       take(GRANULE, MEM_RESERVE | MEM_COMMIT | MEM_PHYSICAL, PAGE_READWRITE) == NULL);
 }
 
 static void vm028(void)
@@ -294,7 +312,8 @@ static void vm028(void)
 
 static void vm029(void)
 {
-    ok("large pages, reserve only", take(1 << 21, MEM_RESERVE | MEM_LARGE_PAGES, PAGE_READWRITE) == NULL);
+    ok("large pages, reserve only",
+       take(1 << 21, MEM_RESERVE | MEM_LARGE_PAGES, PAGE_READWRITE) == NULL);
 }
 
 static void vm030(void)
@@ -351,7 +370,8 @@ static void vm034(void)
 
 static void vm035(void)
 {
-    char *p = VirtualAllocEx(GetCurrentProcess(), NULL, 3 * PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    char *p = VirtualAllocEx(GetCurrentProcess(), NULL, 3 * PAGE, MEM_RESERVE | MEM_COMMIT,
+                             PAGE_READWRITE);
     ok("memory", p != NULL);
     same("size", look(p).RegionSize, 3 * PAGE);
     ok("freed", VirtualFreeEx(GetCurrentProcess(), p, 0, MEM_RELEASE));
@@ -361,10 +381,14 @@ static void vm036(void)
 {
     HANDLE handle = CreateEventA(NULL, TRUE, FALSE, NULL);
     CloseHandle(handle);
-    no_memory("closed handle", VirtualAllocEx(handle, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS), ERROR_INVALID_HANDLE);
+    no_memory("closed handle", VirtualAllocEx(handle, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_HANDLE);
 }
 
-/* --- free ----------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- free
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static void vm049(void)
 {
@@ -486,7 +510,10 @@ static void vm061(void)
     same("after release", met.code, STATUS_ACCESS_VIOLATION);
 }
 
-/* --- protect and exceptions ----------------------------------------------------------------------------------------------- */
+/*
+ * --- protect and exceptions
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void vm062(void)
 {
@@ -514,7 +541,8 @@ static void vm064(void)
     char *p = take(3 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
     DWORD old = 0;
     VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE);
-    no_success("one reserved page", VirtualProtect(p, 2 * PAGE, PAGE_READONLY, &old), ERROR_INVALID_ADDRESS);
+    no_success("one reserved page", VirtualProtect(p, 2 * PAGE, PAGE_READONLY, &old),
+               ERROR_INVALID_ADDRESS);
     same("unchanged", look(p).Protect, PAGE_READWRITE);
     drop(p);
 }
@@ -522,7 +550,8 @@ static void vm064(void)
 static void vm065(void)
 {
     char *p = take_rw(1);
-    no_success("no place for the old", VirtualProtect(p, PAGE, PAGE_READONLY, NULL), ERROR_NOACCESS);
+    no_success("no place for the old", VirtualProtect(p, PAGE, PAGE_READONLY, NULL),
+               ERROR_NOACCESS);
     same("unchanged", look(p).Protect, PAGE_READWRITE);
     drop(p);
 }
@@ -648,7 +677,10 @@ static void vm076(void)
     drop(p);
 }
 
-/* --- query ---------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- query
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static void vm078(void)
 {
@@ -727,7 +759,10 @@ static void vm085(void)
     same("gaps", gaps, 0);
 }
 
-/* --- offer, reclaim, discard ---------------------------------------------------------------------------------------------- */
+/*
+ * --- offer, reclaim, discard
+ * ----------------------------------------------------------------------------------------------
+ */
 
 static int offers_here(void)
 {
@@ -820,13 +855,17 @@ static void vm102(void)
     drop(p);
 }
 
-/* --- native --------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- native
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void vm139(void)
 {
     PVOID base = NULL;
     SIZE_T size = 5000;
-    same("status", nt_allocate(GetCurrentProcess(), &base, 0, &size, MEM_RESERVE, PAGE_NOACCESS), 0);
+    same("status", nt_allocate(GetCurrentProcess(), &base, 0, &size, MEM_RESERVE, PAGE_NOACCESS),
+         0);
     same("size", size, 2 * PAGE);
     same("base", (ULONG64)base % GRANULE, 0);
     drop(base);
@@ -836,7 +875,8 @@ static void vm140(void)
 {
     static MEMORY_BASIC_INFORMATION info;
     SIZE_T stored = 0;
-    same("class", (DWORD)nt_query(GetCurrentProcess(), &info, 0x7777, &info, sizeof info, &stored), 0xC0000003u);
+    same("class", (DWORD)nt_query(GetCurrentProcess(), &info, 0x7777, &info, sizeof info, &stored),
+         0xC0000003u);
     same("length", (DWORD)nt_query(GetCurrentProcess(), &info, 0, &info, 8, &stored), 0xC0000004u);
 }
 
@@ -859,14 +899,18 @@ static void vm142(void)
     drop(p);
 }
 
-#define S(number) {"VM-" #number, vm##number}
+#define S(number)                                                                                  \
+    {                                                                                              \
+        "VM-" #number, vm##number                                                                  \
+    }
 static const struct statement statements[] = {
-    S(001), S(002), S(003), S(004), S(005), S(006), S(007), S(008), S(009), S(010), S(011), S(012), S(013), S(014), S(015), S(016),
-    S(017), S(018), S(019), S(020), S(021), S(022), S(023), S(024), S(025), S(026), S(027), S(028), S(029), S(030), S(031), S(032),
-    S(033), S(034), S(035), S(036), S(049), S(050), S(051), S(052), S(053), S(054), S(055), S(056), S(057), S(058), S(059), S(060),
-    S(061), S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071), S(072), S(073), S(074), S(075), S(076),
-    S(078), S(079), S(080), S(081), S(082), S(083), S(084), S(085), S(098), S(099), S(100), S(101), S(102), S(139), S(140), S(141),
-    S(142),
+    S(001), S(002), S(003), S(004), S(005), S(006), S(007), S(008), S(009), S(010), S(011), S(012),
+    S(013), S(014), S(015), S(016), S(017), S(018), S(019), S(020), S(021), S(022), S(023), S(024),
+    S(025), S(026), S(027), S(028), S(029), S(030), S(031), S(032), S(033), S(034), S(035), S(036),
+    S(049), S(050), S(051), S(052), S(053), S(054), S(055), S(056), S(057), S(058), S(059), S(060),
+    S(061), S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071), S(072),
+    S(073), S(074), S(075), S(076), S(078), S(079), S(080), S(081), S(082), S(083), S(084), S(085),
+    S(098), S(099), S(100), S(101), S(102), S(139), S(140), S(141), S(142),
 };
 
 void start(void)

@@ -1,4 +1,7 @@
-/* Control events: handlers run in a thread of their own, the newest first, until one takes the event. Exit code 0, or the line that failed. */
+/*
+ * Control events: handlers run in a thread of their own, the newest first, until one takes the
+ * event. Exit code 0, or the line that failed.
+ */
 #include "kit.h"
 
 #define EXPECT(condition)                                                                          \
@@ -19,7 +22,8 @@ static BOOL WINAPI older(DWORD event)
     thread_of_handler = GetCurrentThreadId();
     InterlockedIncrement(&older_calls);
     if (!handler_thread)
-        DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &handler_thread, 0, FALSE, DUPLICATE_SAME_ACCESS);
+        DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(),
+                        &handler_thread, 0, FALSE, DUPLICATE_SAME_ACCESS);
     SetEvent(done);
     while (older_calls == 1) /* until the second event, so that the thread can be stopped here */
         Sleep(1);

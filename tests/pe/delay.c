@@ -1,6 +1,6 @@
 /*
- * Delayed imports: dll_a is loaded by the helper below at the first call, not at the start. The stubs and tables are dlltool's; the helper
- * is what a compiler's library would bring.
+ * Delayed imports: dll_a is loaded by the helper below at the first call, not at the start. The
+ * stubs and tables are dlltool's; the helper is what a compiler's library would bring.
  */
 #include "kit.h"
 
@@ -11,7 +11,8 @@ struct delay_descriptor {
 extern char __ImageBase[];
 void *__delayLoadHelper2(const struct delay_descriptor *descriptor, void **slot);
 
-int WINAPI add(int a, int b); /* not dllimport: then a compiler may read the slot once for several calls */
+/* not dllimport: then a compiler may read the slot once for several calls */
+int WINAPI add(int a, int b);
 static unsigned helped;
 
 void *__delayLoadHelper2(const struct delay_descriptor *descriptor, void **slot)

@@ -1,4 +1,7 @@
-/* dll_a: exports by name and by ordinal alone, forwards some names to others, and needs dll_b. dll_a.def has the list. */
+/*
+ * dll_a: exports by name and by ordinal alone, forwards some names to others, and needs dll_b.
+ * dll_a.def has the list.
+ */
 #include "dll_kit.h"
 
 int WINAPI add(int a, int b);

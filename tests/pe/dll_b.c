@@ -1,4 +1,7 @@
-/* dll_b: the diary of all the libraries, and what dll_a forwards to. Writes the diary out when the process ends. */
+/*
+ * dll_b: the diary of all the libraries, and what dll_a forwards to. Writes the diary out when the
+ * process ends.
+ */
 #define IN_DLL_B
 #include "dll_kit.h"
 

@@ -1,6 +1,7 @@
 /*
- * Between usedll.exe and its libraries. dll_b keeps the diary: each library's DllMain writes its letter and what happened ('+' process
- * attach, '-' process detach, 't' thread attach, 'x' thread detach).
+ * Between usedll.exe and its libraries. dll_b keeps the diary: each library's DllMain writes its
+ * letter and what happened ('+' process attach, '-' process detach, 't' thread attach, 'x' thread
+ * detach).
  */
 #ifndef DLL_KIT_H
 #define DLL_KIT_H

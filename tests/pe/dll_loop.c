@@ -1,4 +1,7 @@
-/* dll_loop: exports that are forwarded in a circle, to a library that is not there, and to a name that is not there. */
+/*
+ * dll_loop: exports that are forwarded in a circle, to a library that is not there, and to a name
+ * that is not there.
+ */
 #include "dll_kit.h"
 
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved);

@@ -42,7 +42,8 @@ static void fs001(void)
 {
     DWORD done;
     put(L"old", "12345");
-    same("CREATE_NEW", (ULONG64)open_file(L"OLD", GENERIC_WRITE, 0, CREATE_NEW, 0), (ULONG64)INVALID_HANDLE_VALUE);
+    same("CREATE_NEW", (ULONG64)open_file(L"OLD", GENERIC_WRITE, 0, CREATE_NEW, 0),
+         (ULONG64)INVALID_HANDLE_VALUE);
     same("its error", GetLastError(), ERROR_FILE_EXISTS);
     HANDLE file = open_file(L"Old", GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, 0);
     same("OPEN_ALWAYS says", GetLastError(), ERROR_ALREADY_EXISTS);
@@ -80,7 +81,8 @@ static void fs003(void)
 {
     put(L"shared", "x");
     HANDLE reader = open_file(L"shared", GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING, 0);
-    same("a writer", (ULONG64)open_file(L"shared", GENERIC_WRITE, SHARE_ALL, OPEN_EXISTING, 0), (ULONG64)INVALID_HANDLE_VALUE);
+    same("a writer", (ULONG64)open_file(L"shared", GENERIC_WRITE, SHARE_ALL, OPEN_EXISTING, 0),
+         (ULONG64)INVALID_HANDLE_VALUE);
     same("its error", GetLastError(), ERROR_SHARING_VIOLATION);
     open_file(L"shared", GENERIC_READ, FILE_SHARE_WRITE, OPEN_EXISTING, 0);
     same("a reader that shares no reading", GetLastError(), ERROR_SHARING_VIOLATION);
@@ -224,7 +226,8 @@ static void fs009(void)
 {
     WCHAR path[MAX_PATH], *part = NULL;
     ok("set", SetCurrentDirectoryW(folder));
-    same("length", GetFullPathNameW(L".\\x\\..\\y. ", MAX_PATH, path, &part), (ULONG64)lstrlenW(in_folder(L"y")));
+    same("length", GetFullPathNameW(L".\\x\\..\\y. ", MAX_PATH, path, &part),
+         (ULONG64)lstrlenW(in_folder(L"y")));
     ok("text", lstrcmpiW(path, in_folder(L"y")) == 0);
     ok("last name", part && lstrcmpW(part, L"y") == 0);
     same("room", GetFullPathNameW(L"y", 1, path, NULL), (ULONG64)lstrlenW(in_folder(L"y")) + 1);
@@ -247,7 +250,8 @@ static DWORD WINAPI open_many(void *unused)
         *at++ = L'\\';
         while ((*at++ = *name++))
             ;
-        HANDLE file = CreateFileW(path, GENERIC_READ | GENERIC_WRITE, SHARE_ALL, NULL, OPEN_ALWAYS, 0, NULL);
+        HANDLE file =
+            CreateFileW(path, GENERIC_READ | GENERIC_WRITE, SHARE_ALL, NULL, OPEN_ALWAYS, 0, NULL);
         if (file != INVALID_HANDLE_VALUE)
             InterlockedIncrement(&opened);
         CloseHandle(file);

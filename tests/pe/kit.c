@@ -114,9 +114,11 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *pointers)
     result->parameters = record->NumberParameters;
     result->kind = record->NumberParameters > 0 ? record->ExceptionInformation[0] : ~0ull;
     result->address = record->NumberParameters > 1 ? record->ExceptionInformation[1] : ~0ull;
-    if (probing.mode == PROBE_RETRY && result->count < 2 && record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION)
+    if (probing.mode == PROBE_RETRY && result->count < 2 &&
+        record->ExceptionCode == STATUS_GUARD_PAGE_VIOLATION)
         return EXCEPTION_CONTINUE_EXECUTION;
-    if (resume_at == probe_jump_done) /* the call pushed its return address: undo by the saved stack pointer */
+    /* the call pushed its return address: undo by the saved stack pointer */
+    if (resume_at == probe_jump_done)
         pointers->ContextRecord->Rsp = pointers->ContextRecord->Rbx;
     pointers->ContextRecord->Rip = (ULONG64)resume_at;
     return EXCEPTION_CONTINUE_EXECUTION;

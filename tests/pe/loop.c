@@ -1,4 +1,7 @@
-/* Forwarders that lead nowhere: the look-up ends, without a function. Statement by statement (kit.h). */
+/*
+ * Forwarders that lead nowhere: the look-up ends, without a function. Statement by statement
+ * (kit.h).
+ */
 #include "kit.h"
 
 static HMODULE library;
@@ -27,7 +30,8 @@ static void lf003(void)
     not_found("unknown", __LINE__);
 }
 
-static const struct statement statements[] = {{"LF-001", lf001}, {"LF-002", lf002}, {"LF-003", lf003}};
+static const struct statement statements[] = {
+    {"LF-001", lf001}, {"LF-002", lf002}, {"LF-003", lf003}};
 
 void start(void)
 {

@@ -1,4 +1,7 @@
-/* Imports a function of a DLL that nobody has. It may start all the same; only the call, made when there is an argument, ends it. */
+/*
+ * Imports a function of a DLL that nobody has. It may start all the same; only the call, made when
+ * there is an argument, ends it.
+ */
 #include "kit.h"
 
 __declspec(dllimport) int WINAPI NoSuchFunction(int);

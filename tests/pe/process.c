@@ -1,6 +1,7 @@
 /*
- * What a console program needs besides memory, statement by statement: threads and their stacks, thread-local slots, waits, timers,
- * completion ports, suspension and contexts, exceptions, files, environment, modules. Same lines as conformance.exe (kit.h).
+ * What a console program needs besides memory, statement by statement: threads and their stacks,
+ * thread-local slots, waits, timers, completion ports, suspension and contexts, exceptions, files,
+ * environment, modules. Same lines as conformance.exe (kit.h).
  *
  *     process.exe [PREFIX]
  */
@@ -8,7 +9,10 @@
 
 static volatile LONG counter;
 
-/* --- threads ---------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- threads
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static DWORD WINAPI return_42(void *argument)
 {
@@ -55,7 +59,8 @@ static DWORD WINAPI describe_stack(void *argument)
 static void th002(void)
 {
     ULONG64 facts[9] = {0};
-    HANDLE thread = CreateThread(NULL, 0x40000, describe_stack, facts, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    HANDLE thread =
+        CreateThread(NULL, 0x40000, describe_stack, facts, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     WaitForSingleObject(thread, 10000);
     CloseHandle(thread);
     same("state", facts[0], MEM_COMMIT);
@@ -87,7 +92,8 @@ static void th003(void)
 {
     ULONG64 frames = 0;
     DWORD grown = 0;
-    HANDLE thread = CreateThread(NULL, 0x200000, grow_stack, &frames, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    HANDLE thread =
+        CreateThread(NULL, 0x200000, grow_stack, &frames, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     same("wait", WaitForSingleObject(thread, 10000), WAIT_OBJECT_0);
     GetExitCodeThread(thread, &grown);
     CloseHandle(thread);
@@ -140,7 +146,8 @@ static void th006(void)
     unsigned i, round;
     for (round = 0; round < 4; round++) {
         for (i = 0; i < 32; i++)
-            threads[i] = CreateThread(NULL, 0x10000, many, &sum, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+            threads[i] =
+                CreateThread(NULL, 0x10000, many, &sum, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
         same("all", WaitForMultipleObjects(32, threads, TRUE, 20000), WAIT_OBJECT_0);
         for (i = 0; i < 32; i++)
             CloseHandle(threads[i]);
@@ -212,7 +219,10 @@ static void th009(void)
     ok("freed", FlsFree(index));
 }
 
-/* --- suspension and contexts ----------------------------------------------------------------------------------------------- */
+/*
+ * --- suspension and contexts
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static volatile LONG stop;
 static volatile ULONG64 beats;
@@ -346,7 +356,10 @@ static void su004(void)
     CloseHandle(event);
 }
 
-/* --- waits ------------------------------------------------------------------------------------------------------------------ */
+/*
+ * --- waits
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static void wa001(void)
 {
@@ -464,7 +477,8 @@ static void wa007(void)
 static void wa008(void)
 {
     HANDLE event = CreateEventA(NULL, FALSE, FALSE, NULL), copy = NULL;
-    ok("duplicate", DuplicateHandle(GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    ok("duplicate", DuplicateHandle(GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0,
+                                    FALSE, DUPLICATE_SAME_ACCESS));
     ok("another handle", copy && copy != event);
     ok("close the first", CloseHandle(event));
     SetEvent(copy);
@@ -475,7 +489,10 @@ static void wa008(void)
     same("error", GetLastError(), ERROR_INVALID_HANDLE);
 }
 
-/* --- exceptions -------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- exceptions
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static volatile struct {
     DWORD code;
@@ -498,39 +515,41 @@ static LONG CALLBACK note(EXCEPTION_POINTERS *pointers)
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
-__asm__(".text\n"
-        "do_divide: xor %eax, %eax\n"
-        "xor %edx, %edx\n"
-        "xor %ecx, %ecx\n"
-        "do_divide_at: div %ecx\n"
-        "do_divide_on: ret\n"
-        "do_break: nop\n"
-        "do_break_at: int3\n"
-        "do_break_on: ret\n"
-        "do_illegal_at: ud2\n"
-        "do_illegal_on: ret\n"
-        "do_privileged_at: hlt\n"
-        "do_privileged_on: ret\n"
-        "do_null: xor %eax, %eax\n"
-        "do_null_at: mov 0x18(%rax), %rax\n"
-        "do_null_on: ret\n"
-        "do_wild: mov $0x8000000000000000, %rax\n"
-        "do_wild_at: mov (%rax), %rax\n"
-        "do_wild_on: ret\n"
-        /* writes through rcx with every register holding something; returns a sum of them */
-        "do_keep: push %rbx\n push %rsi\n push %rdi\n push %r12\n"
-        "vpcmpeqd %ymm3, %ymm3, %ymm3\n"
-        "mov $1, %ebx\n mov $2, %esi\n mov $4, %edi\n mov $8, %r12d\n mov $16, %r10d\n mov $32, %r11d\n"
-        "movb $1, (%rcx)\n"
-        "lea (%rbx,%rsi), %rax\n add %rdi, %rax\n add %r12, %rax\n add %r10, %rax\n add %r11, %rax\n"
-        "vextracti128 $1, %ymm3, %xmm2\n vmovd %xmm2, %ecx\n and $64, %ecx\n add %rcx, %rax\n"
-        "vzeroupper\n"
-        "pop %r12\n pop %rdi\n pop %rsi\n pop %rbx\n"
-        "ret\n");
-extern void do_divide(void), do_break(void), do_illegal_at(void), do_privileged_at(void), do_null(void), do_wild(void);
+__asm__(
+    ".text\n"
+    "do_divide: xor %eax, %eax\n"
+    "xor %edx, %edx\n"
+    "xor %ecx, %ecx\n"
+    "do_divide_at: div %ecx\n"
+    "do_divide_on: ret\n"
+    "do_break: nop\n"
+    "do_break_at: int3\n"
+    "do_break_on: ret\n"
+    "do_illegal_at: ud2\n"
+    "do_illegal_on: ret\n"
+    "do_privileged_at: hlt\n"
+    "do_privileged_on: ret\n"
+    "do_null: xor %eax, %eax\n"
+    "do_null_at: mov 0x18(%rax), %rax\n"
+    "do_null_on: ret\n"
+    "do_wild: mov $0x8000000000000000, %rax\n"
+    "do_wild_at: mov (%rax), %rax\n"
+    "do_wild_on: ret\n"
+    /* writes through rcx with every register holding something; returns a sum of them */
+    "do_keep: push %rbx\n push %rsi\n push %rdi\n push %r12\n"
+    "vpcmpeqd %ymm3, %ymm3, %ymm3\n"
+    "mov $1, %ebx\n mov $2, %esi\n mov $4, %edi\n mov $8, %r12d\n mov $16, %r10d\n mov $32, %r11d\n"
+    "movb $1, (%rcx)\n"
+    "lea (%rbx,%rsi), %rax\n add %rdi, %rax\n add %r12, %rax\n add %r10, %rax\n add %r11, %rax\n"
+    "vextracti128 $1, %ymm3, %xmm2\n vmovd %xmm2, %ecx\n and $64, %ecx\n add %rcx, %rax\n"
+    "vzeroupper\n"
+    "pop %r12\n pop %rdi\n pop %rsi\n pop %rbx\n"
+    "ret\n");
+extern void do_divide(void), do_break(void), do_illegal_at(void), do_privileged_at(void),
+    do_null(void), do_wild(void);
 extern ULONG64 do_keep(void *address);
-extern char do_divide_at[], do_divide_on[], do_break_at[], do_break_on[], do_illegal_on[], do_privileged_on[], do_null_at[], do_null_on[],
-    do_wild_at[], do_wild_on[];
+extern char do_divide_at[], do_divide_on[], do_break_at[], do_break_on[], do_illegal_on[],
+    do_privileged_on[], do_null_at[], do_null_on[], do_wild_at[], do_wild_on[];
 
 static void raise(void (*what)(void), char *on)
 {
@@ -651,7 +670,8 @@ static LONG CALLBACK continued(EXCEPTION_POINTERS *pointers)
 
 static void ex009(void)
 {
-    void *second = AddVectoredExceptionHandler(0, second_handler), *first = AddVectoredExceptionHandler(1, first_handler);
+    void *second = AddVectoredExceptionHandler(0, second_handler),
+         *first = AddVectoredExceptionHandler(1, first_handler);
     void *after = AddVectoredContinueHandler(1, continued);
     counter = 0;
     RaiseException(0xE0000001, 0, 0, NULL);
@@ -690,7 +710,8 @@ static DWORD WINAPI overflows(void *argument)
 static void ex010(void)
 {
     void *handler = AddVectoredExceptionHandler(1, on_overflow);
-    HANDLE thread = CreateThread(NULL, 0x40000, overflows, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    HANDLE thread =
+        CreateThread(NULL, 0x40000, overflows, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     DWORD code = 0;
     same("ends", WaitForSingleObject(thread, 10000), WAIT_OBJECT_0);
     GetExitCodeThread(thread, &code);
@@ -700,7 +721,10 @@ static void ex010(void)
     RemoveVectoredExceptionHandler(handler);
 }
 
-/* --- environment, modules, time --------------------------------------------------------------------------------------------- */
+/*
+ * --- environment, modules, time
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static void en001(void)
 {
@@ -791,7 +815,10 @@ static void en006(void)
     ok("parameters", *(void **)(peb + 0x20) != NULL);
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------- */
+/*
+ * --- files
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static char folder[MAX_PATH];
 
@@ -812,7 +839,8 @@ static void fi001(void)
     HANDLE file;
     DWORD done = 0;
     char text[16] = {0};
-    file = CreateFileA(in_folder("wm-one.txt"), GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_ALWAYS, 0, NULL);
+    file = CreateFileA(in_folder("wm-one.txt"), GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, NULL,
+                       CREATE_ALWAYS, 0, NULL);
     ok("created", file != INVALID_HANDLE_VALUE);
     ok("written", WriteFile(file, "hello file", 10, &done, NULL));
     same("bytes", done, 10);
@@ -830,23 +858,28 @@ static void fi001(void)
 static void fi002(void)
 {
     SetLastError(0);
-    ok("missing file", CreateFileA(in_folder("wm-none"), GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE);
+    ok("missing file", CreateFileA(in_folder("wm-none"), GENERIC_READ, 0, NULL, OPEN_EXISTING, 0,
+                                   NULL) == INVALID_HANDLE_VALUE);
     same("error", GetLastError(), ERROR_FILE_NOT_FOUND);
     SetLastError(0);
-    ok("missing path", CreateFileA(in_folder("wm-none\\x"), GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE);
+    ok("missing path", CreateFileA(in_folder("wm-none\\x"), GENERIC_READ, 0, NULL, OPEN_EXISTING, 0,
+                                   NULL) == INVALID_HANDLE_VALUE);
     same("error", GetLastError(), ERROR_PATH_NOT_FOUND);
     SetLastError(0);
-    ok("exists", CreateFileA(in_folder("wm-one.txt"), GENERIC_READ, 0, NULL, CREATE_NEW, 0, NULL) == INVALID_HANDLE_VALUE);
+    ok("exists", CreateFileA(in_folder("wm-one.txt"), GENERIC_READ, 0, NULL, CREATE_NEW, 0, NULL) ==
+                     INVALID_HANDLE_VALUE);
     same("error", GetLastError(), ERROR_FILE_EXISTS);
 }
 
 static void fi003(void)
 {
     WIN32_FILE_ATTRIBUTE_DATA data;
-    ok("attributes in another case", GetFileAttributesExA(in_folder("WM-One.TXT"), GetFileExInfoStandard, &data));
+    ok("attributes in another case",
+       GetFileAttributesExA(in_folder("WM-One.TXT"), GetFileExInfoStandard, &data));
     same("size", data.nFileSizeLow, 10);
     ok("not a directory", !(data.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY));
-    same("the folder is one", GetFileAttributesA(in_folder("")) & FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_DIRECTORY);
+    same("the folder is one", GetFileAttributesA(in_folder("")) & FILE_ATTRIBUTE_DIRECTORY,
+         FILE_ATTRIBUTE_DIRECTORY);
 }
 
 static void fi004(void)
@@ -895,7 +928,8 @@ static void fi007(void)
 {
     WCHAR wide[8];
     char narrow[8];
-    same("to wide", (ULONG64)MultiByteToWideChar(CP_UTF8, 0, "\xC3\xA4\xE2\x82\xAC", -1, wide, 8), 3);
+    same("to wide", (ULONG64)MultiByteToWideChar(CP_UTF8, 0, "\xC3\xA4\xE2\x82\xAC", -1, wide, 8),
+         3);
     same("a umlaut", wide[0], 0xE4);
     same("euro", wide[1], 0x20AC);
     same("back", (ULONG64)WideCharToMultiByte(CP_UTF8, 0, wide, 2, narrow, 8, NULL, NULL), 5);
@@ -905,16 +939,22 @@ static void fi007(void)
     same("error", GetLastError(), ERROR_INSUFFICIENT_BUFFER);
 }
 
-#define S(name, function) {name, function}
+#define S(name, function)                                                                          \
+    {                                                                                              \
+        name, function                                                                             \
+    }
 static const struct statement statements[] = {
-    S("TH-001", th001), S("TH-002", th002), S("TH-003", th003), S("TH-004", th004), S("TH-005", th005), S("TH-006", th006),
-    S("TH-007", th007), S("TH-008", th008), S("TH-009", th009), S("SU-001", su001), S("SU-002", su002), S("SU-003", su003),
-    S("SU-004", su004), S("WA-001", wa001), S("WA-002", wa002), S("WA-003", wa003), S("WA-004", wa004), S("WA-005", wa005),
-    S("WA-006", wa006), S("WA-007", wa007), S("WA-008", wa008), S("EX-001", ex001), S("EX-002", ex002), S("EX-003", ex003),
-    S("EX-004", ex004), S("EX-005", ex005), S("EX-006", ex006), S("EX-007", ex007), S("EX-008", ex008), S("EX-009", ex009),
-    S("EX-010", ex010), S("EN-001", en001), S("EN-002", en002), S("EN-003", en003), S("EN-004", en004), S("EN-005", en005),
-    S("EN-006", en006), S("FI-001", fi001), S("FI-002", fi002), S("FI-003", fi003), S("FI-004", fi004), S("FI-005", fi005),
-    S("FI-006", fi006), S("FI-007", fi007),
+    S("TH-001", th001), S("TH-002", th002), S("TH-003", th003), S("TH-004", th004),
+    S("TH-005", th005), S("TH-006", th006), S("TH-007", th007), S("TH-008", th008),
+    S("TH-009", th009), S("SU-001", su001), S("SU-002", su002), S("SU-003", su003),
+    S("SU-004", su004), S("WA-001", wa001), S("WA-002", wa002), S("WA-003", wa003),
+    S("WA-004", wa004), S("WA-005", wa005), S("WA-006", wa006), S("WA-007", wa007),
+    S("WA-008", wa008), S("EX-001", ex001), S("EX-002", ex002), S("EX-003", ex003),
+    S("EX-004", ex004), S("EX-005", ex005), S("EX-006", ex006), S("EX-007", ex007),
+    S("EX-008", ex008), S("EX-009", ex009), S("EX-010", ex010), S("EN-001", en001),
+    S("EN-002", en002), S("EN-003", en003), S("EN-004", en004), S("EN-005", en005),
+    S("EN-006", en006), S("FI-001", fi001), S("FI-002", fi002), S("FI-003", fi003),
+    S("FI-004", fi004), S("FI-005", fi005), S("FI-006", fi006), S("FI-007", fi007),
 };
 
 /* The only argument of the command line, or NULL: the first word after the program's name. */

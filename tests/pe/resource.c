@@ -26,7 +26,8 @@ static void rs001(void)
 
 static void rs002(void)
 {
-    HRSRC found = FindResourceW(GetModuleHandleW(NULL), L"answer", L"facts"); /* names compare without case */
+    /* names compare without case */
+    HRSRC found = FindResourceW(GetModuleHandleW(NULL), L"answer", L"facts");
     const WORD *numbers = found ? LockResource(LoadResource(NULL, found)) : NULL;
 
     ok("found", found != NULL);
@@ -55,11 +56,13 @@ static void rs004(void)
 
 static void rs005(void)
 {
-    HRSRC found = FindResourceExW(NULL, (LPCWSTR)RT_RCDATA, MAKEINTRESOURCEW(7), MAKELANGID(LANG_GERMAN, SUBLANG_GERMAN));
+    HRSRC found = FindResourceExW(NULL, (LPCWSTR)RT_RCDATA, MAKEINTRESOURCEW(7),
+                                  MAKELANGID(LANG_GERMAN, SUBLANG_GERMAN));
     const char *text = found ? LockResource(LoadResource(NULL, found)) : NULL;
 
     ok("the German one", text && begins(text, SizeofResource(NULL, found), "Deutsch"));
-    found = FindResourceExW(NULL, (LPCWSTR)RT_RCDATA, MAKEINTRESOURCEW(7), MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US));
+    found = FindResourceExW(NULL, (LPCWSTR)RT_RCDATA, MAKEINTRESOURCEW(7),
+                            MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US));
     text = found ? LockResource(LoadResource(NULL, found)) : NULL;
     ok("the English one", text && begins(text, SizeofResource(NULL, found), "English"));
 }

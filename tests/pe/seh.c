@@ -1,6 +1,7 @@
 /*
- * Structured exceptions and unwinding on x64, with the frames of seh_frames.S. Statement by statement (kit.h). Facts: Microsoft Learn,
- * "x64 exception handling"; sdk-api winnt/RtlVirtualUnwind, winnt/RtlAddFunctionTable.
+ * Structured exceptions and unwinding on x64, with the frames of seh_frames.S. Statement by
+ * statement (kit.h). Facts: Microsoft Learn, "x64 exception handling"; sdk-api
+ * winnt/RtlVirtualUnwind, winnt/RtlAddFunctionTable.
  */
 #include "kit.h"
 
@@ -151,8 +152,10 @@ static void se007(void)
 
 static void se008(void)
 {
-    same("through a frame known by its frame pointer, from a bare leaf", call_caught(deep_frame, NULL), EXCEPTION_ACCESS_VIOLATION);
-    same("a call to nowhere", call_caught((guarded_function *)NULL, NULL), EXCEPTION_ACCESS_VIOLATION);
+    same("through a frame known by its frame pointer, from a bare leaf",
+         call_caught(deep_frame, NULL), EXCEPTION_ACCESS_VIOLATION);
+    same("a call to nowhere", call_caught((guarded_function *)NULL, NULL),
+         EXCEPTION_ACCESS_VIOLATION);
 }
 
 static void raise_own(void *argument)
@@ -175,7 +178,8 @@ static void se009(void)
 
 static LONG CALLBACK go_on(EXCEPTION_POINTERS *pointers)
 {
-    return pointers->ExceptionRecord->ExceptionCode == 0xE0000815 ? EXCEPTION_CONTINUE_EXECUTION : EXCEPTION_CONTINUE_SEARCH;
+    return pointers->ExceptionRecord->ExceptionCode == 0xE0000815 ? EXCEPTION_CONTINUE_EXECUTION
+                                                                  : EXCEPTION_CONTINUE_SEARCH;
 }
 
 static unsigned went_on;
@@ -215,7 +219,10 @@ static void se011(void)
     same("two thousand nested exceptions", wrong, 0);
 }
 
-/* --- walking the stack ---------------------------------------------------------------------------------------------------- */
+/*
+ * --- walking the stack
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 enum { DEPTH = 20 };
 void start(void);
@@ -232,7 +239,8 @@ static BOOL step(CONTEXT *context)
     RUNTIME_FUNCTION *function = RtlLookupFunctionEntry(context->Rip, &base, NULL);
 
     if (function) {
-        RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context->Rip, function, context, &data, &frame, NULL);
+        RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context->Rip, function, context, &data, &frame,
+                         NULL);
     } else {
         context->Rip = *(ULONG64 *)context->Rsp;
         context->Rsp += 8;
@@ -296,7 +304,8 @@ static void se013(void)
     if (!function)
         return;
     memset(&context, 0, sizeof context);
-    context.Rip = (ULONG64)in_epilogue_return; /* everything is popped already, only the return is left */
+    /* everything is popped already, only the return is left */
+    context.Rip = (ULONG64)in_epilogue_return;
     context.Rsp = (ULONG64)stack;
     context.Rbx = 77;
     RtlVirtualUnwind(UNW_FLAG_NHANDLER, base, context.Rip, function, &context, &data, &frame, NULL);
@@ -310,7 +319,10 @@ static void se013(void)
     same("return address behind it", context.Rip, 0x2222);
 }
 
-/* --- code made at run time ------------------------------------------------------------------------------------------------ */
+/*
+ * --- code made at run time
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void se014(void)
 {
@@ -332,7 +344,8 @@ static void se014(void)
     ok("added", RtlAddFunctionTable(table, 1, (ULONG64)code));
     ok("found", RtlLookupFunctionEntry((ULONG64)code + 4, &base, NULL) == table);
     same("base", base, (ULONG64)code);
-    same("an exception below code made at run time", call_caught((guarded_function *)(void *)code, (void *)bare_leaf),
+    same("an exception below code made at run time",
+         call_caught((guarded_function *)(void *)code, (void *)bare_leaf),
          EXCEPTION_ACCESS_VIOLATION);
     ok("deleted", RtlDeleteFunctionTable(table));
     ok("no entry any more", RtlLookupFunctionEntry((ULONG64)code + 4, &base, NULL) == NULL);
@@ -348,8 +361,9 @@ static void se015(void)
 }
 
 static const struct statement statements[] = {
-    {"SE-001", se001}, {"SE-002", se002}, {"SE-003", se003}, {"SE-004", se004}, {"SE-005", se005}, {"SE-006", se006}, {"SE-007", se007},
-    {"SE-008", se008}, {"SE-009", se009}, {"SE-010", se010}, {"SE-011", se011}, {"SE-012", se012}, {"SE-013", se013}, {"SE-014", se014}, {"SE-015", se015},
+    {"SE-001", se001}, {"SE-002", se002}, {"SE-003", se003}, {"SE-004", se004}, {"SE-005", se005},
+    {"SE-006", se006}, {"SE-007", se007}, {"SE-008", se008}, {"SE-009", se009}, {"SE-010", se010},
+    {"SE-011", se011}, {"SE-012", se012}, {"SE-013", se013}, {"SE-014", se014}, {"SE-015", se015},
 };
 
 void start(void)

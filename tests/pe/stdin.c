@@ -1,4 +1,7 @@
-/* Copies standard input to standard output, through UTF-16 and back, so that text must be whole UTF-8 to arrive unchanged. */
+/*
+ * Copies standard input to standard output, through UTF-16 and back, so that text must be whole
+ * UTF-8 to arrive unchanged.
+ */
 #include "kit.h"
 
 #define LIMIT (1024u * 1024)
@@ -17,7 +20,10 @@ static DWORD read_all(void)
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     DWORD total = 0, got;
 
-    /* a pipe whose writer has closed fails with ERROR_BROKEN_PIPE, a file answers TRUE with no bytes */
+    /*
+     * a pipe whose writer has closed fails with ERROR_BROKEN_PIPE, a file answers TRUE with no
+     * bytes
+     */
     while (total < LIMIT) {
         if (!ReadFile(input, bytes + total, LIMIT - total, &got, NULL)) {
             if (GetLastError() == ERROR_BROKEN_PIPE)

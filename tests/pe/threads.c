@@ -1,4 +1,7 @@
-/* Many threads: made and ended, stopped and looked at, terminated wherever they are; and a process that ends while they run. */
+/*
+ * Many threads: made and ended, stopped and looked at, terminated wherever they are; and a process
+ * that ends while they run.
+ */
 #include "kit.h"
 
 enum { SPINNERS = 6, CROWD = 60 };
@@ -77,7 +80,8 @@ static void ts003(void)
 
     for (unsigned round = 0; round < 10; round++) {
         for (unsigned i = 0; i < CROWD; i++)
-            threads[i] = CreateThread(NULL, 0, i % 3 ? spin : wait_a_little, &never, i % 2 ? CREATE_SUSPENDED : 0, NULL);
+            threads[i] = CreateThread(NULL, 0, i % 3 ? spin : wait_a_little, &never,
+                                      i % 2 ? CREATE_SUSPENDED : 0, NULL);
         for (unsigned i = 0; i < CROWD; i++)
             failed += !TerminateThread(threads[i], 9);
         failed += WaitForMultipleObjects(CROWD, threads, TRUE, 20000) != WAIT_OBJECT_0;
@@ -91,7 +95,8 @@ static void ts003(void)
     same("wrong exit codes", wrong, 0);
 }
 
-static const struct statement statements[] = {{"TS-001", ts001}, {"TS-002", ts002}, {"TS-003", ts003}};
+static const struct statement statements[] = {
+    {"TS-001", ts001}, {"TS-002", ts002}, {"TS-003", ts003}};
 
 void start(void)
 {

@@ -1,12 +1,15 @@
 /*
- * Static thread-local storage and its callbacks, as a compiler lays them out: a TLS directory, a template, an index. Statement by
- * statement (kit.h).
+ * Static thread-local storage and its callbacks, as a compiler lays them out: a TLS directory, a
+ * template, an index. Statement by statement (kit.h).
  */
 #include "kit.h"
 
 enum { TEMPLATE_VALUE = 0x1234, ZERO_BYTES = 64 };
 
-/* The template lies between the first and the last .tls$ section; what the directory adds as zeros follows it in each thread's copy. */
+/*
+ * The template lies between the first and the last .tls$ section; what the directory adds as zeros
+ * follows it in each thread's copy.
+ */
 __attribute__((section(".tls"), used)) static ULONG64 tls_begin = 0;
 __attribute__((section(".tls$M"), used)) static ULONG64 tls_value = TEMPLATE_VALUE;
 __attribute__((section(".tls$ZZZ"), used)) static ULONG64 tls_end = 0;
@@ -44,8 +47,9 @@ const IMAGE_TLS_DIRECTORY64 _tls_used = {
 };
 
 /*
- * What a compiler emits for a __declspec(thread) variable: the TEB's array of blocks, the module's index, the offset in the section. The
- * offset is a difference here, since the linker of binutils 2.40 wrongly relocates section-relative ones when the image moves.
+ * What a compiler emits for a __declspec(thread) variable: the TEB's array of blocks, the module's
+ * index, the offset in the section. The offset is a difference here, since the linker of binutils
+ * 2.40 wrongly relocates section-relative ones when the image moves.
  */
 static ULONG64 *value_of_this_thread(void)
 {

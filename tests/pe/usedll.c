@@ -1,4 +1,7 @@
-/* Libraries: imports, forwarders, the order of DllMain calls, loading at run time. Statement by statement (kit.h). */
+/*
+ * Libraries: imports, forwarders, the order of DllMain calls, loading at run time. Statement by
+ * statement (kit.h).
+ */
 #include "dll_kit.h"
 #include "kit.h"
 
@@ -65,12 +68,15 @@ static void ld003(void)
     ok("dll_a is there", a != NULL);
     ok("dll_b too, in capitals and without an ending", b != NULL);
     function = (number_function *)(void *)GetProcAddress(a, "twice_elsewhere");
-    ok("a forwarder gives the other library's function", function == (number_function *)(void *)GetProcAddress(b, "twice"));
+    ok("a forwarder gives the other library's function",
+       function == (number_function *)(void *)GetProcAddress(b, "twice"));
     function = (number_function *)(void *)GetProcAddress(a, (LPCSTR)70);
     same("a function by its ordinal", function ? (ULONG64)function(1) : 0, 1001);
     function = (number_function *)(void *)GetProcAddress(a, "number_elsewhere");
-    same("a forwarder to an ordinal", function ? (ULONG64)((plain_function *)(void *)function)() : 0, 20);
-    ok("a forwarder to kernel32", GetProcAddress(a, "ticks") == GetProcAddress(GetModuleHandleA("kernel32"), "GetTickCount"));
+    same("a forwarder to an ordinal",
+         function ? (ULONG64)((plain_function *)(void *)function)() : 0, 20);
+    ok("a forwarder to kernel32",
+       GetProcAddress(a, "ticks") == GetProcAddress(GetModuleHandleA("kernel32"), "GetTickCount"));
 }
 
 static void ld004(void)
@@ -185,8 +191,9 @@ static void ld010(void)
     ok("loads the same module", LoadLibraryW(path) == a);
     FreeLibrary(a);
     ok("a module by an address in it",
-       GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, (LPCWSTR)(void *)GetProcAddress(a, "add"),
-                          &found) &&
+       GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
+                              GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                          (LPCWSTR)(void *)GetProcAddress(a, "add"), &found) &&
            found == a);
 }
 

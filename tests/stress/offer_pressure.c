@@ -1,6 +1,7 @@
 /*
- * Offered memory under real shortage: in a memory cgroup the kernel drops offered pages while other memory is used, and reclaim must tell
- * exactly which were lost. Skipped (exit 77) where no cgroup can be made. WINMEM_ROUNDS sets the number of rounds.
+ * Offered memory under real shortage: in a memory cgroup the kernel drops offered pages while other
+ * memory is used, and reclaim must tell exactly which were lost. Skipped (exit 77) where no cgroup
+ * can be made. WINMEM_ROUNDS sets the number of rounds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +14,11 @@
 #include "memoryapi/base.h"
 #include "memoryapi/mm.h"
 
-#define LIMIT    (64ull << 20) /* bytes of the cgroup */
-#define PAGES    8192u         /* 32 MiB offered */
-#define PRESSURE (48ull << 20)
+#define LIMIT         (64ull << 20) /* bytes of the cgroup */
+#define PAGES         8192u         /* 32 MiB offered */
+#define PRESSURE      (48ull << 20)
 #define LESS_PRESSURE (20ull << 20) /* fits beside all pages reclaimed */
-#define CHUNK    3u            /* pages reclaimed in one call, besides single ones */
+#define CHUNK         3u            /* pages reclaimed in one call, besides single ones */
 
 static char group[256];
 
@@ -56,7 +57,10 @@ static void leave(const char *root)
     rmdir(inside);
 }
 
-/* One nonzero word at a place that differs from page to page; every eighth page stays zero, every sixteenth is never touched. */
+/*
+ * One nonzero word at a place that differs from page to page; every eighth page stays zero, every
+ * sixteenth is never touched.
+ */
 static uint64_t word_of(unsigned page, unsigned round)
 {
     return page % 8 == 0 ? 0 : 0x1000000ull * (round + 1) + page;
@@ -83,7 +87,8 @@ struct count {
 
 static uint64_t kept[PAGES]; /* the word of each page when it was reclaimed */
 
-static void check(uint64_t base, unsigned first, unsigned pages, unsigned round, bool discarded, struct count *count)
+static void check(uint64_t base, unsigned first, unsigned pages, unsigned round, bool discarded,
+                  struct count *count)
 {
     unsigned lost = 0;
     for (unsigned page = first; page < first + pages; page++)
@@ -105,7 +110,8 @@ static void run(uint64_t base, unsigned round, struct count *count)
     for (unsigned page = 0; page < PAGES;) {
         unsigned pages = round % 2 || page + CHUNK > PAGES ? 1 : CHUNK;
         bool discarded = false;
-        if (mm_reclaim(base + (uint64_t)page * PAGE_SIZE, pages * PAGE_SIZE, &discarded) != STATUS_SUCCESS)
+        if (mm_reclaim(base + (uint64_t)page * PAGE_SIZE, pages * PAGE_SIZE, &discarded) !=
+            STATUS_SUCCESS)
             abort();
         check(base, page, pages, round, discarded, count);
         page += pages;
@@ -121,17 +127,20 @@ int main(void)
     const char *text = getenv("WINMEM_ROUNDS"), *root = "/sys/fs/cgroup/memory";
     unsigned rounds = text ? (unsigned)atoi(text) : 6;
     struct count count = {0};
-    struct mm_request request = {.size = PAGES * PAGE_SIZE, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
+    struct mm_request request = {
+        .size = PAGES * PAGE_SIZE, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
 
     if (!enter(root, "memory.limit_in_bytes") && !enter(root = "/sys/fs/cgroup", "memory.max")) {
-        printf("offer_pressure: skipped, no memory cgroup can be made here (%s)\n", strerror(errno));
+        printf("offer_pressure: skipped, no memory cgroup can be made here (%s)\n",
+               strerror(errno));
         return 77;
     }
     if (mm_allocate(&request) != STATUS_SUCCESS)
         abort();
     for (unsigned round = 0; round < rounds; round++) {
         run(request.base, round, &count);
-        uint64_t base = request.base, size = PAGES * PAGE_SIZE; /* every page begins at zero again */
+        /* every page begins at zero again */
+        uint64_t base = request.base, size = PAGES * PAGE_SIZE;
         if (mm_free(&base, &size, MEM_DECOMMIT) != STATUS_SUCCESS)
             abort();
         request.type = MEM_COMMIT;
@@ -139,8 +148,8 @@ int main(void)
             abort();
     }
     leave(root);
-    printf("offer_pressure: %u rounds, %u pages dropped, %u intact, %u wrong answers\n", rounds, count.dropped, count.intact,
-           count.wrong);
+    printf("offer_pressure: %u rounds, %u pages dropped, %u intact, %u wrong answers\n", rounds,
+           count.dropped, count.intact, count.wrong);
     if (count.dropped == 0)
         printf("offer_pressure: the kernel dropped nothing: this run proved little\n");
     return count.wrong != 0 || !mm_space_is_valid();

@@ -47,7 +47,8 @@ END_TEST
 
 START_TEST(a_copy_stops_at_the_bad_page)
 {
-    char *two = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *two =
+        mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char buffer[100];
     mprotect(two + PAGE_SIZE, PAGE_SIZE, PROT_NONE);
     memset(buffer, 'b', sizeof buffer);

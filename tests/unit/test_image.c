@@ -6,11 +6,11 @@
 #include "memoryapi/mm.h"
 #include "tests/sanitized.h"
 
-#define BASE 0x140000000ull
-#define NT 0x80
+#define BASE     0x140000000ull
+#define NT       0x80
 #define OPTIONAL (NT + 24)
 #define SECTIONS (OPTIONAL + 240)
-#define LENGTH 0xC00
+#define LENGTH   0xC00
 
 static uint8_t file[LENGTH];
 
@@ -36,7 +36,10 @@ static void directory(unsigned index, uint32_t rva, uint32_t size)
     put(OPTIONAL + 112 + index * 8 + 4, size, 4);
 }
 
-/* .text at 0x1000 (file 0x400), .data at 0x2000 (file 0x800): imports at 0x2000, exports at 0x2100, relocations at 0x2300. */
+/*
+ * .text at 0x1000 (file 0x400), .data at 0x2000 (file 0x800): imports at 0x2000, exports at 0x2100,
+ * relocations at 0x2300.
+ */
 static void make(void)
 {
     memset(file, 0, sizeof file);
@@ -152,7 +155,9 @@ START_TEST(the_text_names_the_section)
     make();
     put(SECTIONS + 16, 0x5AD200, 4);
     ck_assert_int_eq(reason(), IMAGE_BAD_SECTION);
-    ck_assert_str_eq(failure.text, "section 1 (.text): raw data 0x400+0x5ad200 ends beyond the file (0xc00 bytes)");
+    ck_assert_str_eq(
+        failure.text,
+        "section 1 (.text): raw data 0x400+0x5ad200 ends beyond the file (0xc00 bytes)");
 }
 END_TEST
 
@@ -223,7 +228,8 @@ START_TEST(relocations_check_before_they_write)
     ck_assert(image_relocate(&image, memory, 0x10000, &failure));
     memcpy(&value, memory + 0x2200, 8);
     ck_assert_uint_eq(value, BASE + 0x11234);
-    put(0xB0A, 0xAFFD, 2); /* the last eight bytes would end beyond the image; the good entry stands before it */
+    /* the last eight bytes would end beyond the image; the good entry stands before it */
+    put(0xB0A, 0xAFFD, 2);
     ck_assert(!image_relocate(&image, memory, 0x10000, &failure));
     memcpy(&value, memory + 0x2200, 8);
     ck_assert_uint_eq(value, BASE + 0x11234);
@@ -240,7 +246,8 @@ START_TEST(tls_directory)
     struct image_tls tls;
     make();
     directory(IMAGE_TLS, 0x2200, 40);
-    put(0xA00, BASE + 0x2000, 8), put(0xA08, BASE + 0x2010, 8), put(0xA10, BASE + 0x2020, 8), put(0xA20, 32, 4);
+    put(0xA00, BASE + 0x2000, 8), put(0xA08, BASE + 0x2010, 8), put(0xA10, BASE + 0x2020, 8),
+        put(0xA20, 32, 4);
     ck_assert_int_eq(reason(), IMAGE_OK);
     ck_assert_int_eq(image_tls(&image, &tls, &failure), IMAGE_MORE);
     ck_assert_uint_eq(tls.template_rva, 0x2000);
@@ -282,7 +289,10 @@ START_TEST(mapped_here_and_elsewhere)
 }
 END_TEST
 
-/* Every byte of the file in turn, with three values, and every shorter length: no crash is the statement (run it with sanitizers). */
+/*
+ * Every byte of the file in turn, with three values, and every shorter length: no crash is the
+ * statement (run it with sanitizers).
+ */
 START_TEST(no_byte_makes_it_crash)
 {
     static const uint8_t values[] = {0x00, 0x7F, 0xFF};
@@ -296,8 +306,10 @@ START_TEST(no_byte_makes_it_crash)
             file[at] = values[v];
             if (reason() != IMAGE_OK)
                 continue;
-            for (unsigned i = 0; i < 8 && image_import(&image, false, i, &import, &failure) == IMAGE_MORE; i++)
-                for (unsigned j = 0; j < 8 && image_thunk(&image, &import, j, &thunk, &failure) == IMAGE_MORE; j++)
+            for (unsigned i = 0;
+                 i < 8 && image_import(&image, false, i, &import, &failure) == IMAGE_MORE; i++)
+                for (unsigned j = 0;
+                     j < 8 && image_thunk(&image, &import, j, &thunk, &failure) == IMAGE_MORE; j++)
                     ck_assert_uint_le(thunk.slot + 8, image.size);
             if (image_export(&image, "alpha", 0, &symbol))
                 ck_assert_uint_lt(symbol.rva, image.size);

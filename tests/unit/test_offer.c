@@ -8,8 +8,8 @@
 #include "memoryapi/fault.h"
 #include "memoryapi/mm.h"
 
-#define P 4096u
-#define RC (MEM_RESERVE | MEM_COMMIT)
+#define P       4096u
+#define RC      (MEM_RESERVE | MEM_COMMIT)
 #define CURRENT ((HANDLE)-1)
 
 static sigjmp_buf back;
@@ -164,16 +164,23 @@ START_TEST(native_calls_write_the_rounded_range_back) /* 139 to 141 */
     ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, base, 0, &info, sizeof info, &length), 0);
     ck_assert_uint_eq(info.RegionSize, P);
     ck_assert_uint_eq(length, sizeof info);
-    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, base, 0, &info, 10, NULL), (NTSTATUS)0xC0000004);
-    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, base, 999, &info, sizeof info, NULL), (NTSTATUS)0xC0000003);
-    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, (PVOID)~0ull, 0, &info, sizeof info, NULL), STATUS_INVALID_PARAMETER);
-    ck_assert_int_eq(nt_NtAllocateVirtualMemory(CURRENT, NULL, 0, &size, RC, PAGE_READWRITE), STATUS_ACCESS_VIOLATION);
-    ck_assert_int_eq(nt_NtAllocateVirtualMemory((HANDLE)0x7770, &base, 0, &size, RC, PAGE_READWRITE), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, base, 0, &info, 10, NULL),
+                     (NTSTATUS)0xC0000004);
+    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, base, 999, &info, sizeof info, NULL),
+                     (NTSTATUS)0xC0000003);
+    ck_assert_int_eq(nt_NtQueryVirtualMemory(CURRENT, (PVOID)~0ull, 0, &info, sizeof info, NULL),
+                     STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(nt_NtAllocateVirtualMemory(CURRENT, NULL, 0, &size, RC, PAGE_READWRITE),
+                     STATUS_ACCESS_VIOLATION);
+    ck_assert_int_eq(
+        nt_NtAllocateVirtualMemory((HANDLE)0x7770, &base, 0, &size, RC, PAGE_READWRITE),
+        STATUS_INVALID_HANDLE);
     size = 0;
     ck_assert_int_eq(nt_NtFreeVirtualMemory(CURRENT, &base, &size, MEM_RELEASE), 0);
     ck_assert_uint_eq(size, 2 * P);
     size = 0;
-    ck_assert_int_eq(nt_NtFreeVirtualMemory(CURRENT, &base, &size, MEM_RELEASE), STATUS_MEMORY_NOT_ALLOCATED);
+    ck_assert_int_eq(nt_NtFreeVirtualMemory(CURRENT, &base, &size, MEM_RELEASE),
+                     STATUS_MEMORY_NOT_ALLOCATED);
     ck_assert_uint_eq(last_error_get(), 4711);
 }
 END_TEST
@@ -189,8 +196,10 @@ static void count_move(struct mm_stack *stack)
 /* A reservation with its top page committed and a guard page below, as a thread's stack begins. */
 static struct mm_stack make_stack(unsigned pages)
 {
-    uint64_t floor = (uint64_t)allocate(pages * P, MEM_RESERVE, PAGE_READWRITE), base = floor + pages * P;
-    ck_assert_ptr_nonnull(VirtualAlloc((void *)(base - 2 * P), P, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD));
+    uint64_t floor = (uint64_t)allocate(pages * P, MEM_RESERVE, PAGE_READWRITE),
+             base = floor + pages * P;
+    ck_assert_ptr_nonnull(
+        VirtualAlloc((void *)(base - 2 * P), P, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD));
     ck_assert_ptr_nonnull(VirtualAlloc((void *)(base - P), P, MEM_COMMIT, PAGE_READWRITE));
     moves = 0;
     return (struct mm_stack){.base = base, .limit = base - P, .floor = floor, .moved = count_move};
@@ -211,7 +220,7 @@ START_TEST(a_stack_grows_and_overflows_once)
     ck_assert_uint_eq(query(floor + 40 * P).RegionSize, 24 * P);
     ck_assert_uint_eq(moves, 2);
     ck_assert_int_eq(touch(floor + P, true), STATUS_STACK_OVERFLOW);
-    ck_assert_int_eq(touch(floor + P, true), 0); /* the handler has all of it */
+    ck_assert_int_eq(touch(floor + P, true), 0);                   /* the handler has all of it */
     ck_assert_int_eq(touch(floor, true), STATUS_ACCESS_VIOLATION); /* the last page never */
     ck_assert_uint_eq(query(floor).State, MEM_RESERVE);
     ck_assert_uint_eq(query(floor + P).RegionSize, 63 * P);

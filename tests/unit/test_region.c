@@ -30,7 +30,10 @@ static struct region *paint(const char *letters)
 {
     struct region *region = region_insert(&map, BASE, 9 * PAGE_SIZE, &state_a);
     for (unsigned i = 0; i < 9; i++)
-        region_set(&map, region, at(i), at(i + 1), letters[i] == 'A' ? &state_a : letters[i] == 'B' ? &state_b : &state_c);
+        region_set(&map, region, at(i), at(i + 1),
+                   letters[i] == 'A'   ? &state_a
+                   : letters[i] == 'B' ? &state_b
+                                       : &state_c);
     ck_assert(region_map_is_valid(&map));
     return region;
 }
@@ -41,7 +44,9 @@ static void expect(const struct region *region, const char *letters)
     unsigned borders = 0, runs = 0;
     for (unsigned i = 0; i < 9; i++) {
         const struct run *run = run_find(region, at(i));
-        char letter = !run->state.committed ? 'C' : run->state.protect == PAGE_READWRITE ? 'A' : 'B';
+        char letter = !run->state.committed                  ? 'C'
+                      : run->state.protect == PAGE_READWRITE ? 'A'
+                                                             : 'B';
         ck_assert_msg(letter == letters[i], "page %u is %c, not %c", i, letter, letters[i]);
         borders += i > 0 && letters[i] != letters[i - 1];
     }
@@ -57,16 +62,11 @@ static const struct {
     unsigned from, to;
     const char *after;
 } pictures[] = {
-    {1, "AAAAAAAAA", 3, 6, "AAABBBAAA"},
-    {2, "AAAAAAAAA", 0, 4, "BBBBAAAAA"},
-    {2, "AAAAAAAAA", 5, 9, "AAAAABBBB"},
-    {3, "AAAAAAAAA", 0, 9, "BBBBBBBBB"},
-    {4, "AAAACCCCC", 2, 6, "AABBBBCCC"},
-    {5, "AAACCCAAA", 3, 6, "AAABBBAAA"},
-    {5, "AAACCCAAA", 2, 7, "AABBBBBAA"},
-    {6, "BBBAAABBB", 3, 6, "BBBBBBBBB"},
-    {6, "BBBAAAAAA", 3, 5, "BBBBBAAAA"},
-    {6, "AAAAAABBB", 4, 6, "AAAABBBBB"},
+    {1, "AAAAAAAAA", 3, 6, "AAABBBAAA"}, {2, "AAAAAAAAA", 0, 4, "BBBBAAAAA"},
+    {2, "AAAAAAAAA", 5, 9, "AAAAABBBB"}, {3, "AAAAAAAAA", 0, 9, "BBBBBBBBB"},
+    {4, "AAAACCCCC", 2, 6, "AABBBBCCC"}, {5, "AAACCCAAA", 3, 6, "AAABBBAAA"},
+    {5, "AAACCCAAA", 2, 7, "AABBBBBAA"}, {6, "BBBAAABBB", 3, 6, "BBBBBBBBB"},
+    {6, "BBBAAAAAA", 3, 5, "BBBBBAAAA"}, {6, "AAAAAABBB", 4, 6, "AAAABBBBB"},
     {6, "BBBBBBBBB", 2, 5, "BBBBBBBBB"},
 };
 
@@ -95,10 +95,12 @@ END_TEST
 
 START_TEST(free_space_is_found_lowest_and_highest_first)
 {
-    struct region_request request = {.size = 2 * G, .alignment = G, .lowest = BASE, .end = BASE + 16 * G};
+    struct region_request request = {
+        .size = 2 * G, .alignment = G, .lowest = BASE, .end = BASE + 16 * G};
     region_insert(&map, BASE, G, &state_c);
-    region_insert(&map, BASE + 2 * G, G, &state_c);          /* gap of one before it */
-    region_insert(&map, BASE + 5 * G, PAGE_SIZE, &state_c);  /* gap of two; the rest of its granule is lost */
+    region_insert(&map, BASE + 2 * G, G, &state_c); /* gap of one before it */
+    /* gap of two; the rest of its granule is lost */
+    region_insert(&map, BASE + 5 * G, PAGE_SIZE, &state_c);
     ck_assert_uint_eq(region_find_free(&map, &request), BASE + 3 * G);
     request.top_down = true;
     ck_assert_uint_eq(region_find_free(&map, &request), BASE + 14 * G);

@@ -1,4 +1,7 @@
-/* The address space as a whole: owned by winmem, or shared with a host program; limits of a request; fork. Each test is a process. */
+/*
+ * The address space as a whole: owned by winmem, or shared with a host program; limits of a
+ * request; fork. Each test is a process.
+ */
 #include <check.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -23,16 +26,26 @@ static NTSTATUS allocate(struct mm_request request, uint64_t *ret_base)
 static void check_limits(void)
 {
     uint64_t base, first;
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .highest = 0x7FFFFFFF}, &base), 0);
+    ck_assert_int_eq(
+        allocate((struct mm_request){RESERVE, .size = G, .highest = 0x7FFFFFFF}, &base), 0);
     ck_assert_uint_le(base + G - 1, 0x7FFFFFFF);
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .lowest = 0x10000000, .highest = 0x1FFFFFFF}, &base), 0);
+    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .lowest = 0x10000000,
+                                                  .highest = 0x1FFFFFFF},
+                              &base),
+                     0);
     ck_assert_uint_ge(base, 0x10000000);
     ck_assert_uint_le(base + G - 1, 0x1FFFFFFF);
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .alignment = 2 << 20}, &base), 0);
+    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .alignment = 2 << 20}, &base),
+                     0);
     ck_assert_uint_eq(base % (2 << 20), 0);
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = 2 * G, .lowest = 0x20000000, .highest = 0x2001FFFF}, &first), 0);
+    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = 2 * G, .lowest = 0x20000000,
+                                                  .highest = 0x2001FFFF},
+                              &first),
+                     0);
     ck_assert_uint_eq(first, 0x20000000);
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .lowest = 0x20000000, .highest = 0x2001FFFF}, &base),
+    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G, .lowest = 0x20000000,
+                                                  .highest = 0x2001FFFF},
+                              &base),
                      STATUS_NO_MEMORY);
 }
 
@@ -57,8 +70,12 @@ START_TEST(an_owned_space_gives_what_programs_ask_for)
     uint64_t base;
     mm_own_address_space();
     for (unsigned i = 0; i < count; i++) {
-        ck_assert_int_eq(allocate((struct mm_request){.base = wanted[i], .size = G, .type = MEM_RESERVE | MEM_COMMIT,
-                                                      .protect = PAGE_READWRITE}, &base), 0);
+        ck_assert_int_eq(allocate((struct mm_request){.base = wanted[i],
+                                                      .size = G,
+                                                      .type = MEM_RESERVE | MEM_COMMIT,
+                                                      .protect = PAGE_READWRITE},
+                                  &base),
+                         0);
         ck_assert_uint_eq(base, wanted[i]);
         *(volatile char *)base = 1;
     }
@@ -68,7 +85,9 @@ START_TEST(an_owned_space_gives_what_programs_ask_for)
     /* what the host uses is reserved, never free */
     ck_assert_int_eq(mm_query((uint64_t)&info, &info), 0);
     ck_assert_uint_eq(info.State, MEM_RESERVE);
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .base = (uint64_t)&info, .size = G}, &base), STATUS_CONFLICTING_ADDRESSES);
+    ck_assert_int_eq(
+        allocate((struct mm_request){RESERVE, .base = (uint64_t)&info, .size = G}, &base),
+        STATUS_CONFLICTING_ADDRESSES);
 }
 END_TEST
 
@@ -77,14 +96,18 @@ START_TEST(host_memory_is_not_given_away)
     uint64_t base;
     static char mine[4 * G];
     mine[2 * G] = 5;
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .base = (uint64_t)mine + G, .size = G}, &base), STATUS_CONFLICTING_ADDRESSES);
+    ck_assert_int_eq(
+        allocate((struct mm_request){RESERVE, .base = (uint64_t)mine + G, .size = G}, &base),
+        STATUS_CONFLICTING_ADDRESSES);
     ck_assert_int_eq(mine[2 * G], 5);
 }
 END_TEST
 
 START_TEST(an_image_is_unmapped_by_its_loader_only)
 {
-    struct mm_request request = {.size = 4 * PAGE_SIZE, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_EXECUTE_WRITECOPY,
+    struct mm_request request = {.size = 4 * PAGE_SIZE,
+                                 .type = MEM_RESERVE | MEM_COMMIT,
+                                 .protect = PAGE_EXECUTE_WRITECOPY,
                                  .kind = MM_IMAGE};
     MEMORY_BASIC_INFORMATION info;
     uint64_t base, size = 0;
@@ -109,7 +132,8 @@ END_TEST
 
 START_TEST(a_child_goes_on_with_its_copy)
 {
-    struct mm_request request = {.size = 2 * G, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
+    struct mm_request request = {
+        .size = 2 * G, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
     uint64_t base, size = G;
     int status;
     ck_assert_int_eq(allocate(request, &base), 0);
@@ -120,7 +144,8 @@ START_TEST(a_child_goes_on_with_its_copy)
         bool good = *(volatile char *)(base + G) == 3;
         request.base = base;
         request.type = MEM_COMMIT;
-        good = good && mm_allocate(&request) == STATUS_SUCCESS && *(volatile char *)base == 0 && mm_space_is_valid();
+        good = good && mm_allocate(&request) == STATUS_SUCCESS && *(volatile char *)base == 0 &&
+               mm_space_is_valid();
         *(volatile char *)(base + G) = 4;
         _exit(good ? 0 : 1);
     }

@@ -1,6 +1,7 @@
 /*
- * The VirtualAlloc family through its exported gates. A number in a comment is the rule of Microsoft's documentation as listed in
- * spec/: rounding, states, errors. Constants stand here as numbers from the public headers where the value itself is the point.
+ * The VirtualAlloc family through its exported gates. A number in a comment is the rule of
+ * Microsoft's documentation as listed in spec/: rounding, states, errors. Constants stand here as
+ * numbers from the public headers where the value itself is the point.
  */
 #include <check.h>
 #include <setjmp.h>
@@ -12,8 +13,8 @@
 #include "memoryapi/fault.h"
 #include "memoryapi/mm.h"
 
-#define P 4096u
-#define G 65536u
+#define P  4096u
+#define G  65536u
 #define RC (MEM_RESERVE | MEM_COMMIT)
 
 static sigjmp_buf back;
@@ -51,21 +52,21 @@ static MEMORY_BASIC_INFORMATION query(const void *address)
     return info;
 }
 
-#define EXPECT_RUN(address, state, protect, size) \
-    do { \
-        MEMORY_BASIC_INFORMATION info_ = query(address); \
-        ck_assert_ptr_eq(info_.BaseAddress, (void *)(address)); \
-        ck_assert_uint_eq(info_.State, state); \
-        ck_assert_uint_eq(info_.Protect, protect); \
-        ck_assert_uint_eq(info_.RegionSize, size); \
+#define EXPECT_RUN(address, state, protect, size)                                                  \
+    do {                                                                                           \
+        MEMORY_BASIC_INFORMATION info_ = query(address);                                           \
+        ck_assert_ptr_eq(info_.BaseAddress, (void *)(address));                                    \
+        ck_assert_uint_eq(info_.State, state);                                                     \
+        ck_assert_uint_eq(info_.Protect, protect);                                                 \
+        ck_assert_uint_eq(info_.RegionSize, size);                                                 \
     } while (0)
 
-#define EXPECT_FAILS(call, error) \
-    do { \
-        last_error_set(0xABCD); \
-        ck_assert(!(call)); \
-        ck_assert_uint_eq(last_error_get(), error); \
-        ck_assert(mm_space_is_valid()); \
+#define EXPECT_FAILS(call, error)                                                                  \
+    do {                                                                                           \
+        last_error_set(0xABCD);                                                                    \
+        ck_assert(!(call));                                                                        \
+        ck_assert_uint_eq(last_error_get(), error);                                                \
+        ck_assert(mm_space_is_valid());                                                            \
     } while (0)
 
 static char *allocate(uint64_t size, DWORD type, DWORD protect)
@@ -141,13 +142,15 @@ END_TEST
 START_TEST(commit_rounds_to_touched_pages) /* 9, 10, 12, 13, 16 */
 {
     char *place = free_place(4 * G);
-    char *memory = VirtualAlloc(place, G, MEM_RESERVE, PAGE_READWRITE), *next = VirtualAlloc(place + G, G, MEM_RESERVE, PAGE_READWRITE);
+    char *memory = VirtualAlloc(place, G, MEM_RESERVE, PAGE_READWRITE),
+         *next = VirtualAlloc(place + G, G, MEM_RESERVE, PAGE_READWRITE);
     ck_assert_ptr_eq(memory, place);
     ck_assert_ptr_eq(next, place + G);
     ck_assert_ptr_eq(VirtualAlloc(memory + P + 5, 1, MEM_COMMIT, PAGE_READWRITE), memory + P);
     EXPECT_RUN(memory, MEM_RESERVE, 0, P);
     EXPECT_RUN(memory + P, MEM_COMMIT, PAGE_READWRITE, P);
-    ck_assert_ptr_eq(VirtualAlloc(memory + 5 * P - 1, 2, MEM_COMMIT, PAGE_READONLY), memory + 4 * P);
+    ck_assert_ptr_eq(VirtualAlloc(memory + 5 * P - 1, 2, MEM_COMMIT, PAGE_READONLY),
+                     memory + 4 * P);
     EXPECT_RUN(memory + 4 * P, MEM_COMMIT, PAGE_READONLY, 2 * P);
     EXPECT_FAILS(VirtualAlloc(memory + G - P, 2 * P, MEM_COMMIT, PAGE_READWRITE), 487);
     EXPECT_RUN(memory + 6 * P, MEM_RESERVE, 0, 10 * P);
@@ -238,8 +241,15 @@ END_TEST
 
 START_TEST(every_private_protection_is_accepted)
 {
-    static const DWORD good[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE,
-                                 PAGE_READWRITE | PAGE_NOCACHE, PAGE_READWRITE | PAGE_WRITECOMBINE, PAGE_READONLY | PAGE_GUARD};
+    static const DWORD good[] = {PAGE_NOACCESS,
+                                 PAGE_READONLY,
+                                 PAGE_READWRITE,
+                                 PAGE_EXECUTE,
+                                 PAGE_EXECUTE_READ,
+                                 PAGE_EXECUTE_READWRITE,
+                                 PAGE_READWRITE | PAGE_NOCACHE,
+                                 PAGE_READWRITE | PAGE_WRITECOMBINE,
+                                 PAGE_READONLY | PAGE_GUARD};
     for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
         char *memory = allocate(2 * P, RC, good[i]);
         EXPECT_RUN(memory, MEM_COMMIT, good[i], 2 * P);
@@ -253,7 +263,8 @@ END_TEST
 
 START_TEST(top_down_and_implicit_reserve) /* 24, 25 */
 {
-    char *low = allocate(G, RC, PAGE_READWRITE), *high = allocate(G, RC | MEM_TOP_DOWN, PAGE_READWRITE);
+    char *low = allocate(G, RC, PAGE_READWRITE),
+         *high = allocate(G, RC | MEM_TOP_DOWN, PAGE_READWRITE);
     ck_assert(high >= low);
     release(high);
     release(low);
@@ -339,7 +350,8 @@ END_TEST
 
 START_TEST(decommit_of_other_protections_reads_zero_again)
 {
-    static const DWORD each[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE | PAGE_GUARD, PAGE_EXECUTE_READWRITE};
+    static const DWORD each[] = {PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE | PAGE_GUARD,
+                                 PAGE_EXECUTE_READWRITE};
     char *memory = allocate(8 * P, RC, PAGE_READWRITE);
     DWORD old;
     memset(memory, 9, 8 * P);

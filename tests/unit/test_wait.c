@@ -390,7 +390,10 @@ START_TEST(signals_do_not_end_a_wait)
     usleep(50000);
     for (int i = 0; i < 20; i++) {
         pthread_kill(thread, SIGUSR1); /* one at a time: two that wait for delivery are one */
-        for (int tries = 0; tries < 5000 && __atomic_load_n(&signals_in_window, __ATOMIC_SEQ_CST) + signals_inside <= (uint32_t)i; tries++)
+        for (int tries = 0;
+             tries < 5000 &&
+             __atomic_load_n(&signals_in_window, __ATOMIC_SEQ_CST) + signals_inside <= (uint32_t)i;
+             tries++)
             usleep(200);
     }
     ck_assert_uint_eq(__atomic_load_n(&job.done, __ATOMIC_ACQUIRE), 0);

@@ -22,8 +22,11 @@ static const char help[] =
 int cmd_run(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"imports", no_argument, NULL, 'i'}, {"aslr", no_argument, NULL, 'a'}, {"trace", optional_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0},
+        {"imports", no_argument, NULL, 'i'},
+        {"aslr", no_argument, NULL, 'a'},
+        {"trace", optional_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     struct run_options run = {0};
     bool imports = false;

@@ -19,7 +19,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"run", cmd_run, "[--imports | --aslr | --trace] PROGRAM.EXE [ARGUMENT...]   run a Windows program"},
+    {"run", cmd_run,
+     "[--imports | --aslr | --trace] PROGRAM.EXE [ARGUMENT...]   run a Windows program"},
     {"exports", cmd_exports,
      "[--coverage | --apisets] [WORD...]   the functions winmem knows, and what is built"},
     {"call", cmd_call, "[MODULE!]FUNCTION ARGUMENT... [then ...]   call functions by name"},
