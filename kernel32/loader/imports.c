@@ -1,4 +1,5 @@
 /* What a program would need: read from its file, without running it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,7 @@ int run_list_imports(const char *host_path)
         image_close(image);
     if (!good) {
         fprintf(stderr, "winmem: %s: %s\n", host_path, failure.text);
-        return 2;
+        return status == errno_to_status(ENOENT) ? RUN_NOT_FOUND : RUN_CANNOT_RUN;
     }
     printf("%u imports, %u missing\n", count.all, count.missing);
     return count.missing ? 1 : 0;

@@ -32,7 +32,8 @@ static NTSTATUS map_file(const char *host_path, const uint8_t **ret_bytes, uint6
 {
     struct stat facts;
     const void *bytes = NULL;
-    int file = open(host_path, O_RDONLY | O_CLOEXEC), error = 0;
+    /* O_NONBLOCK: a fifo or a device in the place of a file must not keep us waiting */
+    int file = open(host_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = 0;
     if (file < 0)
         return fail(ret_failure, errno_to_status(errno), strerror(errno));
     if (fstat(file, &facts) != 0)

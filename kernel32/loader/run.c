@@ -18,9 +18,6 @@
 #include "kernel32/process/utf.h"
 #include "memoryapi/mm.h"
 
-#define CANNOT_RUN 126 /* as shells answer for a file they cannot execute */
-#define NOT_FOUND  127
-
 static int refuse(const char *name, const char *text, int code)
 {
     fprintf(stderr, "winmem: %s: %s\n", name, text);
@@ -75,7 +72,7 @@ static void start_program(void *argument)
     loader_unlock();
     gate_leave();
     if (!willing) {
-        refuse(program->name, "a library refused to start", CANNOT_RUN);
+        refuse(program->name, "a library refused to start", RUN_CANNOT_RUN);
         process_end((uint32_t)STATUS_DLL_INIT_FAILED);
     }
     thread_exit(((program_entry *)(program->base + program->image->entry))(process_peb));
@@ -138,17 +135,17 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     mm_own_address_space();
     char *host_path = realpath(path, NULL);
     if (!host_path)
-        return refuse(path, strerror(errno), errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
+        return refuse(path, strerror(errno), errno == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_RUN);
     struct image *image = open_program(host_path, &failure);
     if (!image)
-        return refuse(path, failure.text, CANNOT_RUN);
+        return refuse(path, failure.text, RUN_CANNOT_RUN);
     NTSTATUS status = begin_process(host_path, argc, argv, envp);
     if (status == STATUS_SUCCESS)
         status = thread_init_main(image->stack_reserve, image->stack_commit);
     if (status != STATUS_SUCCESS) {
         snprintf(failure.text, sizeof failure.text, "the process cannot be set up (0x%08X)",
                  (unsigned)status);
-        return refuse(path, failure.text, CANNOT_RUN);
+        return refuse(path, failure.text, RUN_CANNOT_RUN);
     }
     module_list_init();
     search_set_program(host_path);
@@ -157,6 +154,6 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     if (status == STATUS_SUCCESS)
         status = describe_process(program);
     if (status != STATUS_SUCCESS)
-        return refuse(path, failure.text, CANNOT_RUN);
+        return refuse(path, failure.text, RUN_CANNOT_RUN);
     thread_run_main(start_program, program);
 }

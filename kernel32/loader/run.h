@@ -3,6 +3,10 @@
 
 #include <stdbool.h>
 
+/* Exit codes, as shells answer for a file they cannot execute and for one that is not there. */
+#define RUN_CANNOT_RUN 126
+#define RUN_NOT_FOUND  127
+
 struct run_options {
     bool random_base; /* choose the base of the program at random */
 };
@@ -15,6 +19,6 @@ int run_program(const char *host_path, int argc, char **argv, char **envp,
                 const struct run_options *options);
 /*
  * Prints each import of a program or library and who answers it. 0: all are answered; 1: some are
- * not; 2: no image.
+ * not; else one of the codes above.
  */
 int run_list_imports(const char *host_path);

@@ -4,15 +4,19 @@
 command.py WINMEM CASE
 """
 
+import os
+import pathlib
 import re
+import struct
 import subprocess
 import sys
+import tempfile
 
 WINMEM = sys.argv[1]
 
 
 def run(*words, code=0, environment=None):
-    done = subprocess.run([WINMEM, *words], capture_output=True, text=True, env=environment)
+    done = subprocess.run([WINMEM, *words], capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == code, f"{words}: exit code {done.returncode}, not {code}: {done.stderr}"
     return done
 
@@ -81,6 +85,9 @@ def mistakes():
     assert "takes 4 arguments: LPVOID lpAddress" in run("call", "VirtualAlloc", "0", code=2).stderr
     assert "'x' is no SIZE_T dwSize" in run("call", "VirtualAlloc", "0", "x", "0", "0", code=2).stderr
     assert "'$1' is no" in run("call", "VirtualAlloc", "$1", "0", "0", "0", code=2).stderr
+    assert "is no LPVOID lpAddress" in run("call", "VirtualAlloc", "99999999999999999999999", "1", "0", "0", code=2).stderr
+    assert "is no SIZE_T dwSize" in run("call", "VirtualAlloc", "0", "99999999999999999999999", "0", "0", code=2).stderr
+    assert "is no SIZE_T dwSize" in run("call", "VirtualAlloc", "0", "-99999999999999999999", "0", "0", code=2).stderr
     assert "'' is no" in run("call", "VirtualAlloc", "", "0", "0", "0", code=2).stderr
     run("call", code=2)
 
@@ -94,6 +101,50 @@ def trace():
     said = run("call", "GetTickCount", environment={"WINMEM_TRACE": "1"}).stderr
     assert re.fullmatch(r"winmem: \d+ GetTickCount\(\) = \w+\n", said), said
     assert run("call", "GetTickCount", environment={"WINMEM_TRACE": "0"}).stderr == ""
+
+
+def full():
+    """Output that cannot be written is a failure, and said to be one."""
+    with open("/dev/full", "w") as full_disk, tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder, "no-imports.exe")
+        program.write_bytes(smallest_program())
+        for words in (["version"], ["help"], ["exports", "--coverage"], ["call", "GetTickCount"],
+                      ["run", "--imports", str(program)]):
+            assert run(*words).stdout, words
+            done = subprocess.run([WINMEM, *words], stdout=full_disk, stderr=subprocess.PIPE, text=True)
+            assert done.returncode == 1 and "output" in done.stderr, (words, done)
+
+
+def smallest_program():
+    """A PE32+ image for x64 with headers and nothing else."""
+    optional = struct.pack("<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 0, 0, 0, 0, 0x1000, 0x1000,
+                           0x140000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0x2000, 0x200, 0, 3, 0,
+                           0x100000, 0x1000, 0x100000, 0x1000, 0, 16) + bytes(16 * 8)
+    section = struct.pack("<8sIIIIIIHHI", b".text", 16, 0x1000, 0x200, 0x200, 0, 0, 0, 0, 0x60000020)
+    headers = struct.pack("<2s58xI", b"MZ", 64) + b"PE\0\0" + struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, len(optional), 0x22)
+    return (headers + optional + section).ljust(0x200, b"\0") + b"\xC3".ljust(0x200, b"\0")
+
+
+def faults():
+    """A wild pointer ends the command with words. Reading or writing first is the C library's choice."""
+    for words in ("RtlFillMemory 8 100 0", "RtlMoveMemory 8 16 100"):
+        said = run("call", *words.split(), code=5).stderr
+        name, first = words.split()[0], "writing 0x8" if "Fill" in words else "(writing 0x8|reading 0x10)"
+        assert re.match(rf"winmem: call: {name}: access violation {first}", said) and said.count("\n") == 1, said
+    done = run("call", "GetTickCount", "then", "RtlFillMemory", "0xFFFF800000000000", "1", "0", code=5)
+    assert done.stdout.startswith("GetTickCount = ") and "RtlFillMemory" in done.stderr, done
+
+
+def no_program():
+    """Exit codes as the usage text tells: 126 cannot be run, 127 no such file; a fifo or a device keeps nobody waiting."""
+    with tempfile.TemporaryDirectory() as folder:
+        fifo, text = os.path.join(folder, "fifo.exe"), os.path.join(folder, "text.exe")
+        os.mkfifo(fifo)
+        pathlib.Path(text).write_text("no program")
+        for option in ([], ["--imports"]):
+            for path, code in ((text, 126), (folder, 126), (fifo, 126), ("/dev/zero", 126), (text + ".absent", 127)):
+                said = run("run", *option, path, code=code).stderr
+                assert path in said and said.count("\n") == 1, said
 
 
 globals()[sys.argv[2]]()

@@ -1,6 +1,7 @@
 /* Text to arguments: numbers, constants, strings, buffers, results of earlier calls. */
 #include "tools/winmem/arguments.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,8 +58,10 @@ static bool read_earlier(const struct call *calls, unsigned number, const char *
     *ret_value = calls[call - 1].result;
     if (*end == '.') {
         unsigned long place = strtoul(end + 1, &end, 10);
+        if (place < 1 || place > calls[call - 1].count)
+            return false;
         const struct argument *argument = &calls[call - 1].arguments[place - 1];
-        if (place < 1 || place > calls[call - 1].count || !argument->is_buffer)
+        if (!argument->is_buffer)
             return false;
         *ret_value = 0;
         memcpy(ret_value, argument->memory, argument->size < 8 ? argument->size : 8);
@@ -83,8 +86,9 @@ static bool read_number(const struct call *calls, unsigned number, const char *t
             if (!read_earlier(calls, number, text + 1, (const char **)&stop, &term) || stop != end)
                 return false;
         } else if (!read_constant(text, length, &term)) {
+            errno = 0;
             term = *text == '-' ? (uint64_t)strtoll(text, &stop, 0) : strtoull(text, &stop, 0);
-            if (stop != end)
+            if (stop != end || errno == ERANGE)
                 return false;
         }
         sum += term;

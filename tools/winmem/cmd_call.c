@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memoryapi/exports.h"
+#include "memoryapi/fault.h"
 #include "memoryapi/gate.h"
 #include "memoryapi/trace.h"
 #include "tools/winmem/arguments.h"
@@ -75,6 +77,50 @@ static uint64_t invoke(const struct export_entry *entry, struct call *call)
     return size < 8 ? result & ((1ull << (size * 8)) - 1) : result;
 }
 
+#define FAULTED 5 /* exit code */
+
+static const char *volatile being_called;
+
+static void say(const char *text)
+{
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written;
+}
+
+static void say_hex(uint64_t value)
+{
+    char text[19] = "0x", *to = text + 2;
+    int shift = 60;
+    while (shift > 0 && value >> shift == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *to++ = "0123456789abcdef"[value >> shift & 15];
+    *to = 0;
+    say(text);
+}
+
+/*
+ * Nothing here handles exceptions, so a fault ends the command; from a signal handler, without
+ * stdio.
+ */
+static bool end_at_fault(struct fault *fault)
+{
+    if (!being_called)
+        return false;
+    say("winmem: call: ");
+    say(being_called);
+    say(fault->code == STATUS_ACCESS_VIOLATION       ? ": access violation "
+        : fault->code == STATUS_GUARD_PAGE_VIOLATION ? ": guard page met "
+        : fault->code == STATUS_STACK_OVERFLOW       ? ": stack overflow "
+                                                     : ": page that cannot be read in, ");
+    say(fault->access == FAULT_EXECUTE ? "executing "
+        : fault->access == FAULT_WRITE ? "writing "
+                                       : "reading ");
+    say_hex(fault->address);
+    say("\n");
+    _exit(FAULTED);
+}
+
 static int call_one(struct call *calls, unsigned number, int count, char **words)
 {
     struct call *call = &calls[number];
@@ -98,7 +144,9 @@ static int call_one(struct call *calls, unsigned number, int count, char **words
     call->count = entry->param_count;
     fflush(stdout);
     winmem_set_last_error(0);
+    being_called = entry->name;
     call->result = invoke(entry, call);
+    being_called = NULL;
     uint32_t code = winmem_get_last_error();
     printf("%s", entry->name);
     print_result(entry, call->result);
@@ -118,6 +166,7 @@ int cmd_call(int argc, char **argv)
     if (argc < 2)
         fprintf(stderr,
                 "usage: winmem call [MODULE!]FUNCTION ARGUMENT... [then ...]\n" ARGUMENTS_HELP);
+    fault_hook = end_at_fault;
     for (int first = 1; calls && status == 0 && first < argc; number++) {
         int end = first;
         while (end < argc && strcmp(argv[end], "then") != 0)

@@ -42,6 +42,15 @@ static int cmd_help(int argc, char **argv)
     return usage(stdout);
 }
 
+/* A command that lost some of its output (a full disk, a closed descriptor) has failed. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "winmem: the output could not be written to standard output\n");
+    return code ? code : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
@@ -51,7 +60,7 @@ int main(int argc, char **argv)
         name += 2;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(commands[i].run(argc - 1, argv + 1));
     fprintf(stderr, "winmem: there is no command '%s'\n", argv[1]);
     return usage(stderr);
 }
