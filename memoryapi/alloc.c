@@ -372,27 +372,37 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
     return status;
 }
 
-NTSTATUS mm_adopt(uint64_t base, uint64_t size, uint32_t protect, enum mm_region_kind kind)
+/* Under space->lock: the page is mapped, and booked. */
+static NTSTATUS share_locked(uint64_t base, void **ret_writable)
 {
-    struct run_state committed = {.committed = true, .protect = protect};
-    struct region *region;
-    NTSTATUS status = space_init();
+    struct run_state committed = {.committed = true, .protect = PAGE_READONLY};
+    NTSTATUS status = STATUS_SUCCESS;
+    if (!pool_reserve(&space.map.region_pool, 4))
+        return STATUS_NO_MEMORY;
+    if (!region_is_free(&space.map, base, PAGE_SIZE))
+        status = space_take_locked(base, ALLOCATION_GRANULARITY);
+    if (status == STATUS_SUCCESS && !region_is_free(&space.map, base, PAGE_SIZE))
+        status = STATUS_CONFLICTING_ADDRESSES;
+    if (status == STATUS_SUCCESS && host_shared_page(base, ret_writable) != 0)
+        status = STATUS_NO_MEMORY;
+    if (status != STATUS_SUCCESS)
+        return status;
+    futex_lock(&space.books);
+    struct region *region = region_insert(&space.map, base, PAGE_SIZE, &committed);
+    region->protect = PAGE_READONLY;
+    region->kind = MM_PRIVATE;
+    region->adopted = true;
+    futex_unlock(&space.books);
+    return STATUS_SUCCESS;
+}
 
+NTSTATUS mm_share_page(uint64_t base, void **ret_writable)
+{
+    NTSTATUS status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
     space_lock();
-    if (!pool_reserve(&space.map.region_pool, 2)) {
-        status = STATUS_NO_MEMORY;
-    } else if (!region_is_free(&space.map, base, size)) {
-        status = STATUS_CONFLICTING_ADDRESSES;
-    } else {
-        futex_lock(&space.books);
-        region = region_insert(&space.map, base, size, &committed);
-        region->protect = protect;
-        region->kind = kind;
-        region->adopted = true;
-        futex_unlock(&space.books);
-    }
+    status = share_locked(base, ret_writable);
     space_unlock();
     return status;
 }

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "memoryapi/gate.h"
 
 /* Sleeps while *word == value, until CLOCK_MONOTONIC `deadline` (NULL: no limit). 0, or -ETIMEDOUT,
  * -EAGAIN, -EINTR. */
@@ -65,6 +66,7 @@ static inline void futex_lock_slow(struct futex_lock *lock)
 static inline void futex_lock(struct futex_lock *lock)
 {
     uint32_t expected = 0;
+    gate_self.locks++;
     if (__builtin_expect(!__atomic_compare_exchange_n(&lock->word, &expected, 1, false,
                                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
                          0))
@@ -73,6 +75,7 @@ static inline void futex_lock(struct futex_lock *lock)
 
 static inline void futex_unlock(struct futex_lock *lock)
 {
+    gate_self.locks--;
     if (__builtin_expect(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2, 0))
         futex_wake(&lock->word, 1);
 }

@@ -20,7 +20,17 @@ struct gate_state {
     volatile uint32_t depth;
     /* a suspension waits for depth 0; set by the suspend signal handler */
     volatile uint32_t pending;
+    /* locks of ours that this thread holds (futex.h): a fault meanwhile is our own mistake */
+    uint32_t locks;
+    /* lowest committed address of a Windows thread's stack; 0 for a host thread (fault.h) */
+    uint64_t stack_limit;
 };
+
+/*
+ * Our code runs on the program's stack. What a call may need of it is made sure of before the call
+ * takes any lock: the stack grows then, or its overflow is raised as the caller's.
+ */
+#define GATE_ROOM (24u << 10)
 
 extern __thread struct gate_state gate_self __attribute__((tls_model("initial-exec")));
 extern bool gate_tracing; /* constant after start */
@@ -31,12 +41,16 @@ extern bool gate_tracing; /* constant after start */
  */
 extern void (*gate_park)(void);
 
+void gate_make_room(void);
 _Noreturn void gate_missing(const char *module, const char *name);
 void winmem_set_last_error(uint32_t code);
 uint32_t winmem_get_last_error(void);
 
 __attribute__((always_inline)) static inline void gate_enter(void)
 {
+    if (__builtin_expect((uint64_t)__builtin_frame_address(0) - gate_self.stack_limit < GATE_ROOM,
+                         0))
+        gate_make_room();
     gate_self.depth = gate_self.depth + 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }

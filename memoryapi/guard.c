@@ -95,6 +95,7 @@ static bool arm_guard(struct region *region, uint64_t page)
 static void move_limit(struct mm_stack *stack, uint64_t limit)
 {
     stack->limit = limit;
+    gate_self.stack_limit = limit;
     if (stack->moved)
         stack->moved(stack);
 }
@@ -137,6 +138,12 @@ static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
     if (stack && page >= stack->floor && page < stack->limit &&
         (!run->state.committed || (run->state.protect & PAGE_GUARD)))
         return grow_stack(stack, region, page);
+    if (stack && page >= stack->limit && page < stack->base && run->state.committed &&
+        (run->state.protect & PAGE_GUARD)) {
+        /* the program put its guard back where the stack had grown (_resetstkoflw does) */
+        move_limit(stack, page + PAGE_SIZE);
+        return grow_stack(stack, region, page);
+    }
     if (!run->state.committed || run->state.priority)
         return MM_FAULT_DENIED;
     if (run->state.protect & PAGE_GUARD) {

@@ -77,10 +77,10 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size);
 void mm_own_address_space(void);
 
 /*
- * Books memory that winmem itself mapped with the host at a fixed place (KUSER_SHARED_DATA): shown
- * by queries, never given out.
+ * A page at `base` (a multiple of 64 KiB) that the program can only read and winmem writes through
+ * *ret_writable, as a kernel shares one with every process. It cannot be freed.
  */
-NTSTATUS mm_adopt(uint64_t base, uint64_t size, uint32_t protect, enum mm_region_kind kind);
+NTSTATUS mm_share_page(uint64_t base, void **ret_writable);
 
 enum mm_fault_result {
     /* the access may be retried: stack grown, guard marker race, write watch noted */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include "memoryapi/base.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/host.h"
 #include "memoryapi/status.h"
 
@@ -17,40 +16,15 @@
 /* What a host program's arenas are taken in, as far as granted. */
 #define ARENA_SIZE (1ull << 40)
 
-/*
- * What the code under the locks may need of the stack: a few small frames, malloc, the tree
- * searches.
- */
-#define STACK_ROOM (16u << 10)
-
 struct mm_space space;
-
-/*
- * Our code runs on the program's stack. A stack that grew while a lock is held would come back to
- * mm_fault, which takes the locks: so the room that the code under them needs is touched before,
- * page by page from above, as growing wants it.
- */
-static void touch_stack(void)
-{
-    const struct mm_stack *stack = mm_thread_stack;
-    uint64_t here = (uint64_t)__builtin_frame_address(0);
-    if (likely(!stack || here < stack->limit || here >= stack->base ||
-               here - stack->limit > STACK_ROOM))
-        return;
-    for (uint64_t down = PAGE_SIZE; down <= STACK_ROOM && here - down >= stack->floor + PAGE_SIZE;
-         down += PAGE_SIZE)
-        (void)*(volatile char *)(here - down);
-}
 
 void space_lock(void)
 {
-    touch_stack();
     futex_lock(&space.lock);
 }
 
 void books_lock(void)
 {
-    touch_stack();
     futex_lock(&space.books);
 }
 

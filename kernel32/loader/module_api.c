@@ -14,30 +14,49 @@
 #define PIN             0x1u /* GET_MODULE_HANDLE_EX_FLAG_PIN */
 #define DATA_FILE_BITS  3u   /* handles of files mapped as data have these set */
 #define ORDINAL_LIMIT   0x10000u
+/* Longer names are exported by nobody. */
+#define NAME_LIMIT 2048u
 
 /*
- * Turns a name from a program into one for the list: a path becomes the host's. malloc'd; NULL: no
- * memory or no such drive.
+ * Turns a name from a program into one for the list: a path becomes the host's, with the case the
+ * host has. malloc'd; NULL: no memory or no such drive. Reads the program's memory: no lock is held.
  */
 static char *plain_name(const WCHAR *name)
 {
     NTSTATUS status;
     size_t length = wide_length(name);
-    for (size_t i = 0; i < length; i++)
-        if (path_is_separator(name[i]) || name[i] == ':')
-            return path_to_host(name, length, &status);
+    for (size_t i = 0; i < length; i++) {
+        if (!path_is_separator(name[i]) && name[i] != ':')
+            continue;
+        char *path = path_to_host(name, length, &status);
+        if (!path || path_match(&path) != STATUS_SUCCESS)
+            return path;
+        char *real = realpath(path, NULL);
+        free(path);
+        return real;
+    }
     return utf8_from_wide(name);
 }
 
-static struct module *find_module(const WCHAR *name)
+/* The module of a name from plain_name(); an api set stands for the module that has it. */
+static struct module *find_module(const char *name)
 {
-    if (!name)
-        return module_program();
-    char *plain = plain_name(name);
-    struct module *module = plain ? module_by_name(plain) : NULL;
-    if (!module && plain && strchr(plain, '/') && path_match(&plain) == STATUS_SUCCESS)
-        module = module_by_name(plain);
-    free(plain);
+    struct module *module = module_by_name(name);
+    const char *answered = module || strchr(name, '/') ? NULL : builtin_name(name);
+    return answered ? module_by_name(answered) : module;
+}
+
+static struct module *take_module(uint32_t flags, const char *name, uint64_t address)
+{
+    loader_lock();
+    struct module *module = flags & FROM_ADDRESS ? module_by_address(address)
+                            : name               ? find_module(name)
+                                                 : module_program();
+    if (module && flags & PIN)
+        module->loads = module->entry.load_count = MODULE_PINNED;
+    else if (module && !(flags & UNCHANGED_COUNT) && module->loads != MODULE_PINNED)
+        module->entry.load_count = ++module->loads;
+    loader_unlock();
     return module;
 }
 
@@ -47,14 +66,11 @@ BOOL k32_GetModuleHandleExW(DWORD dwFlags, LPCWSTR lpModuleName, HMODULE *phModu
         (dwFlags & (UNCHANGED_COUNT | PIN)) == (UNCHANGED_COUNT | PIN))
         return face_bool(STATUS_INVALID_PARAMETER);
     *phModule = NULL;
-    loader_lock();
-    struct module *module = dwFlags & FROM_ADDRESS ? module_by_address((uint64_t)lpModuleName)
-                                                   : find_module(lpModuleName);
-    if (module && dwFlags & PIN)
-        module->loads = module->entry.load_count = MODULE_PINNED;
-    else if (module && !(dwFlags & UNCHANGED_COUNT) && module->loads != MODULE_PINNED)
-        module->entry.load_count = ++module->loads;
-    loader_unlock();
+    bool by_name = !(dwFlags & FROM_ADDRESS) && lpModuleName;
+    char *name = by_name ? plain_name(lpModuleName) : NULL;
+    struct module *module =
+        by_name && !name ? NULL : take_module(dwFlags, name, (uint64_t)lpModuleName);
+    free(name);
     if (!module)
         return face_bool(STATUS_DLL_NOT_FOUND);
     *phModule = (HMODULE)module->base;
@@ -129,19 +145,30 @@ DWORD k32_GetModuleFileNameA(HMODULE hModule, LPSTR lpFilename, DWORD nSize)
     return (DWORD)(length < nSize ? length : nSize);
 }
 
-PVOID k32_GetProcAddress(HMODULE hModule, LPCSTR lpProcName)
+/* `name` NULL: by ordinal. Sets the last error. */
+static PVOID procedure(HMODULE handle, const char *name, uint32_t ordinal)
 {
     uint64_t address = 0;
     loader_lock();
-    struct module *module = hModule ? module_by_base((uint64_t)hModule) : module_program();
-    if (module && (uint64_t)lpProcName < ORDINAL_LIMIT)
-        address = bind_symbol(module, NULL, (uint32_t)(uint64_t)lpProcName);
-    else if (module)
-        address = bind_symbol(module, lpProcName, 0);
+    struct module *module = handle ? module_by_base((uint64_t)handle) : module_program();
+    if (module)
+        address = bind_symbol(module, name, ordinal);
     loader_unlock();
     if (!address)
         last_error_set(module ? ERROR_PROC_NOT_FOUND : ERROR_MOD_NOT_FOUND);
     return (PVOID)address;
+}
+
+PVOID k32_GetProcAddress(HMODULE hModule, LPCSTR lpProcName)
+{
+    char name[NAME_LIMIT]; /* a copy: the program's memory is not read with the lock held */
+    if ((uint64_t)lpProcName < ORDINAL_LIMIT)
+        return procedure(hModule, NULL, (uint32_t)(uint64_t)lpProcName);
+    size_t length = strlen(lpProcName);
+    if (length >= sizeof name)
+        return face_pointer(STATUS_ENTRYPOINT_NOT_FOUND, NULL);
+    memcpy(name, lpProcName, length + 1);
+    return procedure(hModule, name, 0);
 }
 
 NTSTATUS nt_LdrGetProcedureAddress(PVOID DllHandle, PANSI_STRING ProcedureName,

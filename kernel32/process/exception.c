@@ -21,7 +21,9 @@
  * Nothing below this under the stack pointer belongs to the interrupted code: the red zone of
  * native code.
  */
-#define RED_ZONE 128
+#define RED_ZONE       128
+#define TRAP_FLAG      0x100u
+#define DIRECTION_FLAG 0x400u
 
 /* What delivery puts on the stack of the thread that faulted. */
 struct exception_frame {
@@ -51,7 +53,7 @@ _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
     char where[96] = "", access[64] = "";
     uint32_t code = record->ExceptionCode;
 
-    if (exception_where)
+    if (exception_where && !gate_self.locks)
         exception_where((uint64_t)record->ExceptionAddress, where, sizeof where);
     if ((code == (uint32_t)STATUS_ACCESS_VIOLATION || code == (uint32_t)STATUS_IN_PAGE_ERROR) &&
         record->NumberParameters >= 2)
@@ -157,6 +159,9 @@ static void fill_record(EXCEPTION_RECORD *record, const struct fault *fault)
     case STATUS_GUARD_PAGE_VIOLATION:
         record->NumberParameters = 2;
         break;
+    case STATUS_BREAKPOINT:
+        record->NumberParameters = 1; /* the kind: 0, a breakpoint met */
+        return;
     case STATUS_IN_PAGE_ERROR:
         record->NumberParameters = 3;
         record->ExceptionInformation[2] = (ULONG_PTR)0xC0000185; /* STATUS_IO_DEVICE_ERROR */
@@ -183,11 +188,13 @@ static bool deliver(struct fault *fault)
     struct exception_frame *frame = (struct exception_frame *)place;
     built.context = (CONTEXT){.ContextFlags = CONTEXT_ALL};
     context_from_signal(signal, &built.context);
+    built.context.EFlags &= ~TRAP_FLAG; /* one step is one exception */
     fill_record(&built.record, fault);
     built.dispatch = (struct dispatch){
         .context = &frame->context, .record = &frame->record, .depth = gate_self.depth};
     built.dispatch.xsave = keep_xsave(thread, signal, &built.dispatch.slot);
-    if (fault->code == TRAP_FAST_FAIL)
+    /* with one of our locks held, the handlers could only wait for it */
+    if (fault->code == TRAP_FAST_FAIL || gate_self.locks)
         exception_fatal(&built.record);
     if (!guarded_copy(frame, &built, sizeof built)) {
         built.record.ExceptionCode = (DWORD)STATUS_STACK_OVERFLOW;
@@ -197,7 +204,7 @@ static bool deliver(struct fault *fault)
     registers[REG_RIP] = (greg_t)fault_entry;
     registers[REG_RDI] = (greg_t)frame;
     registers[REG_RSP] = (greg_t)(place - sizeof(uint64_t)); /* as after a call: 16n + 8 */
-    registers[REG_EFL] &= ~(greg_t)0x500;                    /* direction, trap */
+    registers[REG_EFL] &= ~(greg_t)(TRAP_FLAG | DIRECTION_FLAG);
     return true;
 }
 

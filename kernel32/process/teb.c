@@ -16,7 +16,6 @@
 #include "kernel32/process/process.h"
 #include "kernel32/process/wait.h"
 #include "memoryapi/base.h"
-#include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 
 #define HWCAP2_FSGSBASE_BIT 2u /* bit 1: user mode may write the GS base */
@@ -111,8 +110,9 @@ static NTSTATUS shared_page_init(void)
     pthread_t thread;
     void *page;
 
-    if (host_shared_page(USER_SHARED_DATA, &page) != 0)
-        return STATUS_NO_MEMORY;
+    NTSTATUS status = mm_share_page(USER_SHARED_DATA, &page);
+    if (status != STATUS_SUCCESS)
+        return status;
     shared = page;
     for (unsigned i = 0; i < sizeof root; i++)
         shared->system_root[i] = (uint8_t)root[i];
@@ -132,8 +132,7 @@ static NTSTATUS shared_page_init(void)
     int error = pthread_create(&thread, &attributes, keep_clocks, NULL);
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? STATUS_INSUFFICIENT_RESOURCES
-                 : mm_adopt(USER_SHARED_DATA, PAGE_SIZE, PAGE_READONLY, MM_PRIVATE);
+    return error ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
 }
 
 NTSTATUS process_memory_init(void)

@@ -210,6 +210,7 @@ static void attach(struct thread *thread)
     sigaltstack(&alternate, NULL);
     teb_activate(thread->teb);
     mm_thread_stack = &thread->stack;
+    gate_self.stack_limit = thread->stack.limit;
     last_error_place = &thread->teb->last_error;
     self = thread;
     wait_attach(&thread->wait, thread->id);
@@ -225,6 +226,7 @@ static void detach(struct thread *thread)
     bool last = delist(thread);
     wait_detach(&thread->wait);
     mm_thread_stack = NULL;
+    gate_self.stack_limit = 0;
     last_error_place = NULL;
     self = NULL;
     sigaltstack(&none, NULL);

@@ -2,6 +2,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/context.h"
 #include "kernel32/process/thread.h"
+#include "kernel32/process/unwind_dispatch.h"
 #include "memoryapi/guarded.h"
 
 #define KNOWN_PARTS                                                                                \
@@ -44,9 +45,43 @@ static void set(struct thread *thread, CONTEXT *context)
 }
 
 /*
- * Windows reads and writes the context of the calling thread as it is in the kernel, which programs
- * cannot use; refused here.
+ * The calling thread's own: documented to succeed, without a valid context. What is known is given:
+ * where the call came from.
  */
+static NTSTATUS get_own(CONTEXT *context)
+{
+    CONTEXT caller = {.Rip = (DWORD64)get_own, .Rbp = (DWORD64)__builtin_frame_address(0)};
+    caller.Rsp = caller.Rbp;
+    if (!unwind_leave_native(&caller))
+        return STATUS_UNSUCCESSFUL;
+    ucontext_t as_signal = {0};
+    as_signal.uc_mcontext.gregs[REG_RIP] = (greg_t)caller.Rip;
+    as_signal.uc_mcontext.gregs[REG_RSP] = (greg_t)caller.Rsp;
+    as_signal.uc_mcontext.gregs[REG_RBP] = (greg_t)caller.Rbp;
+    context_from_signal(&as_signal, context);
+    return STATUS_SUCCESS;
+}
+
+/* Breakpoints in hardware are the host's; only turning them off can be honoured. */
+static bool asks_for_breakpoints(const CONTEXT *context)
+{
+    return (context->ContextFlags & CONTEXT_DEBUG_REGISTERS) == CONTEXT_DEBUG_REGISTERS &&
+           (context->Dr0 | context->Dr1 | context->Dr2 | context->Dr3 | (context->Dr7 & 0xFF));
+}
+
+static NTSTATUS transfer_checked(struct thread *thread, CONTEXT *context, bool writes)
+{
+    if (context->ContextFlags & ~QUESTIONS & ~(uint32_t)KNOWN_PARTS)
+        return STATUS_INVALID_PARAMETER;
+    if (thread == thread_self())
+        return writes ? STATUS_INVALID_PARAMETER : get_own(context);
+    if (writes && asks_for_breakpoints(context))
+        return STATUS_NOT_SUPPORTED;
+    if (writes && thread->wait.waiter)
+        return STATUS_UNSUCCESSFUL; /* it is listed with what it waits for */
+    return with_stopped(thread, context, writes ? set : get);
+}
+
 static NTSTATUS transfer(HANDLE handle, PCONTEXT address, ACCESS_MASK access, bool writes)
 {
     struct thread *thread;
@@ -54,15 +89,9 @@ static NTSTATUS transfer(HANDLE handle, PCONTEXT address, ACCESS_MASK access, bo
     NTSTATUS status = thread_lookup(handle, access, &thread);
     if (status != STATUS_SUCCESS)
         return status;
-    if (!guarded_read(address, &context, sizeof context))
-        status = STATUS_ACCESS_VIOLATION;
-    else if (thread == thread_self() ||
-             (context.ContextFlags & ~QUESTIONS & ~(uint32_t)KNOWN_PARTS))
-        status = STATUS_INVALID_PARAMETER;
-    else if (writes && thread->wait.waiter)
-        status = STATUS_UNSUCCESSFUL; /* it is listed with what it waits for */
-    else
-        status = with_stopped(thread, &context, writes ? set : get);
+    status = guarded_read(address, &context, sizeof context)
+                 ? transfer_checked(thread, &context, writes)
+                 : STATUS_ACCESS_VIOLATION;
     if (status == STATUS_SUCCESS && !writes && !guarded_write(address, &context, sizeof context))
         status = STATUS_ACCESS_VIOLATION;
     object_unref(&thread->waitable.object);

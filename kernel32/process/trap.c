@@ -6,7 +6,6 @@
 #include "memoryapi/base.h"
 #include "memoryapi/guarded.h"
 
-#define CODE_BREAKPOINT   ((NTSTATUS)0x80000003)
 #define CODE_SINGLE_STEP  ((NTSTATUS)0x80000004)
 #define CODE_ILLEGAL      ((NTSTATUS)0xC000001D)
 #define CODE_PRIVILEGED   ((NTSTATUS)0xC0000096)
@@ -153,7 +152,7 @@ void trap_refine(struct fault *fault)
         fault->code = TRAP_FAST_FAIL;
     else if (registers[REG_ERR] == INTERRUPT_ERROR(0x2D) ||
              registers[REG_ERR] == INTERRUPT_ERROR(3))
-        fault->code = CODE_BREAKPOINT;
+        fault->code = STATUS_BREAKPOINT;
     else if (is_privileged(fault->context))
         fault->code = CODE_PRIVILEGED;
 }
@@ -175,8 +174,8 @@ static void on_trap(int signal, siginfo_t *info, void *context)
             fault.code = CODE_ILLEGAL;
             break;
         default:
-            fault.code = registers[REG_TRAPNO] == 3 ? CODE_BREAKPOINT : CODE_SINGLE_STEP;
-            if (fault.code == CODE_BREAKPOINT)
+            fault.code = registers[REG_TRAPNO] == 3 ? STATUS_BREAKPOINT : CODE_SINGLE_STEP;
+            if (fault.code == STATUS_BREAKPOINT)
                 /* Windows shows the breakpoint itself, the processor what follows it */
                 registers[REG_RIP]--;
             break;
