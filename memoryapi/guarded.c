@@ -8,7 +8,9 @@
  */
 __asm__(".text\n"
         ".globl winmem_guarded_copy, winmem_guarded_touch, winmem_guarded_failed\n"
+        ".globl winmem_guarded_length8, winmem_guarded_length16\n"
         ".hidden winmem_guarded_copy, winmem_guarded_touch, winmem_guarded_failed\n"
+        ".hidden winmem_guarded_length8, winmem_guarded_length16\n"
         ".type winmem_guarded_copy, @function\n"
         "winmem_guarded_copy:\n"
         "    cmp $8, %rdx\n"
@@ -35,12 +37,70 @@ __asm__(".text\n"
         "    lock orb $0, (%rdi)\n"
         "    mov $1, %eax\n"
         "    ret\n"
+        /*
+         * rdi: a string; one more than its length in rax. By aligned 16 bytes, which lie in one
+         * page with at least one byte or unit of the string: a good one never faults.
+         */
+        "winmem_guarded_length8:\n"
+        "    mov %rdi, %rdx\n"
+        "    mov %edi, %ecx\n"
+        "    and $-16, %rdi\n"
+        "    and $15, %ecx\n"
+        "    pxor %xmm0, %xmm0\n"
+        "    movdqa (%rdi), %xmm1\n"
+        "    pcmpeqb %xmm0, %xmm1\n"
+        "    pmovmskb %xmm1, %eax\n"
+        "    shr %cl, %eax\n" /* what is before the string does not count */
+        "    shl %cl, %eax\n"
+        "    jmp 2f\n"
+        "1:  add $16, %rdi\n"
+        "    movdqa (%rdi), %xmm1\n"
+        "    pcmpeqb %xmm0, %xmm1\n"
+        "    pmovmskb %xmm1, %eax\n"
+        "2:  test %eax, %eax\n"
+        "    jz 1b\n"
+        "    bsf %eax, %eax\n"
+        "    sub %rdx, %rdi\n"
+        "    lea 1(%rdi, %rax), %rax\n"
+        "    ret\n"
+        "winmem_guarded_length16:\n"
+        "    mov %rdi, %rdx\n"
+        "    test $1, %dil\n"
+        "    jnz 6f\n"
+        "    mov %edi, %ecx\n"
+        "    and $-16, %rdi\n"
+        "    and $15, %ecx\n"
+        "    pxor %xmm0, %xmm0\n"
+        "    movdqa (%rdi), %xmm1\n"
+        "    pcmpeqw %xmm0, %xmm1\n"
+        "    pmovmskb %xmm1, %eax\n"
+        "    shr %cl, %eax\n"
+        "    shl %cl, %eax\n"
+        "    jmp 4f\n"
+        "3:  add $16, %rdi\n"
+        "    movdqa (%rdi), %xmm1\n"
+        "    pcmpeqw %xmm0, %xmm1\n"
+        "    pmovmskb %xmm1, %eax\n"
+        "4:  test %eax, %eax\n"
+        "    jz 3b\n"
+        "    bsf %eax, %eax\n"
+        "    add %rax, %rdi\n"
+        "    jmp 7f\n"
+        "5:  add $2, %rdi\n"
+        "6:  cmpw $0, (%rdi)\n" /* at an odd address a unit may lie in two pages */
+        "    jne 5b\n"
+        "7:  sub %rdx, %rdi\n"
+        "    shr $1, %rdi\n"
+        "    lea 1(%rdi), %rax\n"
+        "    ret\n"
         "winmem_guarded_failed:\n"
         "    xor %eax, %eax\n"
         "    ret\n"
         ".size winmem_guarded_copy, . - winmem_guarded_copy\n");
 
 extern int copy_or_fail(void *to, const void *from, size_t size) __asm__("winmem_guarded_copy");
+extern size_t length8_or_fail(const void *string) __asm__("winmem_guarded_length8");
+extern size_t length16_or_fail(const void *string) __asm__("winmem_guarded_length16");
 extern int touch_or_fail(void *at) __asm__("winmem_guarded_touch");
 
 bool guarded_copy(void *to, const void *from, size_t size)
@@ -61,4 +121,21 @@ bool guarded_write(void *to, const void *value, size_t size)
 bool guarded_touch(void *at)
 {
     return touch_or_fail(at);
+}
+
+static bool length_of(size_t one_more, size_t *ret_length)
+{
+    if (one_more)
+        *ret_length = one_more - 1;
+    return one_more;
+}
+
+bool guarded_length(const char *string, size_t *ret_length)
+{
+    return length_of(length8_or_fail(string), ret_length);
+}
+
+bool guarded_wide_length(const uint16_t *string, size_t *ret_length)
+{
+    return length_of(length16_or_fail(string), ret_length);
 }

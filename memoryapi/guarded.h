@@ -18,3 +18,6 @@ bool guarded_write(void *to, const void *value, size_t size);
  * same moment.
  */
 bool guarded_touch(void *at);
+/* The units before the terminator, however far it is; the string may be at any address. */
+bool guarded_length(const char *string, size_t *ret_length);
+bool guarded_wide_length(const uint16_t *string, size_t *ret_length);

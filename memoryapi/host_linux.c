@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "memoryapi/base.h"
+#include "memoryapi/setting.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -149,10 +150,29 @@ static const struct host_ops linux_ops = {
 
 const struct host_ops *host = &linux_ops;
 
-static bool wanted(const char *name)
+/* Takes away what the words of WINMEM_HOST_CAPS name; all of them must be known. */
+static void limit(struct host_caps *caps)
 {
-    const char *caps = getenv("WINMEM_HOST_CAPS");
-    return !caps || !strstr(caps, name);
+    static const char name[] = "WINMEM_HOST_CAPS";
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    const char *text = getenv(name);
+    struct host_caps left = *caps;
+
+    for (const char *word = text ? text : ""; *word;) {
+        size_t length = strcspn(word, ",");
+        if (length == 6 && memcmp(word, "-guard", length) == 0) {
+            left.guard = false;
+        } else if (length == 9 && memcmp(word, "-populate", length) == 0) {
+            left.populate = false;
+        } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
+            left.lazyfree = false;
+        } else if (length) {
+            setting_refuse(name, text, "-guard, -populate, -lazyfree, joined by commas", &said);
+            return;
+        }
+        word += length + (word[length] == ',');
+    }
+    *caps = left;
 }
 
 void host_init(void)
@@ -160,10 +180,11 @@ void host_init(void)
     void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return; /* every feature counts as missing */
-    host_caps.lazyfree = wanted("-lazyfree") && madvise(page, PAGE_SIZE, MADV_FREE) == 0;
-    host_caps.populate = wanted("-populate") && madvise(page, PAGE_SIZE, MADV_POPULATE_WRITE) == 0;
-    host_caps.guard = wanted("-guard") && madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
+    host_caps.lazyfree = madvise(page, PAGE_SIZE, MADV_FREE) == 0;
+    host_caps.populate = madvise(page, PAGE_SIZE, MADV_POPULATE_WRITE) == 0;
+    host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
     munmap(page, PAGE_SIZE);
+    limit(&host_caps);
 }
 
 /* /proc/self/maps is ordered by address; read in pieces, since stdio would allocate. */

@@ -1,12 +1,14 @@
 /* Offer, reclaim, discard: the state machine, and the discards a test asks for. */
 #include "memoryapi/offer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/prot.h"
+#include "memoryapi/setting.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 
@@ -20,18 +22,40 @@ struct discard_policy {
     uint64_t value;
 };
 
+/* The whole text is one number, at most `highest`; strtoull alone takes signs and blanks. */
+static bool read_whole(const char *text, uint64_t highest, uint64_t *ret_value)
+{
+    char *end;
+    errno = 0;
+    *ret_value = strtoull(text, &end, 0);
+    return *text >= '0' && *text <= '9' && !*end && errno == 0 && *ret_value <= highest;
+}
+
 static struct discard_policy policy_from_environment(void)
 {
-    const char *text = getenv("WINMEM_OFFER_DISCARD");
-    if (!text || strcmp(text, "none") == 0)
-        return (struct discard_policy){DISCARD_NONE, 0};
+    static const char name[] = "WINMEM_OFFER_DISCARD";
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    struct discard_policy policy = {DISCARD_NONE, 0};
+    const char *text = getenv(name);
+    int kept = errno;
+    if (!text || !*text || strcmp(text, "none") == 0)
+        return policy;
     if (strcmp(text, "all") == 0)
-        return (struct discard_policy){DISCARD_ALL, 0};
-    if (strncmp(text, "<=", 2) == 0)
-        return (struct discard_policy){DISCARD_UP_TO, strtoull(text + 2, NULL, 10)};
-    if (strncmp(text, "seed:", 5) == 0)
-        return (struct discard_policy){DISCARD_SEED, strtoull(text + 5, NULL, 0)};
-    return (struct discard_policy){DISCARD_NONE, 0};
+        policy.kind = DISCARD_ALL;
+    else if (strncmp(text, "<=", 2) == 0 && read_whole(text + 2, HIGHEST_PRIORITY, &policy.value))
+        policy.kind = DISCARD_UP_TO;
+    else if (strncmp(text, "seed:", 5) == 0 && read_whole(text + 5, UINT64_MAX, &policy.value))
+        policy.kind = DISCARD_SEED;
+    else
+        setting_refuse(name, text, "none, all, <=N (a priority, 1 to 4), seed:NUMBER", &said);
+    errno = kept;
+    return policy;
+}
+
+/* A mistake is told at the start, not at the first offer, which may be hours away. */
+__attribute__((constructor)) static void check_policy(void)
+{
+    policy_from_environment();
 }
 
 /* Of each page, by the number of its offer and its place in it, so that a run repeats. */

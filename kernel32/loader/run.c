@@ -17,6 +17,7 @@
 #include "kernel32/process/thread.h"
 #include "kernel32/process/utf.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/trace.h"
 
 static int refuse(const char *name, const char *text, int code)
 {
@@ -95,6 +96,28 @@ static NTSTATUS begin_process(const char *host_path, int argc, char **argv, char
     return status;
 }
 
+/* What keeps a process from being set up, in words; a code only where none are known. */
+static void explain(NTSTATUS status, char *ret_text, size_t size)
+{
+    const char *name = trace_status_name((uint32_t)status);
+    switch (status) {
+    case STATUS_NAME_TOO_LONG:
+        snprintf(ret_text, size, "the command line is longer than 32766 characters");
+        break;
+    case STATUS_NO_MEMORY:
+    case STATUS_COMMITMENT_LIMIT:
+    case STATUS_CONFLICTING_ADDRESSES:
+        snprintf(ret_text, size, "not enough address space (RLIMIT_AS?)");
+        break;
+    case STATUS_INSUFFICIENT_RESOURCES:
+        snprintf(ret_text, size, "no thread can be started (RLIMIT_NPROC or RLIMIT_AS?)");
+        break;
+    default:
+        snprintf(ret_text, size, "the process cannot be set up: %s (0x%08X)", name ? name : "?",
+                 (unsigned)status);
+    }
+}
+
 /* The program's image, checked; NULL with the reason. */
 static struct image *open_program(const char *host_path, struct image_failure *ret_failure)
 {
@@ -143,8 +166,7 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     if (status == STATUS_SUCCESS)
         status = thread_init_main(image->stack_reserve, image->stack_commit);
     if (status != STATUS_SUCCESS) {
-        snprintf(failure.text, sizeof failure.text, "the process cannot be set up (0x%08X)",
-                 (unsigned)status);
+        explain(status, failure.text, sizeof failure.text);
         return refuse(path, failure.text, RUN_CANNOT_RUN);
     }
     module_list_init();

@@ -4,15 +4,19 @@
 #include "kernel32/face.h"
 #include "kernel32/process/nls.h"
 #include "kernel32/process/utf.h"
+#include "memoryapi/guarded.h"
 
+/* These two answer 0 for memory that cannot be read, as a program has been able to rely on. */
 INT k32_lstrlenW(LPCWSTR lpString)
 {
-    return lpString ? (INT)wide_length(lpString) : 0;
+    size_t length;
+    return lpString && guarded_wide_length(lpString, &length) ? (INT)length : 0;
 }
 
 INT k32_lstrlenA(LPCSTR lpString)
 {
-    return lpString ? (INT)strlen(lpString) : 0;
+    size_t length;
+    return lpString && guarded_length(lpString, &length) ? (INT)length : 0;
 }
 
 LPWSTR k32_lstrcpyW(LPWSTR lpString1, LPCWSTR lpString2)

@@ -7,6 +7,7 @@ command.py WINMEM CASE
 import os
 import pathlib
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -145,6 +146,36 @@ def no_program():
             for path, code in ((text, 126), (folder, 126), (fifo, 126), ("/dev/zero", 126), (text + ".absent", 127)):
                 said = run("run", *option, path, code=code).stderr
                 assert path in said and said.count("\n") == 1, said
+
+
+def settings():
+    """A value that is not understood is said to be so, once, and counts as not set."""
+    offer = ("call", "VirtualAlloc", "0", "4096", "MEM_COMMIT", "PAGE_READWRITE", "then", "RtlFillMemory", "$1", "1", "1",
+             "then", "OfferVirtualMemory", "$1", "4096", "1", "then", "ReclaimVirtualMemory", "$1", "4096",
+             "then", "OfferVirtualMemory", "$1", "4096", "1", "then", "ReclaimVirtualMemory", "$1", "4096")
+    for name, good, bad in (("WINMEM_OFFER_DISCARD", ("", "none", "all", "<=1", "<=4", "seed:0", "seed:0x12"),
+                             ("bogus", "<=x", "<=", "<=5", "<=1x", "seed:", "seed:-1", "seed:99999999999999999999999", "al")),
+                            ("WINMEM_HOST_CAPS", ("", "-guard", "-populate,-lazyfree", "-lazyfree,"),
+                             ("bogus", "guard", "-guardx", "-guard,-nosuch", "-guar"))):
+        for value in good:
+            assert run(*offer, environment={name: value}).stderr == "", (name, value)
+        for value in bad:
+            done = run(*offer, environment={name: value})
+            assert re.fullmatch(rf"winmem: {name}='{re.escape(value)}': .* allowed: .*(all|-guard).*\n", done.stderr), (value, done)
+            assert done.stdout.splitlines()[1:] == run(*offer, environment={}).stdout.splitlines()[1:], (value, done)
+        assert "ReclaimVirtualMemory = 170" in run(*offer, environment={"WINMEM_OFFER_DISCARD": "all"}).stdout
+
+
+def shortage():
+    """What keeps a program from being set up is told in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder, "program.exe")
+        program.write_bytes(smallest_program())
+        said = run("run", str(program), "x" * 33000, code=126).stderr
+        assert said == f"winmem: {program}: the command line is longer than 32766 characters\n", said
+        limited = lambda: resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+        done = subprocess.run([WINMEM, "run", str(program)], capture_output=True, text=True, preexec_fn=limited, timeout=60)
+        assert done.returncode == 126 and "RLIMIT_AS" in done.stderr and "0x" not in done.stderr, done
 
 
 globals()[sys.argv[2]]()

@@ -58,6 +58,56 @@ START_TEST(a_copy_stops_at_the_bad_page)
 }
 END_TEST
 
+/* Two pages, of which the second cannot be read. */
+static char *page_with_end(void)
+{
+    char *two =
+        mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(two + PAGE_SIZE, PAGE_SIZE, PROT_NONE);
+    return two;
+}
+
+START_TEST(lengths_at_every_place)
+{
+    char *end = page_with_end() + PAGE_SIZE;
+    size_t length;
+    for (unsigned size = 0; size < 70; size++)
+        for (unsigned before_end = size + 1; before_end < size + 34; before_end++) {
+            char *string = end - before_end;
+            memset(end - 200, 0, 200); /* zeros before and after the string */
+            memset(string, 'x', size);
+            length = 4711;
+            ck_assert(guarded_length(string, &length));
+            ck_assert_uint_eq(length, size);
+        }
+    for (unsigned size = 0; size < 70; size++)
+        for (unsigned before_end = 2 * size + 2; before_end < 2 * size + 36; before_end++) {
+            char *string = end - before_end;
+            memset(end - 200, 0, 200);
+            for (unsigned i = 0; i < size; i++) /* no unit is 0, every second byte may be */
+                memcpy(string + 2 * i, i % 2 ? "\0x" : "x\0", 2);
+            length = 4711;
+            ck_assert(guarded_wide_length((const uint16_t *)string, &length));
+            ck_assert_uint_eq(length, size);
+        }
+}
+END_TEST
+
+START_TEST(no_length_without_an_end)
+{
+    char *end = page_with_end() + PAGE_SIZE;
+    size_t length = 4711;
+    memset(end - 200, 'x', 200);
+    for (unsigned before_end = 0; before_end < 40; before_end++) {
+        ck_assert(!guarded_length(end - before_end, &length));
+        ck_assert(!guarded_wide_length((const uint16_t *)(end - before_end), &length));
+    }
+    ck_assert(!guarded_length((const char *)8, &length));
+    ck_assert(!guarded_wide_length((const uint16_t *)0x8000000000000000ull, &length));
+    ck_assert_uint_eq(length, 4711);
+}
+END_TEST
+
 static sigjmp_buf back;
 static void *volatile where;
 
@@ -101,6 +151,8 @@ int main(void)
     tcase_add_test(tests, good_memory_is_copied);
     tcase_add_test(tests, bad_memory_gives_false);
     tcase_add_test(tests, a_copy_stops_at_the_bad_page);
+    tcase_add_test(tests, lengths_at_every_place);
+    tcase_add_test(tests, no_length_without_an_end);
     suite_add_tcase(suite, tests);
     TCase *bare = tcase_create("host handlers");
     tcase_add_test(bare, other_faults_reach_the_handler_that_was_there);
