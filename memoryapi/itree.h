@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 struct itree_node {
-    struct itree_node *parent, *left, *right;
-    uint64_t key;
+    uint64_t key; /* first: what a search compares shares a cache line with what follows the node */
     uint64_t weight;
     uint64_t max;
+    struct itree_node *parent, *left, *right;
 };
 
 struct itree {

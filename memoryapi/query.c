@@ -35,7 +35,7 @@ static void describe_run(const struct region *region, const struct run *run, uin
     info->Protect = run->state.protect;
     /* runs that differ only in their offer look alike */
     uint64_t end = run_end(run);
-    for (const struct run *next = run_next(run);
+    for (const struct run *next = end == region_end(region) ? NULL : run_next(run);
          next && next->state.committed == run->state.committed &&
          next->state.protect == run->state.protect;
          next = run_next(next))

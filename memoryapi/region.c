@@ -189,9 +189,9 @@ void region_remove(struct region_map *map, struct region *region)
 
 struct run *run_find(const struct region *region, uint64_t address)
 {
-    struct itree_node *root = region->runs.root;
-    if (root && !root->left && !root->right)
-        return run_of(root);
+    const struct run *only = &region->inline_run;
+    if (region->runs.root == &only->node && only->size == region->size)
+        return (struct run *)only;
     return run_of(itree_at_or_before(&region->runs, address));
 }
 

@@ -29,6 +29,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "memoryapi/itree.h"
 #include "memoryapi/mm.h"
@@ -44,11 +45,15 @@ struct run_state {
 };
 
 struct run {
-    struct itree_node node; /* key: address of the first page */
-    uint64_t size;          /* bytes */
     struct run_state state;
+    uint64_t size;          /* bytes */
+    struct itree_node node; /* key: address of the first page */
 };
 
+/*
+ * A query of a region with one run reads the first two cache lines: with many regions, cache misses
+ * are what it costs.
+ */
 struct region {
     struct itree_node node; /* key: base; weight: free bytes before */
     uint64_t size;          /* bytes, multiple of the page size */
@@ -61,7 +66,9 @@ struct region {
     bool touched;       /* something was committed: the host has to be asked at release */
     bool inline_used;
     struct run inline_run; /* the first run needs no node of its own */
-};
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct region, inline_run.node.weight) <= 128, "two cache lines");
 
 #define INDEX_LIMIT 1024u /* granules */
 
