@@ -822,6 +822,20 @@ static void en006(void)
 
 static char folder[MAX_PATH];
 
+/* A folder of this run's own below the temporary one: others may be at work there. */
+static void make_folder(void)
+{
+    char temporary[MAX_PATH];
+    unsigned at = 0;
+    GetTempPathA(sizeof temporary, temporary);
+    GetTempFileNameA(temporary, "wm", 0, folder);
+    DeleteFileA(folder);
+    CreateDirectoryA(folder, NULL);
+    while (folder[at])
+        at++;
+    folder[at] = '\\';
+}
+
 static char *in_folder(const char *name)
 {
     static char path[2 * MAX_PATH];
@@ -971,6 +985,9 @@ static const char *argument(void)
 
 void start(void)
 {
-    GetTempPathA(sizeof folder, folder);
-    ExitProcess((UINT)kit_run(statements, sizeof statements / sizeof statements[0], argument()));
+    UINT code;
+    make_folder();
+    code = (UINT)kit_run(statements, sizeof statements / sizeof statements[0], argument());
+    RemoveDirectoryA(folder);
+    ExitProcess(code);
 }
