@@ -163,8 +163,11 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     if (!image)
         return refuse(path, failure.text, RUN_CANNOT_RUN);
     NTSTATUS status = begin_process(host_path, argc, argv, envp);
-    if (status == STATUS_SUCCESS)
-        status = thread_init_main(image->stack_reserve, image->stack_commit);
+    if (status == STATUS_SUCCESS) {
+        thread_default_reserve = image->stack_reserve;
+        thread_default_commit = image->stack_commit;
+        status = thread_init_main(0, 0);
+    }
     if (status != STATUS_SUCCESS) {
         explain(status, failure.text, sizeof failure.text);
         return refuse(path, failure.text, RUN_CANNOT_RUN);

@@ -22,6 +22,10 @@
 #define SMALLEST_COMMIT (64u << 10)
 /* How long the end of the process waits for threads that are inside system calls, in 100 ns. */
 #define STOP_PATIENCE (100 * TIME_MILLISECOND)
+/*
+ * Never committed at the start: the lowest page, the guard, and room for an overflow's handler.
+ */
+#define KEPT_PAGES    4
 #define STACK_RESERVE (1u << 20)
 /* x87 as Windows starts a thread: 53 bits of precision, all exceptions masked. */
 #define X87_CONTROL 0x027F
@@ -92,10 +96,12 @@ static void stack_moved(struct mm_stack *stack)
  */
 static NTSTATUS make_stack(struct thread *thread, uint64_t reserve, uint64_t commit)
 {
-    reserve = round_up(reserve ? reserve : thread_default_reserve, ALLOCATION_GRANULARITY);
-    commit = round_up(commit > SMALLEST_COMMIT ? commit : SMALLEST_COMMIT, PAGE_SIZE);
-    if (commit > reserve - reserve / 4)
-        commit = round_up(reserve / 2, PAGE_SIZE);
+    reserve = reserve ? reserve : thread_default_reserve ? thread_default_reserve : STACK_RESERVE;
+    reserve = round_up(reserve, ALLOCATION_GRANULARITY);
+    commit = round_up(commit ? commit : thread_default_commit, PAGE_SIZE);
+    uint64_t least = reserve / 2 < SMALLEST_COMMIT ? reserve / 2 : SMALLEST_COMMIT;
+    uint64_t most = reserve - KEPT_PAGES * PAGE_SIZE;
+    commit = commit < least ? least : commit > most ? most : commit;
     struct mm_request whole = {.size = reserve, .type = MEM_RESERVE, .protect = PAGE_READWRITE};
     NTSTATUS status = mm_allocate(&whole);
     if (status != STATUS_SUCCESS)

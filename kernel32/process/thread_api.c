@@ -4,9 +4,11 @@
 #include "kernel32/face.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/thread.h"
+#include "memoryapi/base.h"
 #include "memoryapi/guarded.h"
 
 #define STACK_SIZE_PARAM_IS_A_RESERVATION 0x10000u
+#define MEGABYTE                          (1u << 20)
 #define CREATE_SUSPENDED_FLAG             0x4u
 /* NtCreateThreadEx's flag of the same meaning. */
 #define THREAD_CREATE_FLAGS_CREATE_SUSPENDED 0x1u
@@ -45,7 +47,9 @@ static HANDLE create(LPSECURITY_ATTRIBUTES attributes, SIZE_T size, PVOID routin
      * otherwise the size is what to commit, and the reservation grows with it when it is larger
      * (sdk-api CreateThread)
      */
-    SIZE_T reserve = reservation || size > thread_default_reserve ? size : 0;
+    SIZE_T reserve = reservation                      ? size
+                     : size >= thread_default_reserve ? round_up(size, MEGABYTE)
+                                                      : 0;
     NTSTATUS status =
         start(routine, parameter, reserve, reservation ? 0 : size, flags & CREATE_SUSPENDED_FLAG,
               THREAD_ALL_ACCESS, attributes && attributes->bInheritHandle, &handle, &id);
