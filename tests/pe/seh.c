@@ -360,10 +360,82 @@ static void se015(void)
     same("code", code_in_eax(NULL), EXCEPTION_ACCESS_VIOLATION);
 }
 
+/* --- as C++ compilers catch ----------------------------------------------------------------- */
+
+#define UNWIND_CONSOLIDATE 0x80000029
+
+int caught_as_cpp(guarded_function *function, void *argument);
+extern char cpp_continue[];
+EXCEPTION_DISPOSITION cpp_handler(EXCEPTION_RECORD *record, void *frame, CONTEXT *context,
+                                  DISPATCHER_CONTEXT *dispatcher);
+
+static struct {
+    unsigned blocks, unwound;
+    int inner;     /* what a complete exception inside the catch block came to */
+    DWORD rethrow; /* raised from the catch block */
+} cpp;
+
+/* The catch block: handles an exception of its own, may raise another, and tells where to go on. */
+static void *catch_block(EXCEPTION_RECORD *record)
+{
+    cpp.blocks++;
+    cpp.inner = (int)call_caught(bare_leaf, NULL);
+    if (cpp.rethrow) {
+        DWORD code = cpp.rethrow;
+        cpp.rethrow = 0;
+        RaiseException(code, 0, 0, NULL);
+    }
+    return cpp_continue;
+}
+
+EXCEPTION_DISPOSITION cpp_handler(EXCEPTION_RECORD *record, void *frame, CONTEXT *context,
+                                  DISPATCHER_CONTEXT *dispatcher)
+{
+    EXCEPTION_RECORD own;
+    if (record->ExceptionFlags & EXCEPTION_UNWINDING) {
+        cpp.unwound++;
+        return ExceptionContinueSearch;
+    }
+    if (record->ExceptionCode != 0xE0004711)
+        return ExceptionContinueSearch;
+    memset(&own, 0, sizeof own);
+    own.ExceptionCode = UNWIND_CONSOLIDATE;
+    own.NumberParameters = 1;
+    own.ExceptionInformation[0] = (ULONG_PTR)catch_block;
+    RtlUnwindEx(frame, (void *)dispatcher->ControlPc, &own, NULL, dispatcher->ContextRecord,
+                dispatcher->HistoryTable);
+    return ExceptionContinueSearch;
+}
+
+static void catch_it(void *argument)
+{
+    cpp.inner = caught_as_cpp(raise_own, argument);
+}
+
+static void se016(void)
+{
+    memset(&cpp, 0, sizeof cpp);
+    same("caught, with the frame's registers", (ULONG64)caught_as_cpp(raise_own, &met), 77);
+    same("catch blocks", cpp.blocks, 1);
+    same("an exception inside the catch block", (DWORD)cpp.inner, EXCEPTION_ACCESS_VIOLATION);
+    same("the target frame's termination handler", cpp.unwound, 1);
+}
+
+static void se017(void)
+{
+    memset(&cpp, 0, sizeof cpp);
+    cpp.rethrow = 0xE0000001;
+    same("what a catch block raises passes its own frame", call_caught(catch_it, &met), 0xE0000001);
+    same("catch blocks", cpp.blocks, 1);
+    memset(&cpp, 0, sizeof cpp);
+    same("and all is well afterwards", (ULONG64)caught_as_cpp(raise_own, &met), 77);
+}
+
 static const struct statement statements[] = {
     {"SE-001", se001}, {"SE-002", se002}, {"SE-003", se003}, {"SE-004", se004}, {"SE-005", se005},
     {"SE-006", se006}, {"SE-007", se007}, {"SE-008", se008}, {"SE-009", se009}, {"SE-010", se010},
     {"SE-011", se011}, {"SE-012", se012}, {"SE-013", se013}, {"SE-014", se014}, {"SE-015", se015},
+    {"SE-016", se016}, {"SE-017", se017},
 };
 
 void start(void)

@@ -270,6 +270,37 @@ in_epilogue_return:
     ret
     .seh_endproc
 
+/*
+ * int caught_as_cpp(function, argument): what function leaves in eax is 0; an exception is caught as C++ compilers do it. The handler
+ * unwinds to this frame with STATUS_UNWIND_CONSOLIDATE, its catch block runs on top of the frame and says where to go on.
+ */
+    .globl caught_as_cpp
+    .seh_proc caught_as_cpp
+caught_as_cpp:
+    pushq %rbx
+    .seh_pushreg %rbx
+    subq $32, %rsp
+    .seh_stackalloc 32
+    .seh_endprologue
+    movl $70, %ebx
+    movq %rcx, %rax
+    movq %rdx, %rcx
+    call *%rax
+    nop
+    xorl %eax, %eax
+.Lcpp_out:
+    addq $32, %rsp
+    popq %rbx
+    ret
+    .globl cpp_continue
+cpp_continue:
+    leal 7(%rbx), %eax
+    jmp .Lcpp_out
+    .seh_handler cpp_handler, @except, @unwind
+    .seh_handlerdata
+    .text
+    .seh_endproc
+
 /* Code to be copied, a function of its own: calls rcx with NULL in a frame of 40 bytes. */
     .globl copied_begin, copied_end
 copied_begin:
