@@ -115,6 +115,12 @@ static NTSTATUS place(const struct mm_request *request, uint64_t *ret_base, uint
     return status;
 }
 
+/* What the host cannot give for lack of memory is, to a program, the limit of what may be committed. */
+static NTSTATUS commit_status(NTSTATUS status)
+{
+    return status == STATUS_NO_MEMORY ? STATUS_COMMITMENT_LIMIT : status;
+}
+
 /*
  * Commits with the host: accessible as `protect` says. `mixed`: some page has other access now.
  * Undone on failure.
@@ -125,7 +131,7 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
     unsigned access = prot_host_access(protect);
     NTSTATUS status = backing_commit(region, start, end);
     if (status != STATUS_SUCCESS || (access == HOST_READ_WRITE && !mixed))
-        return status;
+        return commit_status(status);
     int error = host->protect(start, end - start, access);
     if (!error)
         return STATUS_SUCCESS;
@@ -139,7 +145,7 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
         if (!run->state.committed)
             backing_decommit(from, to);
     }
-    return status_from_errno(error);
+    return commit_status(status_from_errno(error));
 }
 
 static NTSTATUS reserve_locked(struct mm_request *request)
@@ -309,10 +315,11 @@ static NTSTATUS decommit_locked(struct region *region, uint64_t start, uint64_t 
              run = run_next(run)) {
             uint64_t from = run_start(run) > start ? run_start(run) : start,
                      to = run_end(run) < end ? run_end(run) : end;
-            if (run->state.committed)
-                host->protect(from, to - from,
-                              run->state.priority ? HOST_NONE
-                                                  : prot_host_access(run->state.protect));
+            if (!run->state.committed)
+                continue;
+            backing_commit(region, from, to); /* stretches that were closed before the failure */
+            host->protect(from, to - from,
+                          run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
         }
         return status_from_errno(error);
     }
@@ -361,7 +368,7 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
     type &= ~(uint32_t)MM_FREE_IMAGE;
     if (type != MEM_RELEASE && type != MEM_DECOMMIT)
         return STATUS_INVALID_PARAMETER;
-    if (add_overflows(*base, *size, &end) || end > SPACE_END)
+    if (*base >= SPACE_END || add_overflows(*base, *size, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     status = space_init();
     if (status != STATUS_SUCCESS)

@@ -112,10 +112,10 @@ static void become_reclaimed(struct run_state *state, void *context)
 }
 
 /*
- * Offers one whole run: no access, witnesses, then the kernel's hint. Undone on failure. A locked
+ * Closes one run's part and notes the witnesses: nothing is lost yet. Undone on failure. A locked
  * or guard page is offered like any other; its protection comes back with the reclaim.
  */
-static NTSTATUS offer_pages(uint64_t start, uint64_t end, const struct run *run, uint8_t priority,
+static NTSTATUS close_pages(uint64_t start, uint64_t end, const struct run *run,
                             struct offer **ret_offer)
 {
     uint64_t pages = (end - start) / PAGE_SIZE;
@@ -124,21 +124,18 @@ static NTSTATUS offer_pages(uint64_t start, uint64_t end, const struct run *run,
 
     if (!offer)
         return STATUS_NO_MEMORY;
-    *offer = (struct offer){.base = start, .pages = pages, .left = pages, .age = ++space.offer_age};
+    *offer = (struct offer){.base = start, .pages = pages, .left = pages};
     error = host->protect(start, end - start, HOST_READ);
     if (!error) {
         for (uint64_t i = 0; i < pages; i++)
             offer->witness[i] = find_witness((const uint64_t *)(start + i * PAGE_SIZE));
         error = host->protect(start, end - start, HOST_NONE);
     }
-    if (!error)
-        error = host->offer(start, end - start);
     if (error) {
         host->protect(start, end - start, prot_host_access(run->state.protect));
         free(offer);
         return status_from_errno(error);
     }
-    discard_for_test(offer, priority);
     *ret_offer = offer;
     return STATUS_SUCCESS;
 }
@@ -152,27 +149,6 @@ static bool lost(const struct offer *offer, uint64_t start, uint64_t end)
             return true;
     }
     return false;
-}
-
-/* Looks at offered pages and gives them their own access. On failure they stay offered. */
-static NTSTATUS reclaim_pages(uint64_t start, uint64_t end, const struct run *run,
-                              bool *ret_discarded)
-{
-    int error = host->protect(start, end - start, HOST_READ_WRITE);
-    if (error)
-        return status_from_errno(error);
-    error = host->keep(start, end - start);
-    if (!error) {
-        *ret_discarded |= lost(run->state.offer, start, end);
-        error = prot_host_access(run->state.protect) == HOST_READ_WRITE
-                    ? 0
-                    : host->protect(start, end - start, prot_host_access(run->state.protect));
-    }
-    if (error) {
-        host->protect(start, end - start, HOST_NONE);
-        return status_from_errno(error);
-    }
-    return STATUS_SUCCESS;
 }
 
 /* The region of a page-aligned range all of whose pages are committed. */
@@ -206,29 +182,73 @@ static void change(struct region *region, uint64_t start, uint64_t end,
     futex_unlock(&space.books);
 }
 
+/* The part of [start, end) that the run covers. */
+static void clip(const struct run *run, uint64_t start, uint64_t end, uint64_t *ret_from,
+                 uint64_t *ret_to)
+{
+    *ret_from = run_start(run) > start ? run_start(run) : start;
+    *ret_to = run_end(run) < end ? run_end(run) : end;
+}
+
+/* Makes what is offered in [start, end) accessible and sees to it that nothing more is dropped. */
+static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from, to;
+        clip(run, start, end, &from, &to);
+        if (!run->state.priority)
+            continue;
+        error = host->protect(from, to - from, HOST_READ_WRITE);
+        if (!error)
+            error = host->keep(from, to - from);
+    }
+    return error;
+}
+
+/* Looks whether something was lost and gives the pages their own access. */
+static int open_pages(const struct region *region, uint64_t start, uint64_t end,
+                      bool *ret_discarded)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        unsigned access = prot_host_access(run->state.protect);
+        uint64_t from, to;
+        clip(run, start, end, &from, &to);
+        if (!run->state.priority)
+            continue;
+        *ret_discarded |= lost(run->state.offer, from, to);
+        if (access != HOST_READ_WRITE)
+            error = host->protect(from, to - from, access);
+    }
+    return error;
+}
+
 /*
- * Takes back the offers of [start, end) that are younger than `age`. Each step takes the part of
- * the range that one run covers; steps done so far are kept when a later one fails.
+ * All of the range or nothing: an answer about one part that was given back would be lost with the
+ * failure of another. The books come last.
  */
-static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end, uint64_t age,
+static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end,
                                bool *ret_discarded)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    for (uint64_t at = start, to; at < end && status == STATUS_SUCCESS; at = to) {
-        struct run *run = run_find(region, at);
-        to = run_end(run) < end ? run_end(run) : end;
-        if (!run->state.priority || run->state.offer->age <= age)
-            continue;
-        if (!pool_reserve(&space.map.run_pool, 2))
-            return STATUS_NO_MEMORY;
-        struct run_state before = run->state;
-        status = reclaim_pages(at, to, run, ret_discarded);
-        if (status == STATUS_SUCCESS) {
-            change(region, at, to, become_reclaimed, NULL);
-            offer_forget(&before, (to - at) / PAGE_SIZE);
-        }
+    uint64_t from, to;
+    int error = keep_pages(region, start, end);
+    if (!error)
+        error = open_pages(region, start, end, ret_discarded);
+    for (struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        clip(run, start, end, &from, &to);
+        if (error && run->state.priority)
+            host->protect(from, to - from, HOST_NONE);
+        else if (!error)
+            offer_forget(&run->state, (to - from) / PAGE_SIZE);
     }
-    return status;
+    if (error)
+        return status_from_errno(error);
+    change(region, start, end, become_reclaimed, NULL);
+    return STATUS_SUCCESS;
 }
 
 static void take_priority(struct run_state *state, void *context)
@@ -236,34 +256,51 @@ static void take_priority(struct run_state *state, void *context)
     state->priority = *(const uint8_t *)context;
 }
 
+/* Closes what is not offered yet: *ret_offers is the list of it, in the order of addresses. */
+static NTSTATUS close_all(const struct region *region, uint64_t start, uint64_t end,
+                          struct offer **ret_offers)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    for (const struct run *run = run_find(region, start);
+         run && run_start(run) < end && status == STATUS_SUCCESS; run = run_next(run)) {
+        uint64_t from, to;
+        clip(run, start, end, &from, &to);
+        if (run->state.priority)
+            continue;
+        status = close_pages(from, to, run, ret_offers);
+        if (status == STATUS_SUCCESS)
+            ret_offers = &(*ret_offers)->next;
+    }
+    *ret_offers = NULL;
+    return status;
+}
+
 /*
- * First what is not offered yet; then everything gets the priority, which cannot fail, so that a
- * failure can be undone exactly.
+ * First everything that can fail, and can be undone, for the whole range: access and witnesses. Then
+ * the books; then the hint that lets the kernel drop pages, which may be refused without harm.
  */
 static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    uint64_t age = space.offer_age;
-    bool discarded = false;
+    struct offer *offers, *next;
+    NTSTATUS status = close_all(region, start, end, &offers);
 
-    for (uint64_t at = start, to; at < end && status == STATUS_SUCCESS; at = to) {
-        struct run *run = run_find(region, at);
-        struct offering offering = {.priority = priority};
-        to = run_end(run) < end ? run_end(run) : end;
-        if (run->state.priority)
+    for (struct offer *offer = offers; offer; offer = next) {
+        uint64_t size = offer->pages * PAGE_SIZE;
+        next = offer->next;
+        if (status != STATUS_SUCCESS) {
+            host->protect(offer->base, size,
+                          prot_host_access(run_find(region, offer->base)->state.protect));
+            free(offer);
             continue;
-        status = pool_reserve(&space.map.run_pool, 2)
-                     ? offer_pages(at, to, run, priority, &offering.offer)
-                     : STATUS_NO_MEMORY;
-        if (status == STATUS_SUCCESS)
-            change(region, at, to, become_offered, &offering);
+        }
+        struct offering offering = {offer, priority};
+        offer->age = ++space.offer_age;
+        change(region, offer->base, offer->base + size, become_offered, &offering);
+        host->offer(offer->base, size);
+        discard_for_test(offer, priority);
     }
-    if (status == STATUS_SUCCESS && !pool_reserve(&space.map.run_pool, 2))
-        status = STATUS_NO_MEMORY;
     if (status == STATUS_SUCCESS)
         change(region, start, end, take_priority, &priority);
-    else
-        reclaim_locked(region, start, end, age, &discarded);
     return status;
 }
 
@@ -295,7 +332,7 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     space_lock();
     status = find_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
-        status = reclaim_locked(region, base, base + size, 0, &discarded);
+        status = reclaim_locked(region, base, base + size, &discarded);
     space_unlock();
     if (status == STATUS_SUCCESS)
         *ret_discarded = discarded;

@@ -23,6 +23,7 @@ struct offer {
     uint64_t pages;     /* in `witness` */
     uint64_t left;      /* pages still offered; 0 frees the offer */
     uint64_t age;       /* rises with each offer */
+    struct offer *next; /* of the same call, while it is at work */
     uint16_t witness[]; /* offset of the word / 8 */
 };
 

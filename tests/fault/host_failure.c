@@ -153,6 +153,29 @@ static void prepare_offered(void)
     CHECK(mm_offer(base + 2 * PAGE_SIZE, 4 * PAGE_SIZE, 2) == STATUS_SUCCESS);
 }
 
+/* Committed pages in two stretches that were opened one by one. */
+static void prepare_stretches(void)
+{
+    prepare_reserved();
+    CHECK(allocate(0, 4, MEM_COMMIT, PAGE_READWRITE) == STATUS_SUCCESS);
+    CHECK(allocate(900, 4, MEM_COMMIT, PAGE_READWRITE) == STATUS_SUCCESS);
+}
+
+static NTSTATUS reclaim(uint64_t start, uint64_t size)
+{
+    bool discarded;
+    return mm_reclaim(start, size, &discarded);
+}
+
+/* With all of it lost on purpose: not before the offer is sure to succeed. */
+static NTSTATUS offer_and_lose(uint64_t start, uint64_t size)
+{
+    setenv("WINMEM_OFFER_DISCARD", "all", 1);
+    NTSTATUS status = mm_offer(start, size, 1);
+    unsetenv("WINMEM_OFFER_DISCARD");
+    return status;
+}
+
 /* name, what is there before, the call */
 #define SCENARIOS                                                                                  \
     X("reserve and commit", prepare_nothing,                                                       \
@@ -166,6 +189,7 @@ static void prepare_offered(void)
     X("commit without access", prepare_mixed, allocate(3, 12, MEM_COMMIT, PAGE_NOACCESS))          \
     X("decommit", prepare_mixed, give_back(2, 11, MEM_DECOMMIT))                                   \
     X("decommit offered", prepare_offered, give_back(2, 11, MEM_DECOMMIT))                         \
+    X("decommit two stretches", prepare_stretches, give_back(0, 1000, MEM_DECOMMIT))               \
     X("release", prepare_mixed, give_back(0, 0, MEM_RELEASE))                                      \
     X("release offered", prepare_offered, give_back(0, 0, MEM_RELEASE))                            \
     X("release small", prepare_small, give_back(0, 0, MEM_RELEASE))                                \
@@ -174,6 +198,8 @@ static void prepare_offered(void)
     X("guard", prepare_mixed, protect(5, 5, PAGE_READWRITE | PAGE_GUARD))                          \
     X("offer", prepare_mixed, mm_offer(base, 13 * PAGE_SIZE, 1))                                   \
     X("offer again", prepare_offered, mm_offer(base, 13 * PAGE_SIZE, 1))                           \
+    X("offer and lose", prepare_mixed, offer_and_lose(base, 13 * PAGE_SIZE))                       \
+    X("reclaim", prepare_offered, reclaim(base, 13 * PAGE_SIZE))                                   \
     X("discard", prepare_mixed, mm_discard(base, 4 * PAGE_SIZE))
 
 #define X(name, prepare, call) {name, prepare},
