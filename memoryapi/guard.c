@@ -17,13 +17,14 @@
  */
 #define OVERFLOW_ROOM (16u << 10)
 /*
- * So often in a row the same access may fault with nothing wrong in the books before it is taken as
- * denied.
+ * So often in a row the same access may fault, with nothing wrong in the books and no call that
+ * changed anything in between, before it is taken as denied.
  */
 #define SAME_FAULT_LIMIT 64
 
 static __thread struct {
     uint64_t address;
+    uint64_t changes; /* of space->changes */
     unsigned count;
 } last_fault __attribute__((tls_model("initial-exec")));
 
@@ -44,8 +45,9 @@ static void set_state(struct run_state *state, void *context)
  */
 static enum mm_fault_result retry(uint64_t address)
 {
-    if (last_fault.address != address) {
+    if (last_fault.address != address || last_fault.changes != space.changes) {
         last_fault.address = address;
+        last_fault.changes = space.changes;
         last_fault.count = 0;
     }
     return ++last_fault.count > SAME_FAULT_LIMIT ? MM_FAULT_DENIED : MM_FAULT_RESUME;
@@ -164,7 +166,7 @@ enum mm_fault_result mm_fault(uint64_t address, unsigned access)
         return MM_FAULT_DENIED;
     /* as inside a gate: a thread that is suspended must not stop with the lock held */
     gate_enter();
-    space_lock();
+    space_lock_for_fault();
     result = fault_locked(address, access);
     space_unlock();
     gate_leave();

@@ -29,18 +29,26 @@ static NTSTATUS highest_of_zero_bits(ULONG_PTR zero_bits, uint64_t *ret_highest)
     return STATUS_SUCCESS;
 }
 
+/* Whether a caller's value can be written, first byte and last, without changing it. */
+static bool writable(void *at, size_t size)
+{
+    return guarded_touch(at) && guarded_touch((char *)at + size - 1);
+}
+
+/* A place that cannot be written has to be known before anything is changed. */
 static NTSTATUS read_range(PVOID *base, PSIZE_T size, uint64_t *ret_base, uint64_t *ret_size)
 {
-    return guarded_read(base, ret_base, 8) && guarded_read(size, ret_size, 8)
+    return writable(base, 8) && writable(size, 8) && guarded_read(base, ret_base, 8) &&
+                   guarded_read(size, ret_size, 8)
                ? STATUS_SUCCESS
                : STATUS_ACCESS_VIOLATION;
 }
 
-static NTSTATUS write_range(PVOID *base, PSIZE_T size, uint64_t new_base, uint64_t new_size)
+/* The change is made; should the call itself have taken the place away, it is a success still. */
+static void write_range(PVOID *base, PSIZE_T size, uint64_t new_base, uint64_t new_size)
 {
-    return guarded_write(base, &new_base, 8) && guarded_write(size, &new_size, 8)
-               ? STATUS_SUCCESS
-               : STATUS_ACCESS_VIOLATION;
+    guarded_write(base, &new_base, 8);
+    guarded_write(size, &new_size, 8);
 }
 
 NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, ULONG_PTR ZeroBits,
@@ -54,9 +62,9 @@ NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, UL
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_allocate(&request);
-    return status == STATUS_SUCCESS
-               ? write_range(BaseAddress, RegionSize, request.base, request.size)
-               : status;
+    if (status == STATUS_SUCCESS)
+        write_range(BaseAddress, RegionSize, request.base, request.size);
+    return status;
 }
 
 NTSTATUS nt_NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
@@ -69,7 +77,9 @@ NTSTATUS nt_NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
     if (status == STATUS_SUCCESS)
         status =
             FreeType & MM_FREE_IMAGE ? STATUS_INVALID_PARAMETER : mm_free(&base, &size, FreeType);
-    return status == STATUS_SUCCESS ? write_range(BaseAddress, RegionSize, base, size) : status;
+    if (status == STATUS_SUCCESS)
+        write_range(BaseAddress, RegionSize, base, size);
+    return status;
 }
 
 NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
@@ -78,16 +88,16 @@ NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSI
     uint64_t base, size;
     uint32_t old = 0;
     NTSTATUS status = read_range(BaseAddress, RegionSize, &base, &size);
-    if (status == STATUS_SUCCESS && !guarded_write(OldProtect, &old, sizeof old))
+    if (status == STATUS_SUCCESS && !writable(OldProtect, sizeof old))
         status = STATUS_ACCESS_VIOLATION;
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_protect(&base, &size, NewProtect, &old);
-    if (status == STATUS_SUCCESS)
-        status = write_range(BaseAddress, RegionSize, base, size);
-    if (status == STATUS_SUCCESS && !guarded_write(OldProtect, &old, sizeof old))
-        status = STATUS_ACCESS_VIOLATION;
+    if (status == STATUS_SUCCESS) {
+        write_range(BaseAddress, RegionSize, base, size);
+        guarded_write(OldProtect, &old, sizeof old);
+    }
     return status;
 }
 

@@ -18,6 +18,8 @@ enum prot_use { PROT_PRIVATE, PROT_IMAGE };
  * else for an allocation.
  */
 bool prot_is_valid(uint32_t protect, enum prot_use use, bool changing);
+/* The modifiers that only memory has which was allocated with them. */
+#define PROT_CACHE_BITS (PAGE_NOCACHE | PAGE_WRITECOMBINE)
 /* enum host_access bits. A guard page has none. */
 unsigned prot_host_access(uint32_t protect);
 /* The value that queries show: without the bits that only steer control-flow guard. */

@@ -53,6 +53,14 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
     return error;
 }
 
+/* Whether memory of this region may have such a protection at all. */
+static bool allowed(const struct region *region, uint32_t protect)
+{
+    if (protect & PROT_CACHE_BITS & ~region->protect)
+        return false;
+    return prot_is_valid(protect, region->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE, true);
+}
+
 static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t end,
                                uint32_t protect, uint32_t *ret_old)
 {
@@ -88,7 +96,7 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
 
     if (*size == 0 || add_overflows(*base, *size, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
-    if (!prot_is_valid(protect, PROT_IMAGE, true))
+    if (!prot_is_valid(protect, PROT_IMAGE, true) && !prot_is_valid(protect, PROT_PRIVATE, true))
         return STATUS_INVALID_PAGE_PROTECTION;
     end = round_up(end, PAGE_SIZE);
     status = space_init();
@@ -98,7 +106,7 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
     region = region_find(&space.map, start);
     if (!region || region->barrier || region->adopted || region_end(region) < end)
         status = STATUS_CONFLICTING_ADDRESSES;
-    else if (region->kind == MM_PRIVATE && !prot_is_valid(protect, PROT_PRIVATE, true))
+    else if (!allowed(region, protect))
         status = STATUS_INVALID_PAGE_PROTECTION;
     else
         status = protect_locked(region, start, end, protect, ret_old);

@@ -11,18 +11,15 @@ static const uint32_t type_of_kind[] = {
 
 static void describe_free(uint64_t page, MEMORY_BASIC_INFORMATION *info)
 {
+    /* the lowest 64 KiB are never given out, but free like what follows them */
     const struct region *next =
-        page < MM_LOWEST_ADDRESS ? NULL : region_next_from(&space.map, page);
-    uint64_t end = MM_LOWEST_ADDRESS;
-    if (next) {
-        /* in a host program, what is not ours counts as free: the run goes on to the next region */
-        while (next->barrier && !space.owned && region_base(next) != SPACE_END)
-            next = region_next_from(&space.map, region_end(next));
-        end = region_base(next);
-    }
+        region_next_from(&space.map, page < MM_LOWEST_ADDRESS ? MM_LOWEST_ADDRESS : page);
+    /* in a host program, what is not ours counts as free: the run goes on to the next region */
+    while (next->barrier && !space.owned && region_base(next) != SPACE_END)
+        next = region_next_from(&space.map, region_end(next));
     info->State = MEM_FREE;
     info->Protect = PAGE_NOACCESS;
-    info->RegionSize = end - page;
+    info->RegionSize = region_base(next) - page;
 }
 
 static void describe_run(const struct region *region, const struct run *run, uint64_t page,

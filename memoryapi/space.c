@@ -21,6 +21,12 @@ struct mm_space space;
 void space_lock(void)
 {
     futex_lock(&space.lock);
+    space.changes++;
+}
+
+void space_lock_for_fault(void)
+{
+    futex_lock(&space.lock);
 }
 
 void books_lock(void)

@@ -18,6 +18,7 @@ struct mm_space {
     /* a bit per granule: mapped read-write, with guard markers where nothing is committed */
     uint64_t *open;
     uint64_t offer_age;
+    uint64_t changes; /* calls that may have changed something, so far */
     /* constant after start */
     bool owned;  /* the lower address space is ours */
     bool usable; /* bookkeeping memory was to be had */
@@ -30,6 +31,7 @@ extern struct mm_space space;
  */
 NTSTATUS space_init(void);
 void space_lock(void);
+void space_lock_for_fault(void); /* not counted as a change */
 void space_unlock(void);
 void books_lock(void); /* for those who only read; released with futex_unlock */
 

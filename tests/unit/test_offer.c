@@ -185,6 +185,46 @@ START_TEST(native_calls_write_the_rounded_range_back) /* 139 to 141 */
 }
 END_TEST
 
+/* A native call that answers with a failure has changed nothing, its out-parameters included. */
+START_TEST(native_calls_fail_before_they_change_anything)
+{
+    char *memory = allocate(2 * P, RC, PAGE_READWRITE), *fixed = allocate(P, RC, PAGE_READWRITE);
+    PVOID *base = (PVOID *)fixed, plain_base;
+    SIZE_T *size = (SIZE_T *)(fixed + 64), plain_size = P;
+    ULONG old = 77;
+    DWORD before;
+    *base = memory;
+    *size = P;
+    ck_assert(VirtualProtect(fixed, P, PAGE_READONLY, &before));
+    ck_assert_int_eq(nt_NtProtectVirtualMemory(CURRENT, base, size, PAGE_READONLY, &old),
+                     STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(query(memory).Protect, PAGE_READWRITE);
+    ck_assert_int_eq(nt_NtFreeVirtualMemory(CURRENT, base, size, MEM_DECOMMIT),
+                     STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(query(memory).State, MEM_COMMIT);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
+    ck_assert_int_eq(nt_NtAllocateVirtualMemory(CURRENT, base, 0, size, RC, PAGE_READWRITE),
+                     STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(query(memory).State, MEM_FREE);
+    plain_base = fixed;
+    ck_assert_int_eq(nt_NtProtectVirtualMemory(CURRENT, &plain_base, &plain_size, 0, &old),
+                     (NTSTATUS)0xC0000045);
+    ck_assert_uint_eq(old, 77);
+    ck_assert_int_eq(nt_NtProtectVirtualMemory(CURRENT, &plain_base, &plain_size, PAGE_READWRITE,
+                                               (ULONG *)fixed),
+                     STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(query(fixed).Protect, PAGE_READONLY);
+    /* the call itself takes the place of its answers away: done is done */
+    ck_assert(VirtualProtect(fixed, P, PAGE_READWRITE, &before));
+    *base = fixed;
+    *size = P;
+    ck_assert_int_eq(nt_NtProtectVirtualMemory(CURRENT, base, size, PAGE_READONLY, &old), 0);
+    ck_assert_uint_eq(old, PAGE_READWRITE);
+    ck_assert_uint_eq(query(fixed).Protect, PAGE_READONLY);
+    release(fixed);
+}
+END_TEST
+
 static unsigned moves;
 
 static void count_move(struct mm_stack *stack)
@@ -266,6 +306,7 @@ int main(void)
     tcase_add_test(tests, protection_of_offered_pages_comes_back_changed);
     tcase_add_test(tests, discard_wants_read_write);
     tcase_add_test(tests, native_calls_write_the_rounded_range_back);
+    tcase_add_test(tests, native_calls_fail_before_they_change_anything);
     tcase_add_test(tests, a_stack_grows_and_overflows_once);
     tcase_add_test(tests, another_threads_stack_does_not_grow);
     tcase_add_test(tests, the_guarantee_is_left_for_the_handler);

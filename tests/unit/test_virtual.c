@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <winmem/memoryapi.h>
 #include "kernel32/face.h"
 #include "memoryapi/fault.h"
@@ -508,6 +509,70 @@ START_TEST(a_success_leaves_the_last_error_alone)
 }
 END_TEST
 
+/* Two threads may meet at one address for ever, as long as somebody changes something in between. */
+START_TEST(an_access_is_retried_while_others_change_things)
+{
+    char *memory = allocate(P, RC, PAGE_READWRITE);
+    DWORD old;
+    for (unsigned i = 0; i < 1000; i++) {
+        ck_assert(VirtualProtect(memory, P, i & 1 ? PAGE_READONLY : PAGE_READWRITE, &old));
+        ck_assert_int_eq(mm_fault((uint64_t)memory, FAULT_READ), MM_FAULT_RESUME);
+    }
+    enum mm_fault_result result = MM_FAULT_RESUME;
+    for (unsigned i = 0; i < 1000 && result == MM_FAULT_RESUME; i++)
+        result = mm_fault((uint64_t)memory, FAULT_READ);
+    ck_assert_int_eq(result, MM_FAULT_DENIED); /* nobody does: books and host disagree */
+    release(memory);
+}
+END_TEST
+
+START_TEST(cache_modifiers_stay_with_memory_allocated_with_them)
+{
+    static const DWORD each[] = {PAGE_NOCACHE, PAGE_WRITECOMBINE};
+    char *plain = allocate(P, RC, PAGE_READWRITE);
+    DWORD old = 77;
+    for (unsigned i = 0; i < 2; i++) {
+        char *memory = allocate(P, RC, PAGE_READWRITE | each[i]);
+        ck_assert(VirtualProtect(memory, P, PAGE_READONLY | each[i], &old));
+        ck_assert_uint_eq(old, PAGE_READWRITE | each[i]);
+        EXPECT_RUN(memory, MEM_COMMIT, PAGE_READONLY | each[i], P);
+        EXPECT_FAILS(VirtualProtect(memory, P, PAGE_NOACCESS | each[i], &old), 87);
+        EXPECT_FAILS(VirtualProtect(memory, P, PAGE_READONLY | each[1 - i], &old), 87);
+        EXPECT_FAILS(VirtualProtect(plain, P, PAGE_READWRITE | each[i], &old), 87);
+        release(memory);
+    }
+    release(plain);
+}
+END_TEST
+
+START_TEST(the_ends_of_the_address_space)
+{
+    MEMORY_BASIC_INFORMATION low = query(NULL), next = query((void *)0x10000);
+    ck_assert_uint_eq(low.State, MEM_FREE);
+    ck_assert_uint_eq(low.Protect, PAGE_NOACCESS);
+    /* one run, whatever begins at 64 KiB being free */
+    ck_assert_uint_eq(low.RegionSize, 0x10000 + (next.State == MEM_FREE ? next.RegionSize : 0));
+    ck_assert_uint_eq(query((void *)0x5000).RegionSize, low.RegionSize - 0x5000);
+    ck_assert_uint_eq(query((void *)0x7FFFFFFEFFFF).RegionSize, P);
+    EXPECT_FAILS(VirtualQuery((void *)0x7FFFFFFF0000, &low, sizeof low), 87);
+    EXPECT_FAILS(VirtualFree((void *)0x7FFFFFFF0000, 0, MEM_RELEASE), 87);
+    EXPECT_FAILS(VirtualFree((void *)0xFFFF800000000000, P, MEM_DECOMMIT), 87);
+    EXPECT_FAILS(VirtualAlloc((void *)0xFFFF800000000000, P, MEM_COMMIT, PAGE_READWRITE), 87);
+}
+END_TEST
+
+START_TEST(commit_beyond_the_limit)
+{
+    char *memory = allocate(64 << 20, MEM_RESERVE, PAGE_READWRITE);
+    struct rlimit limit = {1 << 20, 1 << 20}; /* of private writable memory */
+    ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
+    EXPECT_FAILS(VirtualAlloc(memory, 64 << 20, MEM_COMMIT, PAGE_READWRITE), 1455);
+    EXPECT_FAILS(VirtualAlloc(NULL, 64 << 20, RC, PAGE_READWRITE), 1455);
+    EXPECT_RUN(memory, MEM_RESERVE, 0, 64u << 20);
+    release(memory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("virtual");
@@ -516,6 +581,10 @@ int main(void)
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, fresh_memory_is_aligned_and_zero);
+    tcase_add_test(tests, an_access_is_retried_while_others_change_things);
+    tcase_add_test(tests, cache_modifiers_stay_with_memory_allocated_with_them);
+    tcase_add_test(tests, the_ends_of_the_address_space);
+    tcase_add_test(tests, commit_beyond_the_limit);
     tcase_add_test(tests, reserve_rounds_to_pages_only);
     tcase_add_test(tests, an_explicit_reserve_rounds_down);
     tcase_add_test(tests, commit_rounds_to_touched_pages);
