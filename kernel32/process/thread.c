@@ -211,7 +211,6 @@ struct thread *thread_find(uint32_t id)
 static void attach(struct thread *thread)
 {
     stack_t alternate = {.ss_sp = thread->alternate_stack, .ss_size = ALTERNATE_STACK};
-    thread->pthread = pthread_self();
     thread->teb->thread_id = thread->id;
     sigaltstack(&alternate, NULL);
     teb_activate(thread->teb);
@@ -321,6 +320,7 @@ NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uin
 {
     struct beginning beginning = {0};
     pthread_attr_t attributes;
+    pthread_t native;
     NTSTATUS status = create(stack_reserve, stack_commit, &beginning.thread);
     if (status != STATUS_SUCCESS)
         return status;
@@ -333,7 +333,7 @@ NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uin
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, NATIVE_STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    int error = pthread_create(&thread->pthread, &attributes, run_native, &beginning);
+    int error = pthread_create(&native, &attributes, run_native, &beginning);
     pthread_attr_destroy(&attributes);
     if (error) {
         delist(thread);

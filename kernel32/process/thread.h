@@ -30,7 +30,6 @@ struct dispatch;
 struct thread {
     struct waitable waitable; /* object first: signalled at exit */
     /* constant after start */
-    pthread_t pthread;
     uint32_t id;
     struct teb *teb;
     struct mm_stack stack;

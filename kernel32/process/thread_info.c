@@ -1,9 +1,9 @@
 /* Properties of threads: priority, affinity, times, names, stacks. */
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/processor.h"
 #include "kernel32/process/teb.h"
@@ -12,7 +12,9 @@
 #include "memoryapi/base.h"
 #include "memoryapi/guarded.h"
 
-#define PRIORITY_ERROR    0x7FFFFFFF /* THREAD_PRIORITY_ERROR_RETURN */
+#define PRIORITY_ERROR 0x7FFFFFFF /* THREAD_PRIORITY_ERROR_RETURN */
+/* The host's clock of the processor time of one thread (linux/posix-timers.h). */
+#define THREAD_CLOCK(id)  (clockid_t)((~(uint32_t)(id) << 3) | 6)
 #define DESCRIPTION_LIMIT 0x7FFFu /* UTF-16 units, so that the byte count fits a UNICODE_STRING */
 
 static struct futex_lock description_lock;
@@ -82,7 +84,7 @@ ULONG_PTR k32_SetThreadAffinityMask(HANDLE hThread, ULONG_PTR dwThreadAffinityMa
     uint64_t all = processor_mask(), before = thread->affinity ? thread->affinity : all;
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     if (processor_host_set(dwThreadAffinityMask, &set) && !thread->ended &&
-        pthread_setaffinity_np(thread->pthread, sizeof set, &set) == 0)
+        sched_setaffinity((pid_t)thread->id, sizeof set, &set) == 0)
         status = STATUS_SUCCESS;
     if (status == STATUS_SUCCESS)
         thread->affinity = dwThreadAffinityMask;
@@ -95,11 +97,10 @@ BOOL k32_GetThreadTimes(HANDLE hThread, LPFILETIME lpCreationTime, LPFILETIME lp
 {
     struct thread *thread;
     struct timespec spent = {0};
-    clockid_t clock;
     if (!face_bool(thread_lookup(hThread, THREAD_QUERY_LIMITED_INFORMATION, &thread)))
         return FALSE;
-    if (!thread->ended && pthread_getcpuclockid(thread->pthread, &clock) == 0)
-        clock_gettime(clock, &spent);
+    if (!thread->ended)
+        clock_gettime(THREAD_CLOCK(thread->id), &spent); /* fails when it ended meanwhile */
     uint64_t user = (uint64_t)spent.tv_sec * 10000000 + (uint64_t)spent.tv_nsec / 100;
     *lpCreationTime = (FILETIME){(DWORD)thread->created, (DWORD)(thread->created >> 32)};
     *lpExitTime = (FILETIME){(DWORD)thread->exited, (DWORD)(thread->exited >> 32)};
@@ -181,7 +182,7 @@ NTSTATUS nt_NtQueryInformationThread(HANDLE ThreadHandle, DWORD ThreadInformatio
         answer.basic = (struct thread_basic_information){
             .exit_status = (NTSTATUS)__atomic_load_n(&thread->exit_code, __ATOMIC_ACQUIRE),
             .teb = thread->teb,
-            .process = process_peb && thread->teb ? thread->teb->process_id : 0,
+            .process = (uint64_t)getpid(),
             .thread = thread->id,
             .affinity = thread->affinity ? thread->affinity : processor_mask(),
             .priority = 8 + thread->priority,

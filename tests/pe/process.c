@@ -102,6 +102,26 @@ static void th010(void)
     ok("committed from the start", facts[3] - facts[4] >= 0x280000);
 }
 
+static void th011(void)
+{
+    FILETIME created, exited, kernel, user;
+    DWORD_PTR all, system;
+    volatile unsigned turns = 0;
+    DWORD end = GetTickCount() + 50;
+    while ((int)(end - GetTickCount()) > 0)
+        turns++;
+    ok("times", GetThreadTimes(GetCurrentThread(), &created, &exited, &kernel, &user));
+    ok("created", created.dwHighDateTime != 0);
+    same("not ended", exited.dwHighDateTime | exited.dwLowDateTime, 0);
+    ok("some milliseconds were used", user.dwLowDateTime + kernel.dwLowDateTime > 10000);
+    ok("masks", GetProcessAffinityMask(GetCurrentProcess(), &all, &system));
+    same("the mask before", SetThreadAffinityMask(GetCurrentThread(), 1), all);
+    same("then", SetThreadAffinityMask(GetCurrentThread(), all), 1);
+    SetLastError(0);
+    same("no processor", SetThreadAffinityMask(GetCurrentThread(), 0), 0);
+    same("error", GetLastError(), ERROR_INVALID_PARAMETER);
+}
+
 static void th003(void)
 {
     ULONG64 frames = 0;
@@ -974,16 +994,16 @@ static void fi007(void)
 static const struct statement statements[] = {
     S("TH-001", th001), S("TH-002", th002), S("TH-003", th003), S("TH-004", th004),
     S("TH-005", th005), S("TH-006", th006), S("TH-007", th007), S("TH-008", th008),
-    S("TH-009", th009), S("TH-010", th010), S("SU-001", su001), S("SU-002", su002),
-    S("SU-003", su003), S("SU-004", su004), S("WA-001", wa001), S("WA-002", wa002),
-    S("WA-003", wa003), S("WA-004", wa004), S("WA-005", wa005), S("WA-006", wa006),
-    S("WA-007", wa007), S("WA-008", wa008), S("EX-001", ex001), S("EX-002", ex002),
-    S("EX-003", ex003), S("EX-004", ex004), S("EX-005", ex005), S("EX-006", ex006),
-    S("EX-007", ex007), S("EX-008", ex008), S("EX-009", ex009), S("EX-010", ex010),
-    S("EN-001", en001), S("EN-002", en002), S("EN-003", en003), S("EN-004", en004),
-    S("EN-005", en005), S("EN-006", en006), S("FI-001", fi001), S("FI-002", fi002),
-    S("FI-003", fi003), S("FI-004", fi004), S("FI-005", fi005), S("FI-006", fi006),
-    S("FI-007", fi007),
+    S("TH-009", th009), S("TH-010", th010), S("TH-011", th011), S("SU-001", su001),
+    S("SU-002", su002), S("SU-003", su003), S("SU-004", su004), S("WA-001", wa001),
+    S("WA-002", wa002), S("WA-003", wa003), S("WA-004", wa004), S("WA-005", wa005),
+    S("WA-006", wa006), S("WA-007", wa007), S("WA-008", wa008), S("EX-001", ex001),
+    S("EX-002", ex002), S("EX-003", ex003), S("EX-004", ex004), S("EX-005", ex005),
+    S("EX-006", ex006), S("EX-007", ex007), S("EX-008", ex008), S("EX-009", ex009),
+    S("EX-010", ex010), S("EN-001", en001), S("EN-002", en002), S("EN-003", en003),
+    S("EN-004", en004), S("EN-005", en005), S("EN-006", en006), S("FI-001", fi001),
+    S("FI-002", fi002), S("FI-003", fi003), S("FI-004", fi004), S("FI-005", fi005),
+    S("FI-006", fi006), S("FI-007", fi007),
 };
 
 /* The only argument of the command line, or NULL: the first word after the program's name. */
