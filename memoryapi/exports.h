@@ -35,10 +35,17 @@ struct export_entry {
     /* per parameter a list or NULL; NULL when no parameter has one */
     const struct export_flag *const *flags;
     uint16_t ordinal; /* where programs import it by number; else 0 */
+    const char *quirk; /* where it differs from Windows, in words; or NULL */
+};
+
+/* A name of the API that is no function but a macro of a public header, as on Windows. */
+struct export_macro {
+    const char *name, *header;
 };
 
 extern const struct export_entry winmem_exports[];
 extern const unsigned winmem_export_count;
+extern const struct export_macro winmem_macros[]; /* by name; the last one has none */
 
 /*
  * The entry behind module!name, or NULL. The module is "kernel32.dll" or "kernel32" in any case, or

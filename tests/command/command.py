@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 WINMEM = sys.argv[1]
 
@@ -33,7 +34,10 @@ def version():
 def coverage():
     rows, totals = run("exports", "--coverage").stdout.split("\n\n")
     rows = [row.split() for row in rows.splitlines()]
-    assert all(len(row) == 3 and row[2] in ("implemented", "planned", "refused") for row in rows)
+    assert all(len(row) == 3 and row[2] in ("implemented", "planned", "refused", "macro") for row in rows)
+    macros = [row[0] for row in rows if row[2] == "macro"]
+    assert "ZeroMemory" in macros and macros == sorted(macros)
+    rows = [row for row in rows if row[2] != "macro"]
     assert ["VirtualAlloc", "kernel32.dll,kernelbase.dll", "implemented"] in rows
     count = lambda line, word: int(re.search(rf"(\d+) {word}", line).group(1))
     *families, whole = totals.splitlines()
@@ -41,6 +45,19 @@ def coverage():
     for word in ("implemented", "planned", "refused"):
         assert count(whole, word) == sum(row[2] == word for row in rows) == sum(count(f, word) for f in families)
     assert count(whole, "functions") == len(rows) == len(run("exports").stdout.splitlines())
+
+
+def quirks():
+    """Each quirk of the spec, word for word."""
+    spec = pathlib.Path(__file__).parents[2] / "spec"
+    told = [line.split(": ", 1) for line in run("exports", "--quirks").stdout.splitlines()]
+    written = [[f["name"], f["quirk"]] for path in spec.glob("*.toml") for f in tomllib.loads(path.read_text()).get("function", [])
+               if "quirk" in f]
+    assert told and told == sorted(told) and sorted(told) == sorted(written)
+    assert all(text and "\n" not in text for _, text in told)
+    awe = run("exports", "--quirks", "awe").stdout
+    assert "AllocateUserPhysicalPages: " in awe and "LoadEnclaveData" not in awe
+    assert run("exports", "--quirks", "VirtualFree").stdout == ""
 
 
 def filters():

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <winmem/errhandlingapi.h>
 #include <winmem/memoryapi.h>
+#include <winmem/winnt.h>
 
 static int passed, failed;
 
@@ -30,6 +31,13 @@ int main(void)
     check(info.AllocationBase == p, "which names the allocation's base");
     check(info.State == MEM_COMMIT && info.Protect == PAGE_READWRITE && info.Type == MEM_PRIVATE,
           "and its state");
+    FillMemory(p, 8, 'f');
+    ZeroMemory(p + 1, 2);
+    CopyMemory(p + 4, p, 2);
+    MoveMemory(p + 5, p + 4, 3);
+    check(memcmp(p, "f\0\0fff\0fx", 9) == 0, "FillMemory, ZeroMemory, CopyMemory, MoveMemory");
+    check(SecureZeroMemory(p, 8) == p && memcmp(p, "\0\0\0\0\0\0\0\0x", 9) == 0,
+          "SecureZeroMemory");
     check(VirtualProtect(p, 1, PAGE_READONLY, &old) && old == PAGE_READWRITE,
           "VirtualProtect tells the old protection");
     check(OfferVirtualMemory(p + 4096, 4096, VmOfferPriorityLow) == ERROR_SUCCESS,

@@ -1,9 +1,13 @@
 /* Functions found by module and name. */
 #include <check.h>
 #include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
-#include <winmem/winmem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <winmem/errhandlingapi.h>
 #include <winmem/memoryapi.h>
+#include <winmem/winmem.h>
 #include "memoryapi/exports.h"
 
 START_TEST(the_table_is_sorted_by_name)
@@ -113,6 +117,120 @@ START_TEST(what_resolve_gives_can_be_called)
 }
 END_TEST
 
+typedef WINAPI uint64_t any_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                                     uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t,
+                                     uint64_t, uint64_t, uint64_t, uint64_t);
+
+static uint64_t call_with_zeros(const struct export_entry *entry, uint64_t first)
+{
+    ck_assert_uint_le(entry->param_count, 16);
+    return ((any_function *)entry->function)(first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+static unsigned result_size(const struct export_entry *entry)
+{
+    switch (entry->kinds[0]) {
+    case 'v':
+        return 0;
+    case 'b':
+    case 'B':
+        return 1;
+    case 'w':
+    case 'W':
+        return 2;
+    case 'd':
+    case 'D':
+        return 4;
+    default:
+        return 8;
+    }
+}
+
+/* Whether `result` is the failure that the table of spec/README.md gives for entry->fails. */
+static bool is_failure(const struct export_entry *entry, uint64_t result, uint64_t first)
+{
+    unsigned size = result_size(entry);
+    const char *fails = entry->fails;
+    uint64_t all = size == 8 ? UINT64_MAX : (1ull << size * 8) - 1;
+    result &= all;
+    if (strcmp(fails, "false") == 0 || strcmp(fails, "null") == 0 || strcmp(fails, "zero") == 0)
+        return result == 0;
+    if (strcmp(fails, "invalid") == 0 || strcmp(fails, "minus1") == 0)
+        return result == all;
+    if (strcmp(fails, "argument") == 0)
+        return result == first;
+    if (strcmp(fails, "badmem") == 0)
+        return result == GMEM_INVALID_HANDLE;
+    if (strcmp(fails, "code") == 0)
+        return result != ERROR_SUCCESS;
+    return (strcmp(fails, "status") == 0 || strcmp(fails, "hresult") == 0) && (int32_t)result < 0;
+}
+
+/* The last error is told, except by those whose result is the code. */
+static void check_refusal(const struct export_entry *entry)
+{
+    static const uint64_t first = 0x1234560;
+    const char *fails = entry->fails;
+    bool in_result =
+        strcmp(fails, "code") == 0 || strcmp(fails, "status") == 0 || strcmp(fails, "hresult") == 0;
+    SetLastError(0);
+    uint64_t result = call_with_zeros(entry, strcmp(fails, "argument") == 0 ? first : 0);
+    uint32_t error = GetLastError();
+    ck_assert_msg(is_failure(entry, result, first), "%s (fails = %s) answers %#lx", entry->name,
+                  fails, result);
+    ck_assert_msg(in_result ? error == 0 : error != 0, "%s leaves the last error %u", entry->name,
+                  error);
+    if (entry->status != EXPORT_PLANNED)
+        return;
+    if (!in_result)
+        ck_assert_msg(error == ERROR_NOT_SUPPORTED, "%s: last error %u", entry->name, error);
+    else if (fails[0] == 's')
+        ck_assert_msg((int32_t)result == (int32_t)STATUS_NOT_SUPPORTED, "%s: %#lx", entry->name,
+                      result);
+}
+
+START_TEST(what_is_not_built_fails_as_documented)
+{
+    unsigned called = 0;
+    for (unsigned i = 0; i < winmem_export_count; i++) {
+        const struct export_entry *entry = &winmem_exports[i];
+        if (entry->status == EXPORT_DONE || strcmp(entry->fails, "never") == 0)
+            continue;
+        check_refusal(entry);
+        called++;
+    }
+    ck_assert_uint_gt(called, 0);
+}
+END_TEST
+
+/* Those that cannot report a failure end the process instead, with a line that names them. */
+START_TEST(what_cannot_fail_ends_the_program)
+{
+    for (unsigned i = 0; i < winmem_export_count; i++) {
+        const struct export_entry *entry = &winmem_exports[i];
+        char said[256] = "";
+        int ends[2], status;
+        if (entry->status == EXPORT_DONE || strcmp(entry->fails, "never") != 0)
+            continue;
+        ck_assert_int_eq(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            dup2(ends[1], STDERR_FILENO);
+            call_with_zeros(entry, 0);
+            _exit(0);
+        }
+        close(ends[1]);
+        ck_assert_int_ge(read(ends[0], said, sizeof said - 1), 0);
+        close(ends[0]);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 3, "%s: %#x", entry->name,
+                      status);
+        ck_assert_msg(strstr(said, entry->name) && strstr(said, entry->modules[0]), "%s: %s",
+                      entry->name, said);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("exports");
@@ -124,6 +242,8 @@ int main(void)
                         sizeof strangers / sizeof *strangers);
     tcase_add_loop_test(find, names_are_exact, 0, sizeof nobody / sizeof *nobody);
     tcase_add_test(find, a_set_gives_what_its_dll_has);
+    tcase_add_test(find, what_is_not_built_fails_as_documented);
+    tcase_add_test(find, what_cannot_fail_ends_the_program);
     tcase_add_test(find, what_resolve_gives_can_be_called);
     suite_add_tcase(suite, find);
     SRunner *runner = srunner_create(suite);

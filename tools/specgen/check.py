@@ -56,6 +56,17 @@ class Names:
         return None if words else text
 
 
+def macros(model):
+    names = Names(model).types | {f.name for f in model.functions}
+    headers = {f.header for f in model.functions if f.elf}
+    for m in model.macros:
+        if m["name"] in names:
+            model.complain(m["where"], f"macro '{m['name']}' has the name of something else")
+        names.add(m["name"])
+        if m["header"] not in headers:
+            model.complain(m["where"].key("header"), f"macro '{m['name']}': no header '{m['header']}'")
+
+
 def functions(model):
     names = Names(model)
     by_name = {f.name: f for f in model.functions}
@@ -160,6 +171,7 @@ def check(model):
     if not model.complaints:
         duplicates(model)
         functions(model)
+        macros(model)
         structs(model)
         codes(model)
         statements(model)

@@ -75,6 +75,10 @@ def target(model, f):
     return f
 
 
+def literal(text):
+    return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"" if text else "NULL"
+
+
 def strings(texts):
     return "(const char *const[]){" + "".join(f'"{t}", ' for t in texts) + "NULL}"
 
@@ -94,7 +98,8 @@ def table_row(model, types, f):
     groups = ", ".join(f"flags_{flags[p.name]}" if p.name in flags else "NULL" for p in f.params)
     return (f"    {{\"{f.name}\", (export_function *)gate_{t.name}, {strings(f.modules)}, {strings(f.apisets)}, \"{f.family}\", "
             f"EXPORT_{t.status.upper()}, {len(f.params)}, \"{f.returns}\", {strings(f'{p.type} {p.name}' for p in f.params)}, "
-            f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}, {f.entry.get('ordinal', 0)}}},")
+            f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}, {f.entry.get('ordinal', 0)}, "
+            f"{literal(f.entry.get('quirk'))}}},")
 
 
 def emit(model):
@@ -111,6 +116,9 @@ def emit(model):
     out.append("\nconst struct export_entry winmem_exports[] = {")
     out += [table_row(model, types, f) for f in model.functions]
     out.append("};\nconst unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];\n")
+    out.append("const struct export_macro winmem_macros[] = {")
+    out += [f"    {{\"{m['name']}\", \"{m['header']}\"}}," for m in sorted(model.macros, key=lambda m: m["name"])]
+    out.append("    {NULL, NULL},\n};\n")
     symbols = [f.name for f in model.functions if f.elf] + model.host_exports
     version_map = "{\n  global:\n" + "".join(f"    {name};\n" for name in symbols) + "  local: *;\n};\n"
     return "\n".join(out), version_map

@@ -73,6 +73,8 @@ def prototypes(model, header):
         if f.header == header and f.elf:
             out.append(f"WINAPI {f.returns} {f.name}({parameters(f)});")
     out += ["", "#ifdef __cplusplus", "}", "#endif"]
+    macros = [f"#define {m['name']}{m['text']}" for m in model.macros if m["header"] == header]
+    out += ["", *macros] if macros else []
     return "\n".join(out) + "\n"
 
 

@@ -22,6 +22,7 @@ KEYS = {
     "callback": ({"name", "header", "returns", "params"}, {"source"}),
     "struct": ({"name", "header", "size", "align", "fields"}, {"pointers", "union", "tag", "kind", "force_align", "source"}),
     "group": ({"name", "values"}, {"header", "source"}),
+    "macro": ({"name", "header", "text", "source"}, set()),
     "statement": ({"id", "statement", "functions", "basis", "source"}, set()),
 }
 WHOLE = {"ntstatus", "win32"}  # name = value tables without keys of their own
@@ -73,6 +74,7 @@ class Model:
     structs: list = field(default_factory=list)
     groups: list = field(default_factory=list)
     statements: list = field(default_factory=list)
+    macros: list = field(default_factory=list)
     ntstatus: dict = field(default_factory=dict)   # name -> (number, win32 name)
     win32: dict = field(default_factory=dict)
     code_where: dict = field(default_factory=dict)
@@ -172,7 +174,7 @@ def read_function(model, family, entry, where):
 
 def read_tables(model, data, wheres):
     """Everything of a file but its functions. The lists of dictionaries get their place as entry["where"]."""
-    for kind in ("module", "callback", "struct", "group", "statement"):
+    for kind in ("module", "callback", "struct", "group", "statement", "macro"):
         for entry, where in zip(data.get(kind, []), wheres[kind]):
             entry["where"] = where
             getattr(model, kind + "s").append(entry)

@@ -56,6 +56,12 @@ static int by_family(const void *a, const void *b)
     return strcmp(((const struct total *)a)->family, ((const struct total *)b)->family);
 }
 
+static void list_macros(void)
+{
+    for (const struct export_macro *macro = winmem_macros; macro->name; macro++)
+        printf("%s %s macro\n", macro->name, macro->header);
+}
+
 /* Rows "function module[,module...] status", an empty line, then totals. */
 static int coverage(int count, char **words)
 {
@@ -80,12 +86,25 @@ static int coverage(int count, char **words)
         totals[f].count[entry->status]++;
         all.count[entry->status]++;
     }
+    if (count == 0)
+        list_macros();
     putchar('\n');
     qsort(totals, families, sizeof *totals, by_family);
     for (unsigned f = 0; f < families; f++)
         print_total(&totals[f]);
     print_total(&all);
     free(totals);
+    return 0;
+}
+
+/* Rows "function: quirk". */
+static int quirks(int count, char **words)
+{
+    for (unsigned i = 0; i < winmem_export_count; i++) {
+        const struct export_entry *entry = &winmem_exports[i];
+        if (entry->quirk && is_picked(entry, count, words))
+            printf("%s: %s\n", entry->name, entry->quirk);
+    }
     return 0;
 }
 
@@ -137,9 +156,11 @@ int cmd_exports(int argc, char **argv)
         return coverage(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "--apisets") == 0)
         return apisets(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "--quirks") == 0)
+        return quirks(argc - 2, argv + 2);
     if (argc > 1 && argv[1][0] == '-') {
-        fprintf(stderr,
-                "usage: winmem exports [--coverage | --apisets] [FUNCTION | FAMILY | MODULE]...\n");
+        fprintf(stderr, "usage: winmem exports [--coverage | --apisets | --quirks] "
+                        "[FUNCTION | FAMILY | MODULE]...\n");
         return 2;
     }
     list(argc - 1, argv + 1);

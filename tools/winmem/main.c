@@ -22,7 +22,8 @@ static const struct command {
     {"run", cmd_run,
      "[--imports | --aslr | --trace] PROGRAM.EXE [ARGUMENT...]   run a Windows program"},
     {"exports", cmd_exports,
-     "[--coverage | --apisets] [WORD...]   the functions winmem knows, and what is built"},
+     "[--coverage | --apisets | --quirks] [WORD...]   the functions winmem knows, and what is "
+     "built"},
     {"call", cmd_call, "[MODULE!]FUNCTION ARGUMENT... [then ...]   call functions by name"},
     {"version", cmd_version, "print the version"},
     {"help", cmd_help, "print this"},

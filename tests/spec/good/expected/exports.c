@@ -211,20 +211,25 @@ extern __attribute__((ms_abi, visibility("default"), alias("Beta"))) void alias_
 static const struct export_flag flags_SMALL_FLAGS[] = {{"SMALL_ONE", 1}, {"SMALL_ALL", 0xFFFFFFFFu}, {NULL, 0}};
 
 const struct export_entry winmem_exports[] = {
-    {"Alpha", (export_function *)gate_Alpha, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){"api-ms-win-small-l1-1-0", NULL}, "small", EXPORT_DONE, 4, "BOOL", (const char *const[]){"LPVOID buffer", "SIZE_T size", "LPCSTR name", "DWORD flags", NULL}, "false", "Dpqad", (const struct export_flag *const[]){NULL, NULL, NULL, flags_SMALL_FLAGS}, 0},
-    {"Beta", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0},
-    {"BetaToo", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0},
-    {"OtherEnd", (export_function *)gate_OtherEnd, (const char *const[]){"other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DWORD code", NULL}, "never", "vd", NULL, 0},
-    {"Planned_code", (export_function *)gate_Planned_code, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_REFUSED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "code", "dd", NULL, 0},
-    {"Planned_false", (export_function *)gate_Planned_false, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "BOOL", (const char *const[]){"DWORD value", NULL}, "false", "Dd", NULL, 0},
-    {"Planned_hresult", (export_function *)gate_Planned_hresult, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HRESULT", (const char *const[]){"DWORD value", NULL}, "hresult", "Dd", NULL, 0},
-    {"Planned_invalid", (export_function *)gate_Planned_invalid, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HANDLE", (const char *const[]){"DWORD value", NULL}, "invalid", "pd", NULL, 0},
-    {"Planned_minus1", (export_function *)gate_Planned_minus1, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "minus1", "dd", NULL, 0},
-    {"Planned_never", (export_function *)gate_Planned_never, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "never", "dd", NULL, 0},
-    {"Planned_null", (export_function *)gate_Planned_null, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "LPVOID", (const char *const[]){"DWORD value", NULL}, "null", "pd", NULL, 0},
-    {"Planned_status", (export_function *)gate_Planned_status, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "NTSTATUS", (const char *const[]){"DWORD value", NULL}, "status", "Dd", NULL, 0},
-    {"Planned_zero", (export_function *)gate_Planned_zero, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "zero", "dd", NULL, 0},
-    {"Raw", (export_function *)gate_Raw, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DEPTHS * depths", NULL}, "never", "vp", NULL, 0},
-    {"Seen", (export_function *)gate_Seen, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 0, "NTSTATUS", (const char *const[]){NULL}, "status", "D", NULL, 0},
+    {"Alpha", (export_function *)gate_Alpha, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){"api-ms-win-small-l1-1-0", NULL}, "small", EXPORT_DONE, 4, "BOOL", (const char *const[]){"LPVOID buffer", "SIZE_T size", "LPCSTR name", "DWORD flags", NULL}, "false", "Dpqad", (const struct export_flag *const[]){NULL, NULL, NULL, flags_SMALL_FLAGS}, 0, "A \"quoted\" word and a \\ of its own."},
+    {"Beta", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
+    {"BetaToo", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
+    {"OtherEnd", (export_function *)gate_OtherEnd, (const char *const[]){"other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DWORD code", NULL}, "never", "vd", NULL, 0, NULL},
+    {"Planned_code", (export_function *)gate_Planned_code, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_REFUSED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "code", "dd", NULL, 0, NULL},
+    {"Planned_false", (export_function *)gate_Planned_false, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "BOOL", (const char *const[]){"DWORD value", NULL}, "false", "Dd", NULL, 0, NULL},
+    {"Planned_hresult", (export_function *)gate_Planned_hresult, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HRESULT", (const char *const[]){"DWORD value", NULL}, "hresult", "Dd", NULL, 0, NULL},
+    {"Planned_invalid", (export_function *)gate_Planned_invalid, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HANDLE", (const char *const[]){"DWORD value", NULL}, "invalid", "pd", NULL, 0, NULL},
+    {"Planned_minus1", (export_function *)gate_Planned_minus1, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "minus1", "dd", NULL, 0, NULL},
+    {"Planned_never", (export_function *)gate_Planned_never, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "never", "dd", NULL, 0, NULL},
+    {"Planned_null", (export_function *)gate_Planned_null, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "LPVOID", (const char *const[]){"DWORD value", NULL}, "null", "pd", NULL, 0, NULL},
+    {"Planned_status", (export_function *)gate_Planned_status, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "NTSTATUS", (const char *const[]){"DWORD value", NULL}, "status", "Dd", NULL, 0, NULL},
+    {"Planned_zero", (export_function *)gate_Planned_zero, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "zero", "dd", NULL, 0, NULL},
+    {"Raw", (export_function *)gate_Raw, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DEPTHS * depths", NULL}, "never", "vp", NULL, 0, NULL},
+    {"Seen", (export_function *)gate_Seen, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 0, "NTSTATUS", (const char *const[]){NULL}, "status", "D", NULL, 0, NULL},
 };
 const unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];
+
+const struct export_macro winmem_macros[] = {
+    {"AlphaOnce", "small.h"},
+    {NULL, NULL},
+};

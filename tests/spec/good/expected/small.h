@@ -23,3 +23,5 @@ WINAPI NTSTATUS Seen(void);
 #ifdef __cplusplus
 }
 #endif
+
+#define AlphaOnce(size) Alpha(NULL, (size), NULL, 0)
