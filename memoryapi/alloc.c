@@ -115,7 +115,7 @@ static NTSTATUS place(const struct mm_request *request, uint64_t *ret_base, uint
     return status;
 }
 
-/* What the host cannot give for lack of memory is, to a program, the limit of what may be committed. */
+/* Lack of memory at the host is, to a program, the limit of what may be committed. */
 static NTSTATUS commit_status(NTSTATUS status)
 {
     return status == STATUS_NO_MEMORY ? STATUS_COMMITMENT_LIMIT : status;

@@ -80,13 +80,26 @@ static NTSTATUS protect_range(uint64_t start, uint64_t length, uint32_t protect)
     return mm_protect(&start, &length, protect, &old);
 }
 
+/* Between sections that are aligned to more than a page, and behind the last, is nothing. */
+static NTSTATUS close_gap(uint64_t base, uint64_t start, uint64_t end)
+{
+    start = round_up(start, PAGE_SIZE);
+    return start < end ? protect_range(base + start, end - start, PAGE_NOACCESS) : STATUS_SUCCESS;
+}
+
 NTSTATUS image_protect(const struct image *image, uint64_t base)
 {
     NTSTATUS status = protect_range(base, image->headers, PAGE_READONLY);
-    for (unsigned i = 0; i < image->section_count && status >= 0; i++)
-        status = protect_range(base + image->sections[i].rva, image->sections[i].size,
-                               protection(image->sections[i].flags));
-    return status;
+    uint64_t used = image->headers;
+    for (unsigned i = 0; i < image->section_count && status >= 0; i++) {
+        const struct image_section *section = &image->sections[i];
+        status = close_gap(base, used, section->rva);
+        /* a section may be empty */
+        if (status >= 0 && section->size)
+            status = protect_range(base + section->rva, section->size, protection(section->flags));
+        used = (uint64_t)section->rva + section->size;
+    }
+    return status < 0 ? status : close_gap(base, used, image->size);
 }
 
 NTSTATUS image_unmap(uint64_t base)

@@ -276,8 +276,8 @@ static NTSTATUS close_all(const struct region *region, uint64_t start, uint64_t 
 }
 
 /*
- * First everything that can fail, and can be undone, for the whole range: access and witnesses. Then
- * the books; then the hint that lets the kernel drop pages, which may be refused without harm.
+ * First, for the whole range, everything that can fail, and can be undone: access and witnesses.
+ * Then the books; then the hint that lets the kernel drop pages, which may be refused without harm.
  */
 static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
 {

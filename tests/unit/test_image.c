@@ -289,6 +289,26 @@ START_TEST(mapped_here_and_elsewhere)
 }
 END_TEST
 
+START_TEST(what_no_section_fills_cannot_be_touched)
+{
+    MEMORY_BASIC_INFORMATION info;
+    uint64_t base;
+    make();
+    ck_assert_int_eq(reason(), IMAGE_OK);
+    /* as with sections aligned to 64 KiB: an empty one, and pages behind all of them */
+    image.sections[image.section_count++] = (struct image_section){.rva = 0x5000};
+    image.size = 0x8000;
+    ck_assert_int_eq(image_map(&image, 0, &base, &failure), STATUS_SUCCESS);
+    ck_assert_int_eq(image_protect(&image, base), STATUS_SUCCESS);
+    ck_assert_int_eq(mm_query(base + 0x2000, &info), STATUS_SUCCESS);
+    ck_assert_uint_eq(info.RegionSize, 0x1000);
+    ck_assert_int_eq(mm_query(base + 0x3000, &info), STATUS_SUCCESS);
+    ck_assert_uint_eq(info.Protect, PAGE_NOACCESS);
+    ck_assert_uint_eq(info.RegionSize, 0x5000);
+    ck_assert_int_eq(image_unmap(base), STATUS_SUCCESS);
+}
+END_TEST
+
 /*
  * Every byte of the file in turn, with three values, and every shorter length: no crash is the
  * statement (run it with sanitizers).
@@ -340,6 +360,7 @@ int main(void)
     tcase_add_test(tcase, relocations_check_before_they_write);
     tcase_add_test(tcase, tls_directory);
     tcase_add_test(tcase, mapped_here_and_elsewhere);
+    tcase_add_test(tcase, what_no_section_fills_cannot_be_touched);
     tcase_add_test(tcase, no_byte_makes_it_crash);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

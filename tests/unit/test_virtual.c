@@ -509,7 +509,7 @@ START_TEST(a_success_leaves_the_last_error_alone)
 }
 END_TEST
 
-/* Two threads may meet at one address for ever, as long as somebody changes something in between. */
+/* However often an access meets the changes of other threads. */
 START_TEST(an_access_is_retried_while_others_change_things)
 {
     char *memory = allocate(P, RC, PAGE_READWRITE);
