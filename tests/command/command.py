@@ -57,7 +57,7 @@ def quirks():
     assert all(text and "\n" not in text for _, text in told)
     awe = run("exports", "--quirks", "awe").stdout
     assert "AllocateUserPhysicalPages: " in awe and "LoadEnclaveData" not in awe
-    assert run("exports", "--quirks", "VirtualFree").stdout == ""
+    assert run("exports", "--quirks", "VirtualFreeEx").stdout == ""
 
 
 def filters():

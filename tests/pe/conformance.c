@@ -12,12 +12,16 @@ typedef DWORD WINAPI reclaim_function(const void *, SIZE_T);
 typedef DWORD WINAPI discard_function(PVOID, SIZE_T);
 typedef LONG WINAPI nt_allocate_function(HANDLE, PVOID *, ULONG_PTR, PSIZE_T, ULONG, ULONG);
 typedef LONG WINAPI nt_query_function(HANDLE, PVOID, int, PVOID, SIZE_T, PSIZE_T);
+typedef LONG WINAPI nt_free_function(HANDLE, PVOID *, PSIZE_T, ULONG);
+typedef LONG WINAPI nt_protect_function(HANDLE, PVOID *, PSIZE_T, ULONG, PULONG);
 
 static offer_function *offer;
 static reclaim_function *reclaim;
 static discard_function *discard;
 static nt_allocate_function *nt_allocate;
 static nt_query_function *nt_query;
+static nt_free_function *nt_free;
+static nt_protect_function *nt_protect;
 
 static char *take(SIZE_T size, DWORD type, DWORD protect)
 {
@@ -899,6 +903,227 @@ static void vm142(void)
     drop(p);
 }
 
+/*
+ * --- what the functions have in common
+ * ------------------------------------------------------------------------------------
+ */
+
+static void vm119(void)
+{
+    char *p = take_rw(1);
+    no_success("coalesce alone", VirtualFree(p, PAGE, 1 /* MEM_COALESCE_PLACEHOLDERS */),
+               ERROR_INVALID_PARAMETER);
+    same("unchanged", look(p).State, MEM_COMMIT);
+    drop(p);
+}
+
+static void vm143(void)
+{
+    char buffer[64];
+    MEMORY_BASIC_INFORMATION *info = (MEMORY_BASIC_INFORMATION *)buffer;
+    char *p = take_rw(3);
+    memset(buffer, 0x77, sizeof buffer);
+    same("size", sizeof *info, 48);
+    same("stored", VirtualQuery(p + PAGE, info, sizeof buffer), 48);
+    same("no more than stored", buffer[48], 0x77);
+    same("base at 0", *(ULONG64 *)buffer, (ULONG64)p + PAGE);
+    same("allocation base at 8", *(ULONG64 *)(buffer + 8), (ULONG64)p);
+    same("allocation protect at 16", *(DWORD *)(buffer + 16), PAGE_READWRITE);
+    same("region size at 24", *(ULONG64 *)(buffer + 24), 2 * PAGE);
+    same("state at 32", *(DWORD *)(buffer + 32), MEM_COMMIT);
+    same("protect at 36", *(DWORD *)(buffer + 36), PAGE_READWRITE);
+    same("type at 40", *(DWORD *)(buffer + 40), MEM_PRIVATE);
+    drop(p);
+}
+
+static void vm144(void)
+{
+    MEMORY_BASIC_INFORMATION info;
+    same("stored", VirtualQuery(NULL, &info, sizeof info), 48);
+    same("base", (ULONG64)info.BaseAddress, 0);
+    same("state", info.State, MEM_FREE);
+    ok("at least the lowest 64 KiB", info.RegionSize >= GRANULE);
+}
+
+static int written = 1; /* data of the program */
+
+static void vm145(void)
+{
+    char *image = (char *)GetModuleHandleA(NULL);
+    MEMORY_BASIC_INFORMATION headers = look(image), code = look((void *)vm145),
+                             data = look(&written);
+    written = 2;
+    same("headers", headers.Type, MEM_IMAGE);
+    same("headers protect", headers.Protect, PAGE_READONLY);
+    same("code", code.Type, MEM_IMAGE);
+    same("code protect", code.Protect, PAGE_EXECUTE_READ);
+    same("one allocation", (ULONG64)code.AllocationBase, (ULONG64)image);
+    same("allocation protect", code.AllocationProtect, PAGE_EXECUTE_WRITECOPY);
+    same("data", data.Type, MEM_IMAGE);
+    ok("data can be written", data.Protect == PAGE_READWRITE || data.Protect == PAGE_WRITECOPY);
+    same("data stays of the image", look(&written).Type, MEM_IMAGE);
+    ok("code cannot be written",
+       probe_write((void *)vm145, PROBE_ONCE).code == STATUS_ACCESS_VIOLATION);
+}
+
+static void vm146(void)
+{
+    char *image = (char *)GetModuleHandleA(NULL);
+    ok("release", !VirtualFree(image, 0, MEM_RELEASE));
+    ok("decommit", !VirtualFree(image, PAGE, MEM_DECOMMIT));
+    no_memory("reserve over it", VirtualAlloc(image, PAGE, MEM_RESERVE, PAGE_READWRITE),
+              ERROR_INVALID_ADDRESS);
+    same("still there", look(image).State, MEM_COMMIT);
+}
+
+static void vm147(void)
+{
+    HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL);
+    MEMORY_BASIC_INFORMATION info;
+    char *p = take_rw(1);
+    DWORD old;
+    no_memory("allocate", VirtualAllocEx(event, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_HANDLE);
+    no_success("free", VirtualFreeEx(event, p, 0, MEM_RELEASE), ERROR_INVALID_HANDLE);
+    no_success("protect", VirtualProtectEx(event, p, PAGE, PAGE_READONLY, &old),
+               ERROR_INVALID_HANDLE);
+    no_success("query", !!VirtualQueryEx(event, p, &info, sizeof info), ERROR_INVALID_HANDLE);
+    same("unchanged", look(p).Protect, PAGE_READWRITE);
+    CloseHandle(event);
+    drop(p);
+}
+
+static void vm148(void)
+{
+    HANDLE operate = OpenProcess(PROCESS_VM_OPERATION, FALSE, GetCurrentProcessId()),
+           ask = OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, GetCurrentProcessId());
+    MEMORY_BASIC_INFORMATION info;
+    char *p = VirtualAllocEx(operate, NULL, PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    DWORD old;
+    ok("with the right", p != NULL);
+    no_memory("allocate", VirtualAllocEx(ask, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_ACCESS_DENIED);
+    no_success("protect", VirtualProtectEx(ask, p, PAGE, PAGE_READONLY, &old), ERROR_ACCESS_DENIED);
+    no_success("free", VirtualFreeEx(ask, p, 0, MEM_RELEASE), ERROR_ACCESS_DENIED);
+    no_success("query", !!VirtualQueryEx(operate, p, &info, sizeof info), ERROR_ACCESS_DENIED);
+    same("query with the right", VirtualQueryEx(ask, p, &info, sizeof info), 48);
+    ok("freed", VirtualFreeEx(operate, p, 0, MEM_RELEASE));
+    CloseHandle(operate);
+    CloseHandle(ask);
+}
+
+static void vm149(void)
+{
+    char here = 0;
+    char *base = look(&here).AllocationBase, *at = base;
+    MEMORY_BASIC_INFORMATION info = look(&here);
+    DWORD guards = 0;
+    same("type", info.Type, MEM_PRIVATE);
+    same("protect", info.Protect, PAGE_READWRITE);
+    ok("not all of it is committed",
+       look(base).State == MEM_RESERVE || look(base).Protect == PAGE_NOACCESS);
+    for (; at < &here; at += info.RegionSize) {
+        info = look(at);
+        same("one allocation", (ULONG64)info.AllocationBase, (ULONG64)base);
+        guards += info.State == MEM_COMMIT && (info.Protect & PAGE_GUARD) != 0;
+    }
+    same("one run of guard pages below what is used", guards, 1);
+}
+
+static void vm150(void)
+{
+    char *shared = (char *)(ULONG64)0x7FFE0000;
+    same("read", probe_read(shared, PROBE_ONCE).code, 0);
+    same("write", probe_write(shared, PROBE_ONCE).code, STATUS_ACCESS_VIOLATION);
+    same("state", look(shared).State, MEM_COMMIT);
+    same("protect", look(shared).Protect, PAGE_READONLY);
+    ok("cannot be freed", !VirtualFree(shared, 0, MEM_RELEASE));
+}
+
+static void vm151(void)
+{
+    static const DWORD each[] = {PAGE_NOACCESS,     PAGE_EXECUTE,           PAGE_READONLY,
+                                 PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_READWRITE};
+    char *p = take_rw(2);
+    unsigned from, to;
+    DWORD old = 0;
+    p[0] = 'a';
+    p[2 * PAGE - 1] = 'z';
+    for (from = 0; from < 6; from++)
+        for (to = 0; to < 6; to++) {
+            VirtualProtect(p, 2 * PAGE, each[from], &old);
+            ok("changed", VirtualProtect(p, 2 * PAGE, each[to], &old));
+            same("old", old, each[from]);
+            same("new", look(p).Protect, each[to]);
+        }
+    same("first byte", p[0], 'a');
+    same("last byte", p[2 * PAGE - 1], 'z');
+    drop(p);
+}
+
+static void vm152(void)
+{
+    char *p = take_rw(4);
+    PVOID base = p + PAGE + 5;
+    SIZE_T size = PAGE;
+    ULONG old = 0;
+    same("protect", nt_protect(GetCurrentProcess(), &base, &size, PAGE_READONLY, &old), 0);
+    same("base", (ULONG64)base, (ULONG64)p + PAGE);
+    same("size", size, 2 * PAGE);
+    same("old", old, PAGE_READWRITE);
+    base = p + PAGE - 1;
+    size = 2;
+    same("decommit", nt_free(GetCurrentProcess(), &base, &size, MEM_DECOMMIT), 0);
+    same("base", (ULONG64)base, (ULONG64)p);
+    same("size", size, 2 * PAGE);
+    base = p;
+    size = 0;
+    same("release", nt_free(GetCurrentProcess(), &base, &size, MEM_RELEASE), 0);
+    same("state", look(p).State, MEM_FREE);
+}
+
+static void vm153(void)
+{
+    char *p = take(4 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT, PAGE_READWRITE);
+    p[PAGE] = 'm';
+    same("commit", (ULONG64)VirtualAlloc(p, 4 * PAGE, MEM_COMMIT, PAGE_READWRITE), (ULONG64)p);
+    same("all of it", look(p).RegionSize, 4 * PAGE);
+    same("kept", p[PAGE], 'm');
+    ok("decommit some", VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
+    ok("decommit all, mixed", VirtualFree(p, 4 * PAGE, MEM_DECOMMIT));
+    same("all of it", look(p).RegionSize, 4 * PAGE);
+    same("reserved", look(p).State, MEM_RESERVE);
+    drop(p);
+}
+
+static void vm154(void)
+{
+    char *p = take_rw(2);
+    ok("refused", !VirtualFree(p + PAGE, 2 * PAGE, MEM_DECOMMIT));
+    same("unchanged", look(p).RegionSize, 2 * PAGE);
+    same("state", look(p + PAGE).State, MEM_COMMIT);
+    drop(p);
+}
+
+static void vm155(void)
+{
+    char *p = take_rw(2), *values = take_rw(1);
+    PVOID *base = (PVOID *)values;
+    SIZE_T *size = (SIZE_T *)(values + 64);
+    ULONG old;
+    DWORD before;
+    *base = p;
+    *size = PAGE;
+    VirtualProtect(values, PAGE, PAGE_READONLY, &before);
+    ok("protect", nt_protect(GetCurrentProcess(), base, size, PAGE_READONLY, &old) < 0);
+    same("unchanged", look(p).Protect, PAGE_READWRITE);
+    ok("decommit", nt_free(GetCurrentProcess(), base, size, MEM_DECOMMIT) < 0);
+    same("unchanged", look(p).State, MEM_COMMIT);
+    drop(p);
+    drop(values);
+}
+
 #define S(number)                                                                                  \
     {                                                                                              \
         "VM-" #number, vm##number                                                                  \
@@ -910,7 +1135,8 @@ static const struct statement statements[] = {
     S(049), S(050), S(051), S(052), S(053), S(054), S(055), S(056), S(057), S(058), S(059), S(060),
     S(061), S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071), S(072),
     S(073), S(074), S(075), S(076), S(078), S(079), S(080), S(081), S(082), S(083), S(084), S(085),
-    S(098), S(099), S(100), S(101), S(102), S(139), S(140), S(141), S(142),
+    S(098), S(099), S(100), S(101), S(102), S(139), S(140), S(141), S(142), S(119), S(143), S(144),
+    S(145), S(146), S(147), S(148), S(149), S(150), S(151), S(152), S(153), S(154), S(155),
 };
 
 void start(void)
@@ -922,6 +1148,8 @@ void start(void)
     reclaim = (reclaim_function *)(void *)GetProcAddress(kernel32, "ReclaimVirtualMemory");
     discard = (discard_function *)(void *)GetProcAddress(kernel32, "DiscardVirtualMemory");
     nt_allocate = (nt_allocate_function *)(void *)GetProcAddress(ntdll, "NtAllocateVirtualMemory");
+    nt_free = (nt_free_function *)(void *)GetProcAddress(ntdll, "NtFreeVirtualMemory");
+    nt_protect = (nt_protect_function *)(void *)GetProcAddress(ntdll, "NtProtectVirtualMemory");
     nt_query = (nt_query_function *)(void *)GetProcAddress(ntdll, "NtQueryVirtualMemory");
     for (; *command; command++)
         if (command[0] == ' ' && command[1] == 'V')
