@@ -15,10 +15,11 @@
 #include "memoryapi/mm.h"
 
 /*
- * Images with a base chosen at random are put here, 64 KiB apart: inside the lower half, away from
- * where programs are linked to be.
+ * Images with a base chosen at random are put here, 64 KiB apart: in the address space that
+ * `winmem run` keeps for the program, far above where programs are linked to be and where a search
+ * for any place begins. Windows' own range, 0x7FF6..., is the host's on Linux.
  */
-#define RANDOM_LOWEST 0x7FF000000000ull
+#define RANDOM_LOWEST 0x400000000000ull
 #define RANDOM_PLACES 0x00800000u
 
 static NTSTATUS fail(struct image_failure *failure, NTSTATUS status, const char *text)

@@ -1,6 +1,6 @@
 /*
- * What a program was started with: one line each of command line, the variable PE_TEST_VALUE and
- * the current directory, in UTF-8. The exit code is the number that the last argument spells.
+ * What a program was started with: one line each of command line, the variable PE_TEST_VALUE,
+ * the current directory, in UTF-8, and where it lies. The exit code is the number that the last argument spells.
  */
 #include "kit.h"
 
@@ -44,5 +44,8 @@ void start(void)
     length = GetCurrentDirectoryW(sizeof value / sizeof value[0], value);
     value[length] = 0;
     print_wide("current directory: ", value);
+    kit_print("module: ");
+    kit_number((ULONG64)GetModuleHandleW(NULL), 16);
+    kit_print("\n");
     ExitProcess(last_number(command));
 }

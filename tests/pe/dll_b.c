@@ -45,6 +45,8 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)
 
     diary_note('B', reason);
     if (reason == DLL_PROCESS_DETACH) {
+        if (reserved) /* the process ends, and nobody frees the library */
+            diary[written++] = '.';
         diary[written++] = '\n';
         WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), diary, written, &done, NULL);
     }

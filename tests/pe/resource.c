@@ -65,6 +65,11 @@ static void rs005(void)
                             MAKELANGID(LANG_ENGLISH, SUBLANG_ENGLISH_US));
     text = found ? LockResource(LoadResource(NULL, found)) : NULL;
     ok("the English one", text && begins(text, SizeofResource(NULL, found), "English"));
+    found = FindResourceExW(NULL, (LPCWSTR)RT_RCDATA, MAKEINTRESOURCEW(8),
+                            MAKELANGID(LANG_FRENCH, SUBLANG_FRENCH));
+    text = found ? LockResource(LoadResource(NULL, found)) : NULL;
+    ok("of a language that is not there, the neutral one",
+       text && begins(text, SizeofResource(NULL, found), "neutral"));
 }
 
 static const struct statement statements[] = {

@@ -371,6 +371,7 @@ EXCEPTION_DISPOSITION cpp_handler(EXCEPTION_RECORD *record, void *frame, CONTEXT
 
 static struct {
     unsigned blocks, unwound;
+    DWORD flags; /* what the termination handler was told */
     int inner;     /* what a complete exception inside the catch block came to */
     DWORD rethrow; /* raised from the catch block */
 } cpp;
@@ -394,6 +395,7 @@ EXCEPTION_DISPOSITION cpp_handler(EXCEPTION_RECORD *record, void *frame, CONTEXT
     EXCEPTION_RECORD own;
     if (record->ExceptionFlags & EXCEPTION_UNWINDING) {
         cpp.unwound++;
+        cpp.flags = record->ExceptionFlags;
         return ExceptionContinueSearch;
     }
     if (record->ExceptionCode != 0xE0004711)
@@ -419,6 +421,7 @@ static void se016(void)
     same("catch blocks", cpp.blocks, 1);
     same("an exception inside the catch block", (DWORD)cpp.inner, EXCEPTION_ACCESS_VIOLATION);
     same("the target frame's termination handler", cpp.unwound, 1);
+    same("which is told that it is the target's", cpp.flags & EXCEPTION_TARGET_UNWIND, 0x20);
 }
 
 static void se017(void)

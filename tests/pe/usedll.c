@@ -5,6 +5,21 @@
 #include "dll_kit.h"
 #include "kit.h"
 
+/* The program's own thread-local value: the libraries' must not be in its place. */
+__attribute__((section(".tls"), used)) static ULONG64 tls_begin = 0;
+__attribute__((section(".tls$M"), used)) static ULONG64 tls_value = 17;
+__attribute__((section(".tls$ZZZ"), used)) static ULONG64 tls_end = 0;
+ULONG _tls_index;
+const IMAGE_TLS_DIRECTORY64 _tls_used = {
+    (ULONG64)&tls_begin, (ULONG64)&tls_end, (ULONG64)&_tls_index, 0, 0, 0};
+
+static ULONG64 *own_value(void)
+{
+    char **blocks;
+    __asm__("movq %%gs:0x58, %0" : "=r"(blocks));
+    return (ULONG64 *)(blocks[_tls_index] + ((char *)&tls_value - (char *)&tls_begin));
+}
+
 typedef int WINAPI number_function(int);
 typedef int WINAPI plain_function(void);
 typedef ULONG64 *WINAPI value_function(void);
@@ -156,6 +171,7 @@ static void ld008(void)
     c = LoadLibraryW(L"dll_c.dll");
     value_of = (value_function *)(void *)GetProcAddress(c, "thread_value");
     same("the template's value in this thread", *value_of(), 31);
+    same("the program's own", *own_value(), 17);
     SetEvent(loaded);
     WaitForSingleObject(thread, 10000);
     same("and in a thread that lived before the library came", fact, 31);
@@ -197,9 +213,23 @@ static void ld010(void)
            found == a);
 }
 
+static void ld011(void)
+{
+    unsigned length;
+    HANDLE thread;
+
+    ok("calls for threads can be left out", DisableThreadLibraryCalls(GetModuleHandleA("dll_a")));
+    length = diary_length();
+    thread = CreateThread(NULL, 0, nothing, NULL, 0, NULL);
+    WaitForSingleObject(thread, 10000);
+    CloseHandle(thread);
+    noted(length, "BtBx");
+}
+
 static const struct statement statements[] = {
-    {"LD-001", ld001}, {"LD-002", ld002}, {"LD-003", ld003}, {"LD-004", ld004}, {"LD-005", ld005},
-    {"LD-006", ld006}, {"LD-007", ld007}, {"LD-008", ld008}, {"LD-009", ld009}, {"LD-010", ld010},
+    {"LD-001", ld001}, {"LD-002", ld002}, {"LD-003", ld003}, {"LD-004", ld004},
+    {"LD-005", ld005}, {"LD-006", ld006}, {"LD-007", ld007}, {"LD-008", ld008},
+    {"LD-009", ld009}, {"LD-010", ld010}, {"LD-011", ld011},
 };
 
 /* Ends with the diary, which dll_b writes as the last one. */
