@@ -60,8 +60,8 @@ BOOL k32_VirtualProtectEx(HANDLE hProcess, LPVOID lpAddress, SIZE_T dwSize, DWOR
                           ? STATUS_SUCCESS
                           : handle_is_current_process(hProcess, PROCESS_VM_OPERATION_RIGHT);
     /* a place for the old protection that cannot be written must fail before anything changes */
-    if (status == STATUS_SUCCESS && (!guarded_read(lpflOldProtect, &old, sizeof old) ||
-                                     !guarded_write(lpflOldProtect, &old, sizeof old)))
+    if (status == STATUS_SUCCESS &&
+        (!guarded_touch(lpflOldProtect) || !guarded_touch((char *)lpflOldProtect + sizeof old - 1)))
         status = STATUS_ACCESS_VIOLATION;
     if (status == STATUS_SUCCESS)
         status = mm_protect(&base, &size, flNewProtect, &old);
