@@ -99,13 +99,18 @@ void fault_pass_on(const struct sigaction *before, int signal, siginfo_t *info, 
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-    struct fault fault;
+    struct fault fault = {0};
+    const struct sigaction *before = signal == SIGSEGV ? &before_segv : &before_bus;
     if (info->si_code > 0) {
         decode(&fault, signal, info, context);
         if (resolve(&fault))
             return;
     }
-    fault_pass_on(signal == SIGSEGV ? &before_segv : &before_bus, signal, info, context);
+    fault_pass_on(before, signal, info, context);
+    /* a guard that was met is gone: the retry would succeed, and nobody would know */
+    if (fault.code == STATUS_GUARD_PAGE_VIOLATION && !(before->sa_flags & SA_SIGINFO) &&
+        (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN))
+        raise(signal);
 }
 
 static void install(struct sigaction *ret_segv, struct sigaction *ret_bus)

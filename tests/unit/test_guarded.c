@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <winmem/memoryapi.h>
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
 #include "memoryapi/guarded.h"
@@ -136,6 +137,17 @@ START_TEST(other_faults_reach_the_handler_that_was_there)
 }
 END_TEST
 
+/* The guard is gone after the first access, so a second try would go through in silence. */
+START_TEST(a_guard_that_nobody_handles_ends_the_program)
+{
+    char *page =
+        VirtualAlloc(NULL, PAGE_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+    ck_assert_ptr_nonnull(page);
+    *(volatile char *)page = 1;
+    ck_abort_msg("the access went through");
+}
+END_TEST
+
 START_TEST(without_a_handler_the_default_happens)
 {
     fault_init();
@@ -156,6 +168,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     TCase *bare = tcase_create("host handlers");
     tcase_add_test(bare, other_faults_reach_the_handler_that_was_there);
+    tcase_add_test_raise_signal(bare, a_guard_that_nobody_handles_ends_the_program, SIGSEGV);
     tcase_add_test_raise_signal(bare, without_a_handler_the_default_happens, SIGSEGV);
     suite_add_tcase(suite, bare);
     SRunner *runner = srunner_create(suite);
