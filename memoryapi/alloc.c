@@ -121,6 +121,28 @@ static NTSTATUS commit_status(NTSTATUS status)
     return status == STATUS_NO_MEMORY ? STATUS_COMMITMENT_LIMIT : status;
 }
 
+/* The access of the pages of [start, end) that a commit makes, or (`back`) that they had before. */
+static int set_access(const struct region *region, uint64_t start, uint64_t end, unsigned access,
+                      bool back)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
+        unsigned wanted = access;
+        if (back)
+            wanted = run->state.committed ? prot_host_access(run->state.protect) : HOST_READ_WRITE;
+        /* offered pages stay closed until they are reclaimed */
+        int result = host->protect(from, to - from, run->state.priority ? HOST_NONE : wanted);
+        if (!back)
+            error = result;
+        else if (!run->state.committed)
+            backing_decommit(from, to);
+    }
+    return error;
+}
+
 /*
  * Commits with the host: accessible as `protect` says. `mixed`: some page has other access now.
  * Undone on failure.
@@ -132,19 +154,11 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
     NTSTATUS status = backing_commit(region, start, end);
     if (status != STATUS_SUCCESS || (access == HOST_READ_WRITE && !mixed))
         return commit_status(status);
-    int error = host->protect(start, end - start, access);
+    int error = mixed ? set_access(region, start, end, access, false)
+                      : host->protect(start, end - start, access);
     if (!error)
         return STATUS_SUCCESS;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
-        host->protect(from, to - from,
-                      run->state.committed ? prot_host_access(run->state.protect)
-                                           : HOST_READ_WRITE);
-        if (!run->state.committed)
-            backing_decommit(from, to);
-    }
+    set_access(region, start, end, access, true);
     return commit_status(status_from_errno(error));
 }
 
@@ -201,7 +215,7 @@ static NTSTATUS commit_locked(struct mm_request *request)
              end = round_up(request->base + request->size, PAGE_SIZE);
     struct region *region = region_find(&space.map, start);
     struct commit_change change = {prot_shown(request->protect)};
-    bool mixed = false, offered = false;
+    bool mixed = false;
     NTSTATUS status;
 
     if (!region || region->barrier || region->adopted || region_end(region) < end)
@@ -212,11 +226,9 @@ static NTSTATUS commit_locked(struct mm_request *request)
         return STATUS_NO_MEMORY;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
-        mixed |= run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE;
-        offered |= run->state.priority != 0;
+        mixed |= run->state.priority ||
+                 (run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE);
     }
-    if (offered)
-        return STATUS_CONFLICTING_ADDRESSES;
     region->touched = true;
     status = commit_pages(region, start, end, request->protect, mixed);
     if (status == STATUS_SUCCESS) {

@@ -115,7 +115,8 @@ static void close_reserved(const struct region *region, uint64_t start, uint64_t
         if (!run->state.committed)
             host->close_guards(from, to - from);
         else if (!host_caps.guard)
-            host->protect(from, to - from, prot_host_access(run->state.protect));
+            host->protect(from, to - from,
+                          run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
     }
 }
 

@@ -187,6 +187,9 @@ static NTSTATUS offer_and_lose(uint64_t start, uint64_t size)
     X("commit over several protections", prepare_mixed,                                            \
       allocate(2, 20, MEM_COMMIT, PAGE_READWRITE))                                                 \
     X("commit without access", prepare_mixed, allocate(3, 12, MEM_COMMIT, PAGE_NOACCESS))          \
+    X("commit over offered", prepare_offered, allocate(0, 20, MEM_COMMIT, PAGE_READWRITE))         \
+    X("commit over offered, read-only", prepare_offered,                                           \
+      allocate(3, 20, MEM_COMMIT, PAGE_READONLY))                                                  \
     X("decommit", prepare_mixed, give_back(2, 11, MEM_DECOMMIT))                                   \
     X("decommit offered", prepare_offered, give_back(2, 11, MEM_DECOMMIT))                         \
     X("decommit two stretches", prepare_stretches, give_back(0, 1000, MEM_DECOMMIT))               \

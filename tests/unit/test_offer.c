@@ -129,6 +129,26 @@ START_TEST(protection_of_offered_pages_comes_back_changed)
 }
 END_TEST
 
+START_TEST(committed_again_offered_pages_stay_offered)
+{
+    char *memory = allocate(4 * P, RC, PAGE_READWRITE);
+    memory[P] = 9;
+    ck_assert(VirtualFree(memory, P, MEM_DECOMMIT));
+    ck_assert_uint_eq(OfferVirtualMemory(memory + P, 2 * P, 4), 0);
+    ck_assert_ptr_eq(VirtualAlloc(memory, 4 * P, MEM_COMMIT, PAGE_READONLY), memory);
+    ck_assert(mm_space_is_valid());
+    ck_assert_uint_eq(query(memory).RegionSize, 4 * P);
+    ck_assert_uint_eq(query(memory).Protect, PAGE_READONLY);
+    ck_assert_int_eq(touch(memory, false), 0);
+    ck_assert_int_eq(touch(memory + P, false), STATUS_ACCESS_VIOLATION);
+    ck_assert_int_eq(touch(memory + 3 * P, false), 0);
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory + P, 2 * P), 0);
+    ck_assert_int_eq(memory[P], 9);
+    ck_assert_int_eq(touch(memory + P, true), STATUS_ACCESS_VIOLATION);
+    release(memory);
+}
+END_TEST
+
 START_TEST(discard_wants_read_write) /* 101, 102 */
 {
     char *memory = allocate(P, RC, PAGE_READWRITE);
@@ -304,6 +324,7 @@ int main(void)
     tcase_add_test(tests, malformed_offers_are_answered_by_code);
     tcase_add_test(tests, a_policy_discards_on_purpose);
     tcase_add_test(tests, protection_of_offered_pages_comes_back_changed);
+    tcase_add_test(tests, committed_again_offered_pages_stay_offered);
     tcase_add_test(tests, discard_wants_read_write);
     tcase_add_test(tests, native_calls_write_the_rounded_range_back);
     tcase_add_test(tests, native_calls_fail_before_they_change_anything);
