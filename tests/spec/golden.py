@@ -18,6 +18,26 @@ def generate(generator, what, spec, out):
     return subprocess.run([sys.executable, generator, what, ".", out], cwd=spec, capture_output=True, text=True)
 
 
+def again(generator):
+    """What has not changed keeps its time; the depfile names what the outputs are made from."""
+    wrong = []
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, generator, "code", "spec", out, f"{out}/made.d"]
+        times = []
+        for _ in range(2):
+            subprocess.run(command, cwd=HERE / "good", check=True)
+            times.append({p.name: p.stat().st_mtime_ns for p in Path(out).iterdir() if p.suffix != ".d"})
+        if times[0] != times[1]:
+            wrong.append("outputs were written anew though nothing had changed")
+        targets, sources = Path(out, "made.d").read_text().replace("\\\n", " ").split(": ")
+        for name in ("spec", "spec/small.toml", "spec/types.toml", str(Path(generator).parent / "model.py")):
+            if name not in sources.split():
+                wrong.append(f"the depfile does not name {name}")
+        if {Path(t).name for t in targets.split()} != set(times[0]):
+            wrong.append(f"the depfile is about {targets}")
+    return wrong
+
+
 def good(generator, refresh):
     with tempfile.TemporaryDirectory() as out:
         for what in ("headers", "code"):
@@ -42,7 +62,7 @@ def good(generator, refresh):
         else:
             if made[name] != stored[name]:
                 wrong.append(f"{name}: one is longer than the other")
-    return wrong
+    return wrong + again(generator)
 
 
 def bad(generator, case):

@@ -37,6 +37,10 @@ typedef union _WORDS WORDS;
 
 typedef struct _WIDE WIDE;
 
+typedef struct _EARLY EARLY;
+
+typedef struct _LATE LATE;
+
 typedef DWORD (WINAPI *PCOUNTER)(LPVOID context, DWORD count);
 struct _PAIR {
     BYTE Tag;
@@ -54,3 +58,10 @@ __extension__ struct _WIDE {
     DWORD Rest : 28;
     PCOUNTER Counter;
 } __attribute__((aligned(16)));
+struct _LATE {
+    DWORD Only;
+};
+struct _EARLY {
+    LATE First;
+    DWORD Second;
+};
