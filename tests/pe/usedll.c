@@ -226,10 +226,56 @@ static void ld011(void)
     noted(length, "BtBx");
 }
 
+static void join(WCHAR *path, const WCHAR *name)
+{
+    while (*path)
+        path++;
+    while ((*path++ = *name++))
+        ;
+}
+
+/* Whether the library is found now; it is let go again. */
+static int is_found(void)
+{
+    HMODULE library = LoadLibraryW(L"dll_far.dll");
+    return library && FreeLibrary(library);
+}
+
+static void ld012(void)
+{
+    static WCHAR folder[MAX_PATH], file[MAX_PATH], here[MAX_PATH], path[4096];
+    WCHAR *name = here;
+
+    GetModuleFileNameW(GetModuleHandleW(L"dll_a.dll"), here, MAX_PATH);
+    for (WCHAR *at = here; *at; at++)
+        if (*at == '\\')
+            name = at + 1;
+    *name = 0;
+    join(here, L"dll_loop.dll");
+    ok("a folder", GetTempPathW(MAX_PATH - 40, folder) &&
+                       GetTempFileNameW(folder, L"far", 0, file) && DeleteFileW(file) &&
+                       CreateDirectoryW(file, NULL));
+    folder[0] = 0;
+    join(folder, file);
+    join(file, L"\\dll_far.dll");
+    ok("with a library in it", CopyFileW(here, file, TRUE));
+    ok("which is nowhere to be found", !is_found());
+    ok("a folder for libraries", SetDllDirectoryW(folder));
+    ok("there it is", is_found());
+    ok("no such folder any more", SetDllDirectoryW(NULL) && !is_found());
+    GetEnvironmentVariableW(L"PATH", path, 4000);
+    ok("on the path", SetEnvironmentVariableW(L"PATH", folder));
+    ok("there it is", is_found());
+    SetEnvironmentVariableW(L"PATH", path);
+    ok("by its full path",
+       (GetModuleHandleW(L"dll_far.dll") == NULL) && FreeLibrary(LoadLibraryW(file)));
+    ok("tidied up", DeleteFileW(file) && RemoveDirectoryW(folder));
+}
+
 static const struct statement statements[] = {
     {"LD-001", ld001}, {"LD-002", ld002}, {"LD-003", ld003}, {"LD-004", ld004},
     {"LD-005", ld005}, {"LD-006", ld006}, {"LD-007", ld007}, {"LD-008", ld008},
-    {"LD-009", ld009}, {"LD-010", ld010}, {"LD-011", ld011},
+    {"LD-009", ld009}, {"LD-010", ld010}, {"LD-011", ld011}, {"LD-012", ld012},
 };
 
 /* Ends with the diary, which dll_b writes as the last one. */
