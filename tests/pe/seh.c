@@ -371,7 +371,7 @@ EXCEPTION_DISPOSITION cpp_handler(EXCEPTION_RECORD *record, void *frame, CONTEXT
 
 static struct {
     unsigned blocks, unwound;
-    DWORD flags; /* what the termination handler was told */
+    DWORD flags;   /* what the termination handler was told */
     int inner;     /* what a complete exception inside the catch block came to */
     DWORD rethrow; /* raised from the catch block */
 } cpp;
