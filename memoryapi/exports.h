@@ -34,7 +34,7 @@ struct export_entry {
     const char *kinds;
     /* per parameter a list or NULL; NULL when no parameter has one */
     const struct export_flag *const *flags;
-    uint16_t ordinal; /* where programs import it by number; else 0 */
+    uint16_t ordinal;  /* where programs import it by number; else 0 */
     const char *quirk; /* where it differs from Windows, in words; or NULL */
 };
 

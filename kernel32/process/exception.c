@@ -50,7 +50,7 @@ static const char *verb(const EXCEPTION_RECORD *record)
 
 _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
 {
-    char where[96] = "", access[64] = "";
+    char where[96] = "", access[64] = "", line[320];
     uint32_t code = record->ExceptionCode;
 
     if (exception_where && !gate_self.locks)
@@ -59,9 +59,13 @@ _Noreturn void exception_fatal(const EXCEPTION_RECORD *record)
         record->NumberParameters >= 2)
         snprintf(access, sizeof access, ", %s 0x%llX", verb(record),
                  (unsigned long long)record->ExceptionInformation[1]);
-    dprintf(STDERR_FILENO, "winmem: unhandled exception 0x%08X (%s) at %p%s%s%s%s\n", code,
-            trap_name(code), record->ExceptionAddress, where[0] ? " (" : "", where,
-            where[0] ? ")" : "", access);
+    /* not dprintf, which takes memory: the heap may be what is broken */
+    int length =
+        snprintf(line, sizeof line, "winmem: unhandled exception 0x%08X (%s) at %p%s%s%s%s\n", code,
+                 trap_name(code), record->ExceptionAddress, where[0] ? " (" : "", where,
+                 where[0] ? ")" : "", access);
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        process_end(code); /* nobody to tell */
     process_end(code);
 }
 
