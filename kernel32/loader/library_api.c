@@ -13,39 +13,12 @@
 #define AS_IMAGE     0x20u          /* LOAD_LIBRARY_AS_IMAGE_RESOURCE */
 #define KNOWN_FLAGS  (DONT_RESOLVE | AS_DATA | AS_IMAGE | 0x8u | 0x10u | 0x80u | 0x1F00u | 0x2000u)
 
-/*
- * What follows the directory of the system, where nothing is but what winmem answers for; or the
- * name as it is.
- */
-static const WCHAR *without_system(const WCHAR *name)
-{
-    static const char system[] = "c:\\windows\\system32\\";
-    for (size_t i = 0; i < sizeof system - 1; i++)
-        if (wide_lower(name[i] == '/' ? '\\' : name[i]) != (WCHAR)system[i])
-            return name;
-    return name + sizeof system - 1;
-}
-
-/* Name as the loader takes it: UTF-8, a path as the host's. malloc'd. */
-static char *loader_name(const WCHAR *given, NTSTATUS *ret_status)
-{
-    const WCHAR *name = without_system(given);
-    size_t length = wide_length(name);
-    *ret_status = length ? STATUS_NO_MEMORY : STATUS_INVALID_PARAMETER;
-    if (!length)
-        return NULL;
-    for (size_t i = 0; i < length; i++)
-        if (path_is_separator(name[i]) || name[i] == ':')
-            return path_to_host(name, length, ret_status);
-    return utf8_from_wide(name);
-}
-
 static NTSTATUS load(const WCHAR *name, uint32_t flags, PVOID *ret_handle)
 {
     struct image_failure failure;
     struct module *module;
     NTSTATUS status;
-    char *plain = loader_name(name, &status);
+    char *plain = module_plain_name(name, &status);
     if (!plain)
         return status;
     loader_lock();

@@ -82,6 +82,13 @@ struct module *module_new(const char *name, const char *host_path);
 void module_for_each_begun(bool reverse, void (*each)(struct module *module, void *context),
                            void *context);
 
+/*
+ * name.c. A name from a program as one for the list and the search: UTF-8, without the directory of
+ * the system, a path as the host has it. malloc'd; NULL: empty, no such drive, no memory. Reads the
+ * program's memory: no lock is held.
+ */
+char *module_plain_name(const WCHAR *given, NTSTATUS *ret_status);
+
 /* lock.c */
 void loader_lock(void);
 void loader_unlock(void);

@@ -3,7 +3,6 @@
 #include <string.h>
 #include "kernel32/face.h"
 #include "kernel32/loader/module.h"
-#include "kernel32/process/path.h"
 #include "kernel32/process/process.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/utf.h"
@@ -17,28 +16,7 @@
 /* Longer names are exported by nobody. */
 #define NAME_LIMIT 2048u
 
-/*
- * Turns a name from a program into one for the list: a path becomes the host's, with the case the
- * host has. malloc'd; NULL: no memory or no such drive. Reads the program's memory: no lock is held.
- */
-static char *plain_name(const WCHAR *name)
-{
-    NTSTATUS status;
-    size_t length = wide_length(name);
-    for (size_t i = 0; i < length; i++) {
-        if (!path_is_separator(name[i]) && name[i] != ':')
-            continue;
-        char *path = path_to_host(name, length, &status);
-        if (!path || path_match(&path) != STATUS_SUCCESS)
-            return path;
-        char *real = realpath(path, NULL);
-        free(path);
-        return real;
-    }
-    return utf8_from_wide(name);
-}
-
-/* The module of a name from plain_name(); an api set stands for the module that has it. */
+/* The module of a name from module_plain_name(); an api set stands for the module that has it. */
 static struct module *find_module(const char *name)
 {
     struct module *module = module_by_name(name);
@@ -66,8 +44,9 @@ BOOL k32_GetModuleHandleExW(DWORD dwFlags, LPCWSTR lpModuleName, HMODULE *phModu
         (dwFlags & (UNCHANGED_COUNT | PIN)) == (UNCHANGED_COUNT | PIN))
         return face_bool(STATUS_INVALID_PARAMETER);
     *phModule = NULL;
+    NTSTATUS status;
     bool by_name = !(dwFlags & FROM_ADDRESS) && lpModuleName;
-    char *name = by_name ? plain_name(lpModuleName) : NULL;
+    char *name = by_name ? module_plain_name(lpModuleName, &status) : NULL;
     struct module *module =
         by_name && !name ? NULL : take_module(dwFlags, name, (uint64_t)lpModuleName);
     free(name);

@@ -206,6 +206,9 @@ static void ld010(void)
     ok("a full path", length > 12 && path[1] == ':' && path[length - 9] == 'd');
     ok("loads the same module", LoadLibraryW(path) == a);
     FreeLibrary(a);
+    ok("a module of the system by its path",
+       GetModuleHandleW(L"C:\\Windows\\System32\\kernel32.dll") ==
+           GetModuleHandleW(L"kernel32.dll"));
     ok("a module by an address in it",
        GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS |
                               GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
