@@ -8,9 +8,9 @@
 #include "kernel32/face.h"
 #include "kernel32/loader/module.h"
 #include "kernel32/process/command_line.h"
+#include "kernel32/process/console.h"
 #include "kernel32/process/environ.h"
 #include "kernel32/process/exception.h"
-#include "kernel32/process/file.h"
 #include "kernel32/process/path.h"
 #include "kernel32/process/process.h"
 #include "kernel32/process/teb.h"
@@ -33,19 +33,6 @@ static void where(uint64_t address, char *ret_text, size_t size)
                  (unsigned long long)(address - module->base));
 }
 
-static NTSTATUS standard_handles(struct process_parameters *parameters)
-{
-    static const ACCESS_MASK access[3] = {GENERIC_READ, GENERIC_WRITE, GENERIC_WRITE};
-    for (int i = 0; i < 3; i++) {
-        NTSTATUS status = file_from_descriptor(i, false, access[i], &parameters->standard[i]);
-        if (status == STATUS_NO_MEMORY)
-            return status;
-        if (status != STATUS_SUCCESS)
-            parameters->standard[i] = NULL; /* the descriptor is closed */
-    }
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS describe_process(struct module *program)
 {
     struct process_parameters *parameters = process_peb->parameters;
@@ -57,7 +44,8 @@ static NTSTATUS describe_process(struct module *program)
     parameters->image_path = program->entry.full_name;
     parameters->command_line = *command_line_string();
     environ_publish(&parameters->environment);
-    return standard_handles(parameters);
+    console_standard_init();
+    return STATUS_SUCCESS;
 }
 
 typedef __attribute__((ms_abi)) DWORD program_entry(PVOID peb);
@@ -166,7 +154,7 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     if (status == STATUS_SUCCESS) {
         thread_default_reserve = image->stack_reserve;
         thread_default_commit = image->stack_commit;
-        status = thread_init_main(0, 0);
+        status = thread_init_main();
     }
     if (status != STATUS_SUCCESS) {
         explain(status, failure.text, sizeof failure.text);

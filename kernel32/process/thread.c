@@ -352,10 +352,10 @@ static struct object *current_thread_object(void)
     return self ? &self->waitable.object : NULL;
 }
 
-NTSTATUS thread_init_main(uint64_t stack_reserve, uint64_t stack_commit)
+NTSTATUS thread_init_main(void)
 {
     struct thread *thread;
-    NTSTATUS status = create(stack_reserve, stack_commit, &thread);
+    NTSTATUS status = create(0, 0, &thread);
     if (status != STATUS_SUCCESS)
         return status;
     thread->id = (uint32_t)syscall(SYS_gettid);

@@ -65,7 +65,7 @@ struct thread {
 struct thread *thread_self(void);
 
 /* Makes the calling pthread the first Windows thread (`winmem run`). */
-NTSTATUS thread_init_main(uint64_t stack_reserve, uint64_t stack_commit);
+NTSTATUS thread_init_main(void);
 NTSTATUS thread_create(PVOID start, PVOID parameter, uint64_t stack_reserve, uint64_t stack_commit,
                        bool suspended, struct thread **ret_thread);
 _Noreturn void thread_exit(uint32_t code);
