@@ -142,3 +142,22 @@ const char *winmem_version(void)
 {
     return WINMEM_VERSION;
 }
+
+unsigned export_kind_size(char kind)
+{
+    switch (kind) {
+    case 'v':
+        return 0;
+    case 'b':
+    case 'B':
+        return 1;
+    case 'w':
+    case 'W':
+        return 2;
+    case 'd':
+    case 'D':
+        return 4;
+    default:
+        return 8;
+    }
+}

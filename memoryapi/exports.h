@@ -43,6 +43,9 @@ struct export_macro {
     const char *name, *header;
 };
 
+/* Bytes of a result or argument of this kind; pointers, handles and sizes are 8, void is 0. */
+unsigned export_kind_size(char kind);
+
 extern const struct export_entry winmem_exports[];
 extern const unsigned winmem_export_count;
 extern const struct export_macro winmem_macros[]; /* by name; the last one has none */

@@ -16,10 +16,9 @@
  * Bits of the page-fault error code, and the trap number of a page fault (Intel SDM, volume 3,
  * 4.7).
  */
-#define PF_WRITE     0x02
-#define PF_FETCH     0x10
-#define TRAP_PAGE    14
-#define TRAP_GENERAL 13
+#define PF_WRITE  0x02
+#define PF_FETCH  0x10
+#define TRAP_PAGE 14
 
 bool (*fault_hook)(struct fault *fault);
 __thread struct mm_stack *mm_thread_stack __attribute__((tls_model("initial-exec")));

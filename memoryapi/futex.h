@@ -14,27 +14,25 @@
 #include <unistd.h>
 #include "memoryapi/gate.h"
 
-/* Sleeps while *word == value, until CLOCK_MONOTONIC `deadline` (NULL: no limit). 0, or -ETIMEDOUT,
- * -EAGAIN, -EINTR. */
-static inline int futex_wait_until(const uint32_t *word, uint32_t value,
-                                   const struct timespec *deadline)
-{
-    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL,
-                          FUTEX_BITSET_MATCH_ANY);
-    return result == -1 ? -errno : 0;
-}
-
-static inline void futex_wake(const uint32_t *word, int count)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
-/* The same for sleepers of one kind: only a wake with a common bit reaches them. */
+/* Sleeps while *word == value, until CLOCK_MONOTONIC `deadline` (NULL: no limit); only a wake with a
+ * common bit reaches it. 0, or -ETIMEDOUT, -EAGAIN, -EINTR. */
 static inline int futex_wait_bits(const uint32_t *word, uint32_t value,
                                   const struct timespec *deadline, uint32_t bits)
 {
     long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL, bits);
     return result == -1 ? -errno : 0;
+}
+
+/* The same, reached by every wake. */
+static inline int futex_wait_until(const uint32_t *word, uint32_t value,
+                                   const struct timespec *deadline)
+{
+    return futex_wait_bits(word, value, deadline, FUTEX_BITSET_MATCH_ANY);
+}
+
+static inline void futex_wake(const uint32_t *word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 static inline void futex_wake_bits(const uint32_t *word, int count, uint32_t bits)

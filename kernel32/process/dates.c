@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 #include "kernel32/process/wait.h"
 
 #define SECOND           10000000ll /* in 100 ns */
@@ -17,7 +18,7 @@ static int64_t value_of(const FILETIME *time)
 
 static FILETIME filetime_of(int64_t value)
 {
-    return (FILETIME){(DWORD)value, (DWORD)((uint64_t)value >> 32)};
+    return filetime((uint64_t)value);
 }
 
 static bool is_leap(unsigned year)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 
 struct find {
     struct object object;
@@ -24,11 +25,6 @@ static void destroy(struct object *object)
 }
 
 static const struct object_ops ops = {OBJECT_FIND, "find", destroy, NULL, NULL};
-
-static FILETIME filetime(uint64_t time)
-{
-    return (FILETIME){(DWORD)time, (DWORD)(time >> 32)};
-}
 
 static void fill(const struct file_facts *facts, const WCHAR *name, size_t length,
                  WIN32_FIND_DATAW *data)

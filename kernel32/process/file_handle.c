@@ -5,6 +5,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/file_name.h"
 #include "kernel32/process/file_query.h"
+#include "kernel32/process/filetime.h"
 
 #define QUERY_MAXIMUM (64u * 1024) /* bytes made at a time; a listing goes on at the next call */
 
@@ -156,7 +157,7 @@ BOOL k32_SetFileTime(HANDLE hFile, const FILETIME *lpCreationTime, const FILETIM
 static void put_time(LARGE_INTEGER time, FILETIME *ret)
 {
     if (ret)
-        *ret = (FILETIME){(DWORD)time.QuadPart, (DWORD)(time.QuadPart >> 32)};
+        *ret = filetime((uint64_t)time.QuadPart);
 }
 
 BOOL k32_GetFileTime(HANDLE hFile, LPFILETIME lpCreationTime, LPFILETIME lpLastAccessTime,

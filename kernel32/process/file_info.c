@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 
 #define EPOCH_SECONDS 11644473600ll /* from 1601 to 1970 */
 
@@ -94,11 +95,6 @@ NTSTATUS file_facts_of_path(struct path *path, bool follow, struct file_facts *f
     if (status == STATUS_SUCCESS && path->directory && !facts->directory)
         status = STATUS_OBJECT_NAME_INVALID;
     return status;
-}
-
-static FILETIME filetime(uint64_t time)
-{
-    return (FILETIME){(DWORD)time, (DWORD)(time >> 32)};
 }
 
 static NTSTATUS facts_of_name(const WCHAR *name, struct file_facts *facts)

@@ -4,8 +4,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 #include "kernel32/process/process.h"
 #include "kernel32/process/processor.h"
+#include "kernel32/process/teb.h"
 #include "kernel32/process/wait.h"
 #include "memoryapi/guarded.h"
 
@@ -32,8 +34,6 @@ static const struct object_rights rights = {
 };
 static const struct object_ops ops = {OBJECT_PROCESS, "process", destroy, NULL, &rights};
 static const struct waitable_ops wait_ops = {signalled, NULL, NULL};
-
-PVOID process_environment_block;
 
 static struct waitable this_process;
 static uint64_t started; /* FILETIME; constant after process_init */
@@ -116,11 +116,6 @@ NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
 BOOL k32_FlushInstructionCache(HANDLE hProcess, LPCVOID lpBaseAddress, SIZE_T dwSize)
 {
     return face_bool(handle_is_current_process(hProcess, 0));
-}
-
-static FILETIME filetime(uint64_t value)
-{
-    return (FILETIME){(DWORD)value, (DWORD)(value >> 32)};
 }
 
 static uint64_t hundred_ns(struct timeval time)
@@ -250,7 +245,7 @@ NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInforma
     uint64_t zero = 0;
     PROCESS_BASIC_INFORMATION basic = {
         .ExitStatus = STATUS_PENDING, /* the value of STILL_ACTIVE */
-        .PebBaseAddress = process_environment_block,
+        .PebBaseAddress = process_peb,
         .AffinityMask = processor_mask(),
         .BasePriority = 8,
         .UniqueProcessId = (ULONG_PTR)getpid(),

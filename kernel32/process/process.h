@@ -3,9 +3,6 @@
 
 #include <winmem/windef.h>
 
-/* The PEB, for NtQueryInformationProcess; set by whoever makes it, NULL in a host program. */
-extern PVOID process_environment_block;
-
 /*
  * The end, without telling anybody. A host's exit status has eight bits: the low ones of `code`; 1
  * when those are 0 and the others are not, so that no failure looks like success.

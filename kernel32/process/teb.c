@@ -144,7 +144,6 @@ NTSTATUS process_memory_init(void)
     if (status != STATUS_SUCCESS)
         return status;
     process_peb = memory;
-    process_environment_block = memory;
     process_peb->parameters = (struct process_parameters *)((char *)memory + PAGE_SIZE);
     process_peb->parameters->length = process_peb->parameters->maximum_length =
         sizeof *process_peb->parameters;

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 #include "kernel32/process/processor.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/thread.h"
@@ -102,10 +103,10 @@ BOOL k32_GetThreadTimes(HANDLE hThread, LPFILETIME lpCreationTime, LPFILETIME lp
     if (!thread->ended)
         clock_gettime(THREAD_CLOCK(thread->id), &spent); /* fails when it ended meanwhile */
     uint64_t user = (uint64_t)spent.tv_sec * 10000000 + (uint64_t)spent.tv_nsec / 100;
-    *lpCreationTime = (FILETIME){(DWORD)thread->created, (DWORD)(thread->created >> 32)};
-    *lpExitTime = (FILETIME){(DWORD)thread->exited, (DWORD)(thread->exited >> 32)};
-    *lpKernelTime = (FILETIME){0, 0}; /* the host counts a thread's time as one sum */
-    *lpUserTime = (FILETIME){(DWORD)user, (DWORD)(user >> 32)};
+    *lpCreationTime = filetime(thread->created);
+    *lpExitTime = filetime(thread->exited);
+    *lpKernelTime = filetime(0); /* the host counts a thread's time as one sum */
+    *lpUserTime = filetime(user);
     object_unref(&thread->waitable.object);
     return TRUE;
 }

@@ -2,6 +2,7 @@
  * without system calls. */
 #include <time.h>
 #include "kernel32/face.h"
+#include "kernel32/process/filetime.h"
 #include "kernel32/process/wait.h"
 
 #define EPOCH_DIFFERENCE                                                                           \
@@ -68,11 +69,6 @@ NTSTATUS nt_NtQueryPerformanceCounter(PLARGE_INTEGER PerformanceCounter,
     if (PerformanceFrequency)
         PerformanceFrequency->QuadPart = SECOND;
     return STATUS_SUCCESS;
-}
-
-static FILETIME filetime(uint64_t value)
-{
-    return (FILETIME){(DWORD)value, (DWORD)(value >> 32)};
 }
 
 void k32_GetSystemTimePreciseAsFileTime(LPFILETIME lpSystemTimeAsFileTime)

@@ -127,29 +127,10 @@ static uint64_t call_with_zeros(const struct export_entry *entry, uint64_t first
     return ((any_function *)entry->function)(first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 }
 
-static unsigned result_size(const struct export_entry *entry)
-{
-    switch (entry->kinds[0]) {
-    case 'v':
-        return 0;
-    case 'b':
-    case 'B':
-        return 1;
-    case 'w':
-    case 'W':
-        return 2;
-    case 'd':
-    case 'D':
-        return 4;
-    default:
-        return 8;
-    }
-}
-
 /* Whether `result` is the failure that the table of spec/README.md gives for entry->fails. */
 static bool is_failure(const struct export_entry *entry, uint64_t result, uint64_t first)
 {
-    unsigned size = result_size(entry);
+    unsigned size = export_kind_size(entry->kinds[0]);
     const char *fails = entry->fails;
     uint64_t all = size == 8 ? UINT64_MAX : (1ull << size * 8) - 1;
     result &= all;

@@ -9,25 +9,6 @@
 #include "constant_table.h"
 #include "memoryapi/base.h"
 
-size_t argument_size(char kind)
-{
-    switch (kind) {
-    case 'v':
-        return 0;
-    case 'b':
-    case 'B':
-        return 1;
-    case 'w':
-    case 'W':
-        return 2;
-    case 'd':
-    case 'D':
-        return 4;
-    default:
-        return 8;
-    }
-}
-
 static const struct {
     const char *name;
     uint64_t value;

@@ -29,9 +29,6 @@ struct call {
     uint64_t result;
 };
 
-/* Bytes of a value of this kind (memoryapi/exports.h). */
-size_t argument_size(char kind);
-
 /* calls[0..number-1] have been made. */
 bool argument_read(const struct call *calls, unsigned number, char kind, const char *text,
                    struct argument *ret_argument);

@@ -40,7 +40,7 @@ static void print_result(const struct export_entry *entry, uint64_t value)
         printf(" = void\n");
     else if (strcmp(entry->fails, "status") == 0)
         printf(" = 0x%08X %s\n", (unsigned)value, or_unknown(trace_status_name((uint32_t)value)));
-    else if (argument_size(entry->kinds[0]) < 8)
+    else if (export_kind_size(entry->kinds[0]) < 8)
         printf(" = %lld (0x%llX)\n", (long long)(int32_t)value, (unsigned long long)value);
     else
         printf(" = 0x%llX\n", (unsigned long long)value);
@@ -73,7 +73,7 @@ static uint64_t invoke(const struct export_entry *entry, struct call *call)
         exit(1);
     }
     ffi_call(&cif, entry->function, &result, values);
-    size_t size = argument_size(entry->kinds[0]);
+    size_t size = export_kind_size(entry->kinds[0]);
     return size < 8 ? result & ((1ull << (size * 8)) - 1) : result;
 }
 
