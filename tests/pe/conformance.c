@@ -3,6 +3,9 @@
  * Wine and under winmem, and prints the same machine-readable lines (kit.h). The sentences behind
  * the identities are in spec/behaviour.toml.
  *
+ * Long on purpose: it is taken to another system as one program, and read in the order of the
+ * identities.
+ *
  *     conformance.exe [PREFIX]      only the statements whose identity begins with PREFIX
  */
 #include "kit.h"

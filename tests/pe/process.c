@@ -3,6 +3,8 @@
  * thread-local slots, waits, timers, completion ports, suspension and contexts, exceptions, files,
  * environment, modules. Same lines as conformance.exe (kit.h).
  *
+ * Long on purpose, as conformance.c is: one program to take along.
+ *
  *     process.exe [PREFIX]
  */
 #include "kit.h"

@@ -1,7 +1,8 @@
 /*
  * The VirtualAlloc family through its exported gates. A number in a comment is the rule of
  * Microsoft's documentation as listed in spec/: rounding, states, errors. Constants stand here as
- * numbers from the public headers where the value itself is the point.
+ * numbers from the public headers where the value itself is the point. Long because the rules of
+ * one family are read side by side.
  */
 #include <check.h>
 #include <setjmp.h>
