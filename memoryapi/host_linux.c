@@ -1,6 +1,5 @@
 /*
- * The host contract on Linux. The only file with mapping calls; kernel constants that the C
- * library's headers lack are defined here.
+ * The host contract on Linux. The only file with mapping calls.
  */
 #include "memoryapi/host.h"
 
@@ -12,18 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "memoryapi/base.h"
+#include "memoryapi/host_kernel.h"
 #include "memoryapi/setting.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE  103
-#endif
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
 
 #define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
