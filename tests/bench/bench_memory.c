@@ -1,34 +1,14 @@
 /*
  * Prices of memory calls next to what the kernel takes for the same by plain mappings, in one run,
- * alternating, as medians. Prints `name: ratio (limit) times`. Times say little on a busy machine,
- * so a ratio above its limit is only marked; what is judged is that every second page of a gigabyte
- * can be committed.
+ * alternating, as medians. What is judged is that every second page of a gigabyte can be committed.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <winmem/memoryapi.h>
+#include "bench_kit.h"
 
 #define ROUNDS 21
-#define RC     (MEM_RESERVE | MEM_COMMIT)
-#define KIB    1024ull
-#define GIB    (1024ull * 1024 * KIB)
 
 static char *area, *host_area;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void our_64k(void)
 {
@@ -52,16 +32,29 @@ static void host_reserve(void)
            1024 * KIB);
 }
 
+static void our_flip(void)
+{
+    DWORD old;
+    VirtualProtect(area + 41 * MIB, 4 * KIB, PAGE_READONLY, &old);
+    VirtualProtect(area + 41 * MIB, 4 * KIB, PAGE_READWRITE, &old);
+}
+
+static void host_flip(void)
+{
+    mprotect(host_area + 41 * MIB, 4 * KIB, PROT_READ);
+    mprotect(host_area + 41 * MIB, 4 * KIB, PROT_READ | PROT_WRITE);
+}
+
 static void our_page(void)
 {
-    VirtualAlloc(area + 40 * 1024 * KIB, 4 * KIB, MEM_COMMIT, PAGE_READWRITE);
-    VirtualFree(area + 40 * 1024 * KIB, 4 * KIB, MEM_DECOMMIT);
+    VirtualAlloc(area + 40 * MIB, 4 * KIB, MEM_COMMIT, PAGE_READWRITE);
+    VirtualFree(area + 40 * MIB, 4 * KIB, MEM_DECOMMIT);
 }
 
 static void host_page(void)
 {
-    mprotect(host_area + 40 * 1024 * KIB, 4 * KIB, PROT_READ | PROT_WRITE);
-    mprotect(host_area + 40 * 1024 * KIB, 4 * KIB, PROT_NONE);
+    mprotect(host_area + 40 * MIB, 4 * KIB, PROT_READ | PROT_WRITE);
+    mprotect(host_area + 40 * MIB, 4 * KIB, PROT_NONE);
 }
 
 static double time_of(void (*call)(void), unsigned times)
@@ -72,12 +65,6 @@ static double time_of(void (*call)(void), unsigned times)
     return (now() - start) / times;
 }
 
-static void line(const char *name, double ours, double theirs, double limit)
-{
-    printf("%s: %.2f (at most %.2f)%s   %.0f ns to %.0f ns\n", name, ours / theirs, limit,
-           ours / theirs > limit ? " ABOVE" : "", ours, theirs);
-}
-
 static void bench(const char *name, void (*ours)(void), void (*theirs)(void), double limit)
 {
     double a[ROUNDS], b[ROUNDS];
@@ -85,9 +72,7 @@ static void bench(const char *name, void (*ours)(void), void (*theirs)(void), do
         a[i] = time_of(ours, 2000);
         b[i] = time_of(theirs, 2000);
     }
-    qsort(a, ROUNDS, sizeof a[0], compare);
-    qsort(b, ROUNDS, sizeof b[0], compare);
-    line(name, a[ROUNDS / 2], b[ROUNDS / 2], limit);
+    line(name, median(a, ROUNDS), median(b, ROUNDS), limit);
 }
 
 /* Nanoseconds of a query of one of `count` live regions, chosen in a scattered order. */
@@ -101,8 +86,7 @@ static double query_price(char **regions, unsigned count)
             VirtualQuery(regions[i * 7919u % count], &info, sizeof info);
         prices[round] = (now() - start) / 20000;
     }
-    qsort(prices, ROUNDS, sizeof prices[0], compare);
-    return prices[ROUNDS / 2];
+    return median(prices, ROUNDS);
 }
 
 static void bench_query(void)
@@ -151,6 +135,10 @@ int main(void)
     bench("allocate + free 64 KiB, winmem to mmap", our_64k, host_64k, 0.5);
     bench("reserve + release 1 MiB, winmem to mmap", our_reserve, host_reserve, 0.2);
     bench("commit + decommit 4 KiB in 1 GiB, winmem to mprotect", our_page, host_page, 0.5);
+    VirtualAlloc(area + 40 * MIB, 2 * MIB, MEM_COMMIT, PAGE_READWRITE);
+    mprotect(host_area + 40 * MIB, 2 * MIB, PROT_READ | PROT_WRITE);
+    area[41 * MIB] = host_area[41 * MIB] = 1;
+    bench("protect 4 KiB read-only and back, winmem to mprotect", our_flip, host_flip, 1.2);
     bench_query();
     VirtualFree(area, 0, MEM_DECOMMIT);
     failed = bench_every_second_page();
