@@ -10,14 +10,8 @@
 
 #define SPACE_END  (MM_HIGHEST_ADDRESS + 1)
 #define LARGE_PAGE (2ull << 20)
-/*
- * Where a search for any address begins: far from NULL, so that small wild pointers fault. Full, it
- * goes on below.
- */
-#define USUAL_FLOOR (64ull << 30)
-
-#define ACTIONS   (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
-#define MODIFIERS (MEM_TOP_DOWN | MEM_WRITE_WATCH | MEM_PHYSICAL | MEM_LARGE_PAGES)
+#define ACTIONS    (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
+#define MODIFIERS  (MEM_TOP_DOWN | MEM_WRITE_WATCH | MEM_PHYSICAL | MEM_LARGE_PAGES)
 
 static NTSTATUS check_physical(const struct mm_request *request)
 {
@@ -67,9 +61,14 @@ static NTSTATUS check_range(const struct mm_request *request)
     return STATUS_SUCCESS;
 }
 
-/* A free place for a request that names none. */
-static NTSTATUS find_place(const struct mm_request *request, uint64_t size, uint64_t *ret_base)
+/*
+ * A place for what is requested, with books held and a region promised (space.h). *ret_size: to the
+ * end of the last page.
+ */
+static NTSTATUS place(const struct mm_request *request, uint64_t *ret_base, uint64_t *ret_size)
 {
+    uint64_t base = round_down(request->base, ALLOCATION_GRANULARITY);
+    uint64_t size = round_up(request->base + request->size, PAGE_SIZE) - base;
     struct region_request wanted = {
         .size = size,
         .alignment = request->alignment ? request->alignment : ALLOCATION_GRANULARITY,
@@ -77,42 +76,9 @@ static NTSTATUS find_place(const struct mm_request *request, uint64_t size, uint
         .end = request->highest ? request->highest + 1 : SPACE_END,
         .top_down = request->type & MEM_TOP_DOWN,
     };
-    uint64_t lowest = wanted.lowest;
-    for (unsigned tries = 0; tries < 2; tries++) {
-        if (!wanted.top_down && lowest < USUAL_FLOOR) {
-            wanted.lowest = USUAL_FLOOR;
-            *ret_base = region_find_free(&space.map, &wanted);
-            wanted.lowest = lowest;
-            if (*ret_base)
-                return STATUS_SUCCESS;
-        }
-        *ret_base = region_find_free(&space.map, &wanted);
-        if (*ret_base)
-            return STATUS_SUCCESS;
-        if (space.owned || tries || space_grow_locked(&wanted) != STATUS_SUCCESS)
-            break;
-    }
-    return STATUS_NO_MEMORY;
-}
-
-static NTSTATUS place(const struct mm_request *request, uint64_t *ret_base, uint64_t *ret_size)
-{
-    uint64_t base = round_down(request->base, ALLOCATION_GRANULARITY);
-    uint64_t size = round_up(request->base + request->size, PAGE_SIZE) - base;
-    NTSTATUS status = STATUS_SUCCESS;
-
-    if (base == 0) {
-        status = find_place(request, size, &base);
-    } else {
-        struct region *there = region_next_from(&space.map, base);
-        if (region_base(there) < base + size && there->barrier)
-            status = space_take_locked(base, size);
-        if (status == STATUS_SUCCESS && !region_is_free(&space.map, base, size))
-            status = STATUS_CONFLICTING_ADDRESSES;
-    }
     *ret_base = base;
     *ret_size = size;
-    return status;
+    return base ? space_open_place(base, size) : space_find_place(&wanted, ret_base);
 }
 
 /* Lack of memory at the host is, to a program, the limit of what may be committed. */
@@ -162,37 +128,51 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
     return commit_status(status_from_errno(error));
 }
 
-static NTSTATUS reserve_locked(struct mm_request *request)
+static void become(struct run_state *state, void *context)
+{
+    *state = *(const struct run_state *)context;
+}
+
+/* Commits all of a new region, which is the caller's; without success it goes again. */
+static NTSTATUS commit_new(struct region *region, uint32_t protect)
+{
+    struct run_state committed = {.committed = true, .protect = protect};
+    uint64_t base = region_base(region), end = region_end(region);
+    NTSTATUS status;
+
+    region->touched = true;
+    status = commit_pages(region, base, end, protect, false);
+    if (status == STATUS_SUCCESS) {
+        space_change(region, base, end, become, &committed);
+        space_release(region);
+    } else {
+        space_remove(region);
+    }
+    return status;
+}
+
+static NTSTATUS reserve(struct mm_request *request)
 {
     bool commit = request->type & MEM_COMMIT;
     /* a loader fills it first and protects its sections then */
     bool image = request->kind == MM_IMAGE;
     uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
-    struct run_state reserved = {0}, committed = {.committed = true, .protect = protect};
+    struct run_state reserved = {0};
     struct region *region;
     uint64_t base, size;
-    NTSTATUS status;
+    NTSTATUS status = place(request, &base, &size);
 
-    if (!pool_reserve(&space.map.region_pool, 1) || !pool_reserve(&space.map.run_pool, 2))
-        return STATUS_NO_MEMORY;
-    status = place(request, &base, &size);
     if (status != STATUS_SUCCESS)
         return status;
-    futex_lock(&space.books);
     region = region_insert(&space.map, base, size, &reserved);
     region->protect = image ? PAGE_EXECUTE_WRITECOPY : protect;
     region->kind = request->kind;
-    futex_unlock(&space.books);
-    if (commit) {
-        region->touched = true;
-        status = commit_pages(region, base, base + size, protect, false);
-        futex_lock(&space.books);
-        if (status == STATUS_SUCCESS)
-            region_set(&space.map, region, base, base + size, &committed);
-        else
-            region_remove(&space.map, region);
-        futex_unlock(&space.books);
-    }
+    pool_settle(&space.map.region_pool, 1);
+    if (commit)
+        space_claim_new(region);
+    books_unlock();
+    if (commit)
+        status = commit_new(region, protect);
     request->base = base;
     request->size = size;
     return status;
@@ -209,35 +189,49 @@ static void become_committed(struct run_state *state, void *context)
     state->protect = ((struct commit_change *)context)->protect;
 }
 
-static NTSTATUS commit_locked(struct mm_request *request)
+/* Whether these pages may be committed; *ret_mixed: some have access that is not read-write. */
+static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64_t end,
+                             bool *ret_mixed)
 {
-    uint64_t start = round_down(request->base, PAGE_SIZE),
-             end = round_up(request->base + request->size, PAGE_SIZE);
-    struct region *region = region_find(&space.map, start);
-    struct commit_change change = {prot_shown(request->protect)};
-    bool mixed = false;
-    NTSTATUS status;
-
-    if (!region || region->barrier || region->adopted || region_end(region) < end)
+    *ret_mixed = false;
+    if (region->adopted || region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind != MM_PRIVATE)
         return STATUS_ALREADY_COMMITTED;
-    if (!pool_reserve(&space.map.run_pool, 2))
-        return STATUS_NO_MEMORY;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run)) {
-        mixed |= run->state.priority ||
-                 (run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE);
+         run = run_next(run))
+        *ret_mixed |=
+            run->state.priority ||
+            (run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS commit(struct mm_request *request)
+{
+    uint64_t start = round_down(request->base, PAGE_SIZE),
+             end = round_up(request->base + request->size, PAGE_SIZE);
+    struct region *region = space_claim(start);
+    struct commit_change change = {prot_shown(request->protect)};
+    bool mixed;
+    NTSTATUS status;
+
+    request->base = start;
+    request->size = end - start;
+    if (!region)
+        return STATUS_CONFLICTING_ADDRESSES;
+    status = check_commit(region, start, end, &mixed);
+    if (status == STATUS_SUCCESS && !space_prepare(0, 2))
+        status = STATUS_NO_MEMORY;
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
+        return status;
     }
     region->touched = true;
     status = commit_pages(region, start, end, request->protect, mixed);
-    if (status == STATUS_SUCCESS) {
-        futex_lock(&space.books);
-        region_change(&space.map, region, start, end, become_committed, &change);
-        futex_unlock(&space.books);
-    }
-    request->base = start;
-    request->size = end - start;
+    if (status == STATUS_SUCCESS)
+        space_finish(region, start, end, become_committed, &change);
+    else
+        space_give_up(region);
     return status;
 }
 
@@ -245,13 +239,9 @@ static NTSTATUS commit_locked(struct mm_request *request)
  * MEM_RESET and its undo keep the data: the hint is taken and nothing is dropped, so an undo always
  * finds everything.
  */
-static NTSTATUS reset_locked(struct mm_request *request)
+static NTSTATUS check_reset(const struct region *region, uint64_t start, uint64_t end)
 {
-    uint64_t start = round_down(request->base, PAGE_SIZE),
-             end = round_up(request->base + request->size, PAGE_SIZE);
-    struct region *region = region_find(&space.map, start);
-
-    if (!region || region->barrier || region_end(region) < end)
+    if (region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind == MM_IMAGE)
         return STATUS_INVALID_PARAMETER;
@@ -259,9 +249,23 @@ static NTSTATUS reset_locked(struct mm_request *request)
          run = run_next(run))
         if (!run->state.committed)
             return STATUS_NOT_COMMITTED;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS reset(struct mm_request *request)
+{
+    uint64_t start = round_down(request->base, PAGE_SIZE),
+             end = round_up(request->base + request->size, PAGE_SIZE);
+    struct region *region = request->base ? space_claim(start) : NULL;
+    NTSTATUS status;
+
+    if (!region)
+        return STATUS_CONFLICTING_ADDRESSES;
+    status = check_reset(region, start, end);
+    space_release(region);
     request->base = start;
     request->size = end - start;
-    return STATUS_SUCCESS;
+    return status;
 }
 
 NTSTATUS mm_allocate(struct mm_request *request)
@@ -273,27 +277,24 @@ NTSTATUS mm_allocate(struct mm_request *request)
         status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
     if (request->type & (MEM_RESET | MEM_RESET_UNDO))
-        status = request->base ? reset_locked(request) : STATUS_CONFLICTING_ADDRESSES;
-    else if ((request->type & MEM_RESERVE) || request->base == 0)
-        status = reserve_locked(request);
-    else
-        status = commit_locked(request);
-    space_unlock();
-    return status;
+        return reset(request);
+    if ((request->type & MEM_RESERVE) || request->base == 0)
+        return reserve(request);
+    return commit(request);
 }
 
-static NTSTATUS release_locked(struct region *region)
+/* Ends the claim: with success by the end of the region. */
+static NTSTATUS release(struct region *region)
 {
     NTSTATUS status = backing_release(region);
-    if (status != STATUS_SUCCESS)
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
         return status;
+    }
     for (struct run *run = run_find(region, region_base(region)); run; run = run_next(run))
         offer_forget(&run->state, run->size / PAGE_SIZE);
-    futex_lock(&space.books);
-    region_remove(&space.map, region);
-    futex_unlock(&space.books);
+    space_remove(region);
     return STATUS_SUCCESS;
 }
 
@@ -303,15 +304,32 @@ static void become_reserved(struct run_state *state, void *context)
     *state = (struct run_state){0};
 }
 
+/* Puts [start, end) back to what the runs say, after a decommit that failed half-way. */
+static void restore(const struct region *region, uint64_t start, uint64_t end)
+{
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from = run_start(run) > start ? run_start(run) : start,
+                 to = run_end(run) < end ? run_end(run) : end;
+        if (!run->state.committed)
+            continue;
+        backing_commit(region, from, to); /* stretches that were closed before the failure */
+        host->protect(from, to - from,
+                      run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+    }
+}
+
 /*
- * Access that is not read-write goes back to it first: that may fail, and dropping what is in the
- * pages cannot be undone.
+ * Ends the claim. Access that is not read-write goes back to it first: that may fail, and dropping
+ * what is in the pages cannot be undone.
  */
-static NTSTATUS decommit_locked(struct region *region, uint64_t start, uint64_t end)
+static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
 {
     int error = 0;
-    if (!pool_reserve(&space.map.run_pool, 2))
+    if (!space_prepare(0, 2)) {
+        space_release(region);
         return STATUS_NO_MEMORY;
+    }
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
          run = run_next(run)) {
         uint64_t from = run_start(run) > start ? run_start(run) : start,
@@ -323,16 +341,8 @@ static NTSTATUS decommit_locked(struct region *region, uint64_t start, uint64_t 
     if (!error)
         error = backing_decommit(start, end);
     if (error) {
-        for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-             run = run_next(run)) {
-            uint64_t from = run_start(run) > start ? run_start(run) : start,
-                     to = run_end(run) < end ? run_end(run) : end;
-            if (!run->state.committed)
-                continue;
-            backing_commit(region, from, to); /* stretches that were closed before the failure */
-            host->protect(from, to - from,
-                          run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
-        }
+        restore(region, start, end);
+        space_give_up(region);
         return status_from_errno(error);
     }
     for (struct run *run = run_find(region, start); run && run_start(run) < end;
@@ -341,20 +351,16 @@ static NTSTATUS decommit_locked(struct region *region, uint64_t start, uint64_t 
                  to = run_end(run) < end ? run_end(run) : end;
         offer_forget(&run->state, (to - from) / PAGE_SIZE);
     }
-    futex_lock(&space.books);
-    region_change(&space.map, region, start, end, become_reserved, NULL);
-    futex_unlock(&space.books);
+    space_finish(region, start, end, become_reserved, NULL);
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS free_locked(uint64_t *base, uint64_t *size, uint32_t type, bool image)
+/* *size 0 becomes all of the region. */
+static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t *size,
+                           uint32_t type, bool image)
 {
     uint64_t start = round_down(*base, PAGE_SIZE), end = round_up(*base + *size, PAGE_SIZE);
-    struct region *region = region_find(&space.map, start);
-    NTSTATUS status;
 
-    if (!region || region->barrier)
-        return STATUS_MEMORY_NOT_ALLOCATED;
     if (region->adopted || (region->kind != MM_PRIVATE) != image)
         return STATUS_UNABLE_TO_FREE_VM;
     if (*size == 0 && start != region_base(region))
@@ -367,8 +373,7 @@ static NTSTATUS free_locked(uint64_t *base, uint64_t *size, uint32_t type, bool 
         return STATUS_UNABLE_TO_FREE_VM;
     *base = start;
     *size = end - start;
-    status = type == MEM_RELEASE ? release_locked(region) : decommit_locked(region, start, end);
-    return status;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
@@ -385,43 +390,36 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
     status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    status = free_locked(base, size, type, image);
-    space_unlock();
-    return status;
-}
-
-/* Under space->lock: the page is mapped, and booked. */
-static NTSTATUS share_locked(uint64_t base, void **ret_writable)
-{
-    struct run_state committed = {.committed = true, .protect = PAGE_READONLY};
-    NTSTATUS status = STATUS_SUCCESS;
-    if (!pool_reserve(&space.map.region_pool, 4))
-        return STATUS_NO_MEMORY;
-    if (!region_is_free(&space.map, base, PAGE_SIZE))
-        status = space_take_locked(base, ALLOCATION_GRANULARITY);
-    if (status == STATUS_SUCCESS && !region_is_free(&space.map, base, PAGE_SIZE))
-        status = STATUS_CONFLICTING_ADDRESSES;
-    if (status == STATUS_SUCCESS && host_shared_page(base, ret_writable) != 0)
-        status = STATUS_NO_MEMORY;
-    if (status != STATUS_SUCCESS)
+    struct region *region = space_claim(round_down(*base, PAGE_SIZE));
+    if (!region)
+        return STATUS_MEMORY_NOT_ALLOCATED;
+    status = check_free(region, base, size, type, image);
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
         return status;
-    futex_lock(&space.books);
-    struct region *region = region_insert(&space.map, base, PAGE_SIZE, &committed);
-    region->protect = PAGE_READONLY;
-    region->kind = MM_PRIVATE;
-    region->adopted = true;
-    futex_unlock(&space.books);
-    return STATUS_SUCCESS;
+    }
+    return type == MEM_RELEASE ? release(region) : decommit(region, *base, *base + *size);
 }
 
 NTSTATUS mm_share_page(uint64_t base, void **ret_writable)
 {
+    struct run_state committed = {.committed = true, .protect = PAGE_READONLY};
     NTSTATUS status = space_init();
+    if (status == STATUS_SUCCESS)
+        status = space_open_place(base, PAGE_SIZE);
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    status = share_locked(base, ret_writable);
-    space_unlock();
-    return status;
+    struct region *region = region_insert(&space.map, base, PAGE_SIZE, &committed);
+    region->protect = PAGE_READONLY;
+    region->kind = MM_PRIVATE;
+    region->adopted = true;
+    pool_settle(&space.map.region_pool, 1);
+    space_claim_new(region);
+    books_unlock();
+    if (host_shared_page(base, ret_writable) != 0) {
+        space_remove(region);
+        return STATUS_NO_MEMORY;
+    }
+    space_release(region);
+    return STATUS_SUCCESS;
 }

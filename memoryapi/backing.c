@@ -16,27 +16,35 @@
 #define SMALL   (2ull << 20)
 #define LARGEST (64ull << 20) /* one stretch: 16 384 markers, 128 KiB of page tables */
 
+/*
+ * A word of the bitmap may speak of several regions, which are worked on at the same time: each
+ * operation reads and changes the bits of its own region only.
+ */
+static uint64_t open_word(uint64_t granule)
+{
+    return __atomic_load_n(&space.open[granule / 64], __ATOMIC_RELAXED);
+}
+
 static bool is_open(uint64_t address)
 {
     uint64_t granule = address / GRANULE;
-    return space.open[granule / 64] >> granule % 64 & 1;
+    return open_word(granule) >> granule % 64 & 1;
 }
 
 static void set_open(uint64_t start, uint64_t end, bool open)
 {
-    for (uint64_t granule = start / GRANULE; granule < end / GRANULE;) {
-        uint64_t *word = &space.open[granule / 64], left = end / GRANULE - granule;
-        if (granule % 64 == 0 && left >= 64) {
-            if (*word != (open ? ~0ull : 0)) /* do not touch a page of the map for nothing */
-                *word = open ? ~0ull : 0;
-            granule += 64;
-            continue;
+    for (uint64_t granule = start / GRANULE, limit = end / GRANULE; granule < limit;) {
+        uint64_t first = granule % 64,
+                 count = limit - granule < 64 - first ? limit - granule : 64 - first;
+        uint64_t mask = (count == 64 ? ~0ull : (1ull << count) - 1) << first;
+        /* a page of the map is not touched for nothing */
+        if ((open_word(granule) & mask) != (open ? mask : 0)) {
+            if (open)
+                __atomic_fetch_or(&space.open[granule / 64], mask, __ATOMIC_RELAXED);
+            else
+                __atomic_fetch_and(&space.open[granule / 64], ~mask, __ATOMIC_RELAXED);
         }
-        if (open)
-            *word |= 1ull << granule % 64;
-        else if (*word)
-            *word &= ~(1ull << granule % 64);
-        granule++;
+        granule += count;
     }
 }
 
@@ -46,7 +54,7 @@ static uint64_t same_until(uint64_t at, uint64_t end)
     bool open = is_open(at);
     uint64_t here = at;
     while (here < end && is_open(here) == open) {
-        uint64_t word = space.open[here / GRANULE / 64];
+        uint64_t word = open_word(here / GRANULE);
         bool uniform = word == (open ? ~0ull : 0);
         here += here / GRANULE % 64 == 0 && uniform && end - here >= 64 * GRANULE ? 64 * GRANULE
                                                                                   : GRANULE;

@@ -60,16 +60,16 @@ bool mm_space_is_valid(void)
 {
     uint64_t covered = 0;
     bool valid;
-    space_lock();
+    space_stop();
     valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) &&
             covered == bytes_of_regions();
-    space_unlock();
+    space_go();
     return valid;
 }
 
 void mm_space_dump(int fd)
 {
-    space_lock();
+    space_stop();
     region_map_dump(&space.map, fd);
-    space_unlock();
+    space_go();
 }

@@ -21,6 +21,8 @@
  * changed anything in between, before it is taken as denied.
  */
 #define SAME_FAULT_LIMIT 64
+/* a stack that grows changes two stretches of pages */
+#define RUNS_OF_A_FAULT 4
 
 static __thread struct {
     uint64_t address;
@@ -45,9 +47,10 @@ static void set_state(struct run_state *state, void *context)
  */
 static enum mm_fault_result retry(uint64_t address)
 {
-    if (last_fault.address != address || last_fault.changes != space.changes) {
+    uint64_t changes = __atomic_load_n(&space.changes, __ATOMIC_RELAXED);
+    if (last_fault.address != address || last_fault.changes != changes) {
         last_fault.address = address;
-        last_fault.changes = space.changes;
+        last_fault.changes = changes;
         last_fault.count = 0;
     }
     return ++last_fault.count > SAME_FAULT_LIMIT ? MM_FAULT_DENIED : MM_FAULT_RESUME;
@@ -61,36 +64,26 @@ static bool allows(uint32_t protect, unsigned access)
                                      : host_access & HOST_READ;
 }
 
-static void change(struct region *region, uint64_t start, uint64_t end,
-                   void (*how)(struct run_state *, void *), void *context)
-{
-    futex_lock(&space.books);
-    region_change(&space.map, region, start, end, how, context);
-    futex_unlock(&space.books);
-}
-
 /* Commits [from, to) of the stack read-write, whatever it was: reserved, or guard pages. */
 static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE};
     if (from >= to)
         return true;
-    if (!pool_reserve(&space.map.run_pool, 2) || backing_commit(region, from, to) != STATUS_SUCCESS)
+    if (backing_commit(region, from, to) != STATUS_SUCCESS ||
+        host->protect(from, to - from, HOST_READ_WRITE) != 0)
         return false;
-    if (host->protect(from, to - from, HOST_READ_WRITE) != 0)
-        return false;
-    change(region, from, to, set_state, &state);
+    space_change(region, from, to, set_state, &state);
     return true;
 }
 
 static bool arm_guard(struct region *region, uint64_t page)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
-    if (!pool_reserve(&space.map.run_pool, 2) ||
-        backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
+    if (backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
         host->protect(page, PAGE_SIZE, HOST_NONE) != 0)
         return false;
-    change(region, page, page + PAGE_SIZE, set_state, &state);
+    space_change(region, page, page + PAGE_SIZE, set_state, &state);
     return true;
 }
 
@@ -127,14 +120,14 @@ static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *re
     return MM_FAULT_RESUME;
 }
 
-static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
+/* pre: four runs prepared. */
+static enum mm_fault_result fault_in(struct region *region, uint64_t address, unsigned access)
 {
     uint64_t page = round_down(address, PAGE_SIZE);
-    struct region *region = region_find(&space.map, page);
     struct mm_stack *stack = mm_thread_stack;
     struct run *run;
 
-    if (!region || region->barrier || region->adopted)
+    if (region->adopted)
         return MM_FAULT_DENIED;
     run = run_find(region, page);
     if (stack && page >= stack->floor && page < stack->limit &&
@@ -149,11 +142,10 @@ static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
     if (!run->state.committed || run->state.priority)
         return MM_FAULT_DENIED;
     if (run->state.protect & PAGE_GUARD) {
-        if (!pool_reserve(&space.map.run_pool, 2) ||
-            host->protect(page, PAGE_SIZE,
+        if (host->protect(page, PAGE_SIZE,
                           prot_host_access(run->state.protect & ~(uint32_t)PAGE_GUARD)) != 0)
             return MM_FAULT_DENIED;
-        change(region, page, page + PAGE_SIZE, drop_guard, NULL);
+        space_change(region, page, page + PAGE_SIZE, drop_guard, NULL);
         return MM_FAULT_GUARD;
     }
     return allows(run->state.protect, access) ? retry(address) : MM_FAULT_DENIED;
@@ -161,14 +153,19 @@ static enum mm_fault_result fault_locked(uint64_t address, unsigned access)
 
 enum mm_fault_result mm_fault(uint64_t address, unsigned access)
 {
-    enum mm_fault_result result;
-    if (address > MM_HIGHEST_ADDRESS || !space.usable)
+    enum mm_fault_result result = MM_FAULT_DENIED;
+    /* whoever holds something of ours touches no program memory: a fault then is our own mistake */
+    if (address > MM_HIGHEST_ADDRESS || !space.usable || gate_self.locks)
         return MM_FAULT_DENIED;
-    /* as inside a gate: a thread that is suspended must not stop with the lock held */
+    /* as inside a gate: a thread that is suspended must not stop with a claim */
     gate_enter();
-    space_lock_for_fault();
-    result = fault_locked(address, access);
-    space_unlock();
+    struct region *region = space_claim_for_fault(round_down(address, PAGE_SIZE));
+    if (region && space_prepare(0, RUNS_OF_A_FAULT)) {
+        result = fault_in(region, address, access);
+        space_settle(0, RUNS_OF_A_FAULT);
+    }
+    if (region)
+        space_release(region);
     gate_leave();
     return result;
 }

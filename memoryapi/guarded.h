@@ -1,7 +1,7 @@
 /*
  * Touching memory that a caller named. A wild pointer gives `false` instead of a fault, as a system
  * call would answer STATUS_ACCESS_VIOLATION. No system call is made when the memory is good. A
- * guard page that is hit is consumed, as on Windows. Must not be used with space->lock or the books
+ * guard page that is hit is consumed, as on Windows. Must not be used with a claim or the books
  * lock held: the fault door takes both.
  */
 #pragma once

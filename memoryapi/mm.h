@@ -17,11 +17,14 @@
  * operations; take every node and make the host calls; then update the books with code that cannot
  * fail. A call that failed changed nothing.
  *
- * LOCKS, in this order
- *   space->lock   serialises the calls that change anything; held across host calls.
- *   space->books  held for reading the books (mm_query, mm_fault) and while apply writes them;
- *                 never across a host call.
- *   Caller memory is touched (guarded.h) with neither held.
+ * WHO MAY DO WHAT, WHEN
+ *   claim         an operation claims the region it works on; others who want it wait. Only the
+ *                 claimer changes the region, its runs and what is behind its pages. Held across
+ *                 host calls. So calls on different regions run at the same time.
+ *   space->books  a short lock around every read of the books by others and every write of them;
+ *                 never held across a host call. So a query never waits for a slow call.
+ *   space->grow   held while arenas are taken from the host; taken before books.
+ *   Caller memory is touched (guarded.h) with nothing held or claimed.
  *
  * Entry points take and return NTSTATUS; addresses and sizes are in bytes. Rounding is done here,
  * results are written back.

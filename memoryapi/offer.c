@@ -152,17 +152,31 @@ static bool lost(const struct offer *offer, uint64_t start, uint64_t end)
 }
 
 /* The region of a page-aligned range all of whose pages are committed. */
-static NTSTATUS find_committed(uint64_t base, uint64_t size, struct region **ret_region)
+static NTSTATUS check_committed(const struct region *region, uint64_t base, uint64_t size)
 {
-    struct region *region = region_find(&space.map, base);
-    if (!region || region->barrier || region->adopted || region_end(region) < base + size)
+    if (region->adopted || region_end(region) < base + size)
         return STATUS_CONFLICTING_ADDRESSES;
     for (const struct run *run = run_find(region, base); run && run_start(run) < base + size;
          run = run_next(run))
         if (!run->state.committed)
             return STATUS_NOT_COMMITTED;
-    *ret_region = region;
-    return pool_reserve(&space.map.run_pool, 2) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    return STATUS_SUCCESS;
+}
+
+/* Claims it, with nodes for two splits; space_give_up ends both. */
+static NTSTATUS claim_committed(uint64_t base, uint64_t size, struct region **ret_region)
+{
+    struct region *region = space_claim(base);
+    NTSTATUS status = STATUS_CONFLICTING_ADDRESSES;
+    if (region) {
+        status = check_committed(region, base, size);
+        if (status == STATUS_SUCCESS && !space_prepare(0, 2))
+            status = STATUS_NO_MEMORY;
+        if (status != STATUS_SUCCESS)
+            space_release(region);
+    }
+    *ret_region = status == STATUS_SUCCESS ? region : NULL;
+    return status;
 }
 
 static NTSTATUS check_range(uint64_t base, uint64_t size)
@@ -172,14 +186,6 @@ static NTSTATUS check_range(uint64_t base, uint64_t size)
         add_overflows(base, size, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     return space_init();
-}
-
-static void change(struct region *region, uint64_t start, uint64_t end,
-                   void (*how)(struct run_state *, void *), void *context)
-{
-    futex_lock(&space.books);
-    region_change(&space.map, region, start, end, how, context);
-    futex_unlock(&space.books);
 }
 
 /* The part of [start, end) that the run covers. */
@@ -230,8 +236,8 @@ static int open_pages(const struct region *region, uint64_t start, uint64_t end,
  * All of the range or nothing: an answer about one part that was given back would be lost with the
  * failure of another. The books come last.
  */
-static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t end,
-                               bool *ret_discarded)
+static NTSTATUS reclaim_pages(struct region *region, uint64_t start, uint64_t end,
+                              bool *ret_discarded)
 {
     uint64_t from, to;
     int error = keep_pages(region, start, end);
@@ -247,7 +253,7 @@ static NTSTATUS reclaim_locked(struct region *region, uint64_t start, uint64_t e
     }
     if (error)
         return status_from_errno(error);
-    change(region, start, end, become_reclaimed, NULL);
+    space_change(region, start, end, become_reclaimed, NULL);
     return STATUS_SUCCESS;
 }
 
@@ -279,7 +285,7 @@ static NTSTATUS close_all(const struct region *region, uint64_t start, uint64_t 
  * First, for the whole range, everything that can fail, and can be undone: access and witnesses.
  * Then the books; then the hint that lets the kernel drop pages, which may be refused without harm.
  */
-static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
+static NTSTATUS offer_pages(struct region *region, uint64_t start, uint64_t end, uint8_t priority)
 {
     struct offer *offers, *next;
     NTSTATUS status = close_all(region, start, end, &offers);
@@ -294,13 +300,13 @@ static NTSTATUS offer_locked(struct region *region, uint64_t start, uint64_t end
             continue;
         }
         struct offering offering = {offer, priority};
-        offer->age = ++space.offer_age;
-        change(region, offer->base, offer->base + size, become_offered, &offering);
+        offer->age = __atomic_add_fetch(&space.offer_age, 1, __ATOMIC_RELAXED);
+        space_change(region, offer->base, offer->base + size, become_offered, &offering);
         host->offer(offer->base, size);
         discard_for_test(offer, priority);
     }
     if (status == STATUS_SUCCESS)
-        change(region, start, end, take_priority, &priority);
+        space_change(region, start, end, take_priority, &priority);
     return status;
 }
 
@@ -312,13 +318,13 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
         status = STATUS_INVALID_PARAMETER;
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    status = find_committed(base, size, &region);
+    status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
         status = region->kind == MM_PRIVATE
-                     ? offer_locked(region, base, base + size, (uint8_t)priority)
+                     ? offer_pages(region, base, base + size, (uint8_t)priority)
                      : STATUS_INVALID_PARAMETER;
-    space_unlock();
+    if (region)
+        space_give_up(region);
     return status;
 }
 
@@ -329,11 +335,11 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    status = find_committed(base, size, &region);
+    status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
-        status = reclaim_locked(region, base, base + size, &discarded);
-    space_unlock();
+        status = reclaim_pages(region, base, base + size, &discarded);
+    if (region)
+        space_give_up(region);
     if (status == STATUS_SUCCESS)
         *ret_discarded = discarded;
     return status;
@@ -345,8 +351,7 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    status = find_committed(base, size, &region);
+    status = claim_committed(base, size, &region);
     for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL;
          run && run_start(run) < base + size; run = run_next(run))
         if (region->kind != MM_PRIVATE || run->state.protect != PAGE_READWRITE ||
@@ -354,6 +359,7 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
             status = STATUS_INVALID_PAGE_PROTECTION;
     if (status == STATUS_SUCCESS)
         status = status_from_errno(host->drop(base, size));
-    space_unlock();
+    if (region)
+        space_give_up(region);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * Offered memory: what is remembered of it. Inside memoryapi/ only; under space->lock.
+ * Offered memory: what is remembered of it. Inside memoryapi/ only; by whoever has the region claimed.
  *
  * HOW RECLAIM KNOWS. The pages are made inaccessible first, so nothing changes in them any more.
  * Then, for each page, the offset of one nonzero word is noted, its witness; a page of zeros has

@@ -5,23 +5,45 @@
 #include <string.h>
 #include "memoryapi/host.h"
 
-#define CHUNK (256u << 10)
+static bool has(const struct pool *pool, uint32_t count)
+{
+    return pool->free_count + pool->chunk_left / pool->node_size >= pool->promised + count;
+}
+
+bool pool_promise(struct pool *pool, uint32_t count)
+{
+    if (!has(pool, count))
+        return false;
+    pool->promised += count;
+    return true;
+}
+
+void pool_settle(struct pool *pool, uint32_t count)
+{
+    assert(pool->promised >= count);
+    pool->promised -= count;
+}
+
+void pool_add(struct pool *pool, void *chunk)
+{
+    /* what is left of the old chunk moves to the chain */
+    for (; pool->chunk_left >= pool->node_size; pool->chunk_left -= pool->node_size) {
+        *(void **)pool->chunk = pool->free;
+        pool->free = pool->chunk;
+        pool->free_count++;
+        pool->chunk += pool->node_size;
+    }
+    pool->chunk = chunk;
+    pool->chunk_left = POOL_CHUNK;
+}
 
 bool pool_reserve(struct pool *pool, uint32_t count)
 {
-    while (pool->free_count + pool->chunk_left / pool->node_size < count) {
-        void *chunk;
-        /* what is left of the old chunk moves to the chain */
-        for (; pool->chunk_left >= pool->node_size; pool->chunk_left -= pool->node_size) {
-            *(void **)pool->chunk = pool->free;
-            pool->free = pool->chunk;
-            pool->free_count++;
-            pool->chunk += pool->node_size;
-        }
-        if (host->bookkeeping(CHUNK, &chunk) != 0)
+    void *chunk;
+    while (!has(pool, count)) {
+        if (host->bookkeeping(POOL_CHUNK, &chunk) != 0)
             return false;
-        pool->chunk = chunk;
-        pool->chunk_left = CHUNK;
+        pool_add(pool, chunk);
     }
     return true;
 }

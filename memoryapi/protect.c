@@ -61,8 +61,9 @@ static bool allowed(const struct region *region, uint32_t protect)
     return prot_is_valid(protect, region->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE, true);
 }
 
-static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t end,
-                               uint32_t protect, uint32_t *ret_old)
+/* Ends the claim. */
+static NTSTATUS protect_pages(struct region *region, uint64_t start, uint64_t end, uint32_t protect,
+                              uint32_t *ret_old)
 {
     unsigned access = prot_host_access(protect);
     uint32_t shown = prot_shown(protect), old;
@@ -70,20 +71,21 @@ static NTSTATUS protect_locked(struct region *region, uint64_t start, uint64_t e
     int error;
     NTSTATUS status = check_pages(region, start, end, &offered);
 
-    if (status != STATUS_SUCCESS)
+    if (status == STATUS_SUCCESS && !space_prepare(0, 2))
+        status = STATUS_NO_MEMORY;
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
         return status;
-    if (!pool_reserve(&space.map.run_pool, 2))
-        return STATUS_NO_MEMORY;
+    }
     old = run_find(region, start)->state.protect;
     error = offered ? set_access(region, start, end, access, false)
                     : host->protect(start, end - start, access);
     if (error) {
         set_access(region, start, end, 0, true);
+        space_give_up(region);
         return status_from_errno(error);
     }
-    futex_lock(&space.books);
-    region_change(&space.map, region, start, end, change_protect, &shown);
-    futex_unlock(&space.books);
+    space_finish(region, start, end, change_protect, &shown);
     *ret_old = old;
     return STATUS_SUCCESS;
 }
@@ -102,15 +104,18 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
     status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
-    space_lock();
-    region = region_find(&space.map, start);
-    if (!region || region->barrier || region->adopted || region_end(region) < end)
+    region = space_claim(start);
+    if (!region)
+        return STATUS_CONFLICTING_ADDRESSES;
+    if (region->adopted || region_end(region) < end)
         status = STATUS_CONFLICTING_ADDRESSES;
     else if (!allowed(region, protect))
         status = STATUS_INVALID_PAGE_PROTECTION;
-    else
-        status = protect_locked(region, start, end, protect, ret_old);
-    space_unlock();
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
+        return status;
+    }
+    status = protect_pages(region, start, end, protect, ret_old);
     if (status == STATUS_SUCCESS) {
         *base = start;
         *size = end - start;

@@ -71,6 +71,6 @@ NTSTATUS mm_query(uint64_t address, MEMORY_BASIC_INFORMATION *ret_information)
         describe_barrier(region, page, ret_information);
     else
         describe_run(region, run_find(region, page), page, ret_information);
-    futex_unlock(&space.books);
+    books_unlock();
     return STATUS_SUCCESS;
 }

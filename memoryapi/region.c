@@ -21,8 +21,8 @@ static struct run *run_of(struct itree_node *node)
 
 static bool same_state(const struct run_state *a, const struct run_state *b)
 {
-    return a->committed == b->committed && a->protect == b->protect && a->priority == b->priority &&
-           a->offer == b->offer;
+    return a->committed == b->committed && a->protect == b->protect && a->locked == b->locked &&
+           a->priority == b->priority && a->offer == b->offer;
 }
 
 void region_map_init(struct region_map *map, struct region **index)

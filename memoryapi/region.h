@@ -1,6 +1,6 @@
 /*
  * The books: regions and the runs of pages in them. Pure: no host call, no lock of its own (mm.h
- * says who holds which).
+ * says who may do what).
  *
  * A region is what one reservation made. Its pages are covered without gap by runs; neighbouring
  * runs differ. A barrier is address space that is not ours: it keeps the free search away and is
@@ -40,6 +40,7 @@ struct offer;
 struct run_state {
     uint32_t protect; /* PAGE_*; 0 for reserved pages */
     bool committed;
+    bool locked;         /* VirtualLock */
     uint8_t priority;    /* of the offer; 0: not offered */
     struct offer *offer; /* what is remembered of the contents while offered */
 };
@@ -64,8 +65,14 @@ struct region {
     bool barrier;       /* not ours */
     bool adopted;       /* mapped by somebody else of ours: never freed */
     bool touched;       /* something was committed: the host has to be asked at release */
+    bool physical;      /* an AWE window (MEM_PHYSICAL) */
+    bool watched;       /* MEM_WRITE_WATCH */
+    bool large;         /* of large pages: always read-write, never in part */
+    bool placeholder;   /* MEM_RESERVE_PLACEHOLDER, not replaced yet */
+    bool exact;         /* shares a granule with a neighbour: the open bits do not speak of it */
     bool inline_used;
     struct run inline_run; /* the first run needs no node of its own */
+    const void *claimer;   /* the thread that works on it (space.h); NULL: nobody */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct region, inline_run.node.weight) <= 128, "two cache lines");

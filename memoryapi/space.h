@@ -1,6 +1,6 @@
 /*
- * The address space of the process: locks, books, and what the host has behind the pages. Inside
- * memoryapi/ only.
+ * The address space of the process: who works on what, the books, and what the host has behind the
+ * pages. Inside memoryapi/ only.
  */
 #pragma once
 
@@ -10,15 +10,18 @@
 #include "memoryapi/region.h"
 
 struct mm_space {
-    struct futex_lock lock;  /* outermost: every call that changes something */
-    struct futex_lock books; /* inside `lock`: reading the map, and writing it in apply */
-    /* written under both, read under either */
+    struct futex_lock books; /* short; never across a host call */
+    struct futex_lock grow;  /* before books: arenas are being taken */
+    /* under books; a claimed region's runs are read by its claimer without */
     struct region_map map;
-    /* under lock */
+    uint32_t claims;   /* regions claimed now */
+    uint32_t waiters;  /* threads that wait for a claim to end */
+    uint32_t released; /* rises when a claim ends and somebody waits; what they sleep on */
+    /* atomic */
     /* a bit per granule: mapped read-write, with guard markers where nothing is committed */
     uint64_t *open;
     uint64_t offer_age;
-    uint64_t changes; /* calls that may have changed something, so far */
+    uint64_t changes; /* claims so far */
     /* constant after start */
     bool owned;  /* the lower address space is ours */
     bool usable; /* bookkeeping memory was to be had */
@@ -30,22 +33,55 @@ extern struct mm_space space;
  * First use from anywhere; cheap afterwards. STATUS_NO_MEMORY when there is no bookkeeping memory.
  */
 NTSTATUS space_init(void);
-void space_lock(void);
-void space_lock_for_fault(void); /* not counted as a change */
-void space_unlock(void);
-void books_lock(void); /* for those who only read; released with futex_unlock */
+void books_lock(void);
+void books_unlock(void);
 
-/* A new arena that can hold `size` bytes for `request`. Under space->lock. */
-NTSTATUS space_grow_locked(const struct region_request *request);
 /*
- * Makes [base, base + size) ours when it is still the host's. STATUS_CONFLICTING_ADDRESSES:
- * somebody is there.
+ * The region that holds `address`, claimed; NULL when there is none (a barrier is none). Waits for
+ * whoever has it. While a thread has a claim it claims nothing else, but with space_claim_range.
  */
-NTSTATUS space_take_locked(uint64_t base, uint64_t size);
+struct region *space_claim(uint64_t address);
+struct region *space_claim_for_fault(uint64_t address); /* not counted as a change */
+/* Every region that has a part in [start, end), all at once. pre: start < end. */
+void space_claim_range(uint64_t start, uint64_t end);
+void space_release(struct region *region);
+void space_release_range(uint64_t start, uint64_t end); /* what the same range claimed */
+/* Under books: a region of the caller's own making is claimed from the start. */
+void space_claim_new(struct region *region);
+/* The region leaves the books, and the claim ends. */
+void space_remove(struct region *region);
 
 /*
- * Backing. All under space->lock; none touches the books. Pages of a closed granule are PROT_NONE;
- * of an open granule they are accessible as their run says, or guard-marked.
+ * Promises nodes for what the caller will do to the books; false: no bookkeeping memory. Settled
+ * once, whatever was taken, when the caller changes the books no more.
+ */
+bool space_prepare(uint32_t regions, uint32_t runs);
+void space_settle(uint32_t regions, uint32_t runs);
+/* region_change, under books. pre: claimed, two runs prepared. */
+void space_change(struct region *region, uint64_t start, uint64_t end,
+                  void (*change)(struct run_state *state, void *context), void *context);
+/* space_change, the end of a promise of two runs, and of the claim. */
+void space_finish(struct region *region, uint64_t start, uint64_t end,
+                  void (*change)(struct run_state *state, void *context), void *context);
+/* The end of a promise of two runs and of the claim: nothing was changed. */
+void space_give_up(struct region *region);
+
+/* Nobody works on anything until space_go: fork, and tests. */
+void space_stop(void);
+void space_go(void);
+
+/*
+ * A place in the books for a region: free, granule-aligned, and the host's no more. The host is
+ * asked for address space when the request needs it. STATUS_SUCCESS: with books held, and one
+ * region promised that region_insert will take; to be settled by the caller.
+ */
+NTSTATUS space_find_place(const struct region_request *request, uint64_t *ret_base);
+/* The same for a given place. STATUS_CONFLICTING_ADDRESSES: somebody is there. */
+NTSTATUS space_open_place(uint64_t base, uint64_t size);
+
+/*
+ * Backing. Only for a claimed region; none touches the books. Pages of a closed granule are
+ * PROT_NONE; of an open granule they are accessible as their run says, or guard-marked.
  */
 /*
  * Makes the reserved pages of [start, end) accessible read-write. `stretch`: how much may be opened

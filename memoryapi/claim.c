@@ -1,0 +1,216 @@
+/* Who works on which region: claims, and the promises of nodes that go with the work. */
+#include "memoryapi/space.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+
+struct mm_space space;
+
+void books_lock(void)
+{
+    futex_lock(&space.books);
+}
+
+void books_unlock(void)
+{
+    futex_unlock(&space.books);
+}
+
+/* Under books, which are given up meanwhile. */
+static void wait_for_release(void)
+{
+    uint32_t seen = __atomic_load_n(&space.released, __ATOMIC_RELAXED);
+    space.waiters++;
+    books_unlock();
+    futex_wait_until(&space.released, seen, NULL);
+    books_lock();
+    space.waiters--;
+}
+
+static void take(struct region *region)
+{
+    region->claimer = &gate_self;
+    space.claims++;
+    gate_self.locks++;
+}
+
+/* Under books. True when somebody has to be woken once they are unlocked. */
+static bool give_back(struct region *region)
+{
+    if (region)
+        region->claimer = NULL;
+    space.claims--;
+    gate_self.locks--;
+    if (space.waiters)
+        __atomic_store_n(&space.released, space.released + 1, __ATOMIC_RELAXED);
+    return space.waiters != 0;
+}
+
+static void unlock_and_wake(bool wake)
+{
+    books_unlock();
+    if (wake)
+        futex_wake(&space.released, INT32_MAX);
+}
+
+static struct region *claim_locked(uint64_t address)
+{
+    struct region *region;
+    while ((region = region_find(&space.map, address)) && region->claimer)
+        wait_for_release();
+    if (!region || region->barrier)
+        return NULL;
+    take(region);
+    return region;
+}
+
+struct region *space_claim(uint64_t address)
+{
+    books_lock();
+    struct region *region = claim_locked(address);
+    __atomic_store_n(&space.changes, space.changes + 1, __ATOMIC_RELAXED);
+    books_unlock();
+    return region;
+}
+
+struct region *space_claim_for_fault(uint64_t address)
+{
+    books_lock();
+    struct region *region = claim_locked(address);
+    books_unlock();
+    return region;
+}
+
+void space_claim_new(struct region *region)
+{
+    take(region);
+    __atomic_store_n(&space.changes, space.changes + 1, __ATOMIC_RELAXED);
+}
+
+/* The first region, not a barrier, with a part in [at, end), or NULL. */
+static struct region *next_in(uint64_t at, uint64_t end)
+{
+    struct region *region = at < end ? region_next_from(&space.map, at) : NULL;
+    while (region && region_base(region) < end && region->barrier)
+        region = region_end(region) < end ? region_next_from(&space.map, region_end(region)) : NULL;
+    return region && region_base(region) < end ? region : NULL;
+}
+
+static bool all_are_free(uint64_t start, uint64_t end)
+{
+    for (struct region *region = next_in(start, end); region;
+         region = next_in(region_end(region), end))
+        if (region->claimer)
+            return false;
+    return true;
+}
+
+void space_claim_range(uint64_t start, uint64_t end)
+{
+    books_lock();
+    while (!all_are_free(start, end))
+        wait_for_release();
+    for (struct region *region = next_in(start, end); region;
+         region = next_in(region_end(region), end))
+        take(region);
+    __atomic_store_n(&space.changes, space.changes + 1, __ATOMIC_RELAXED);
+    books_unlock();
+}
+
+/* Regions that came into the range meanwhile are their makers'. */
+void space_release_range(uint64_t start, uint64_t end)
+{
+    bool wake = false;
+    books_lock();
+    for (struct region *region = next_in(start, end); region;
+         region = next_in(region_end(region), end))
+        if (region->claimer == &gate_self)
+            wake |= give_back(region);
+    unlock_and_wake(wake);
+}
+
+void space_release(struct region *region)
+{
+    books_lock();
+    unlock_and_wake(give_back(region));
+}
+
+void space_remove(struct region *region)
+{
+    books_lock();
+    region_remove(&space.map, region);
+    unlock_and_wake(give_back(NULL));
+}
+
+/* Under books, which are given up while the host is asked. */
+static bool promise(struct pool *pool, uint32_t count)
+{
+    while (!pool_promise(pool, count)) {
+        void *chunk;
+        books_unlock();
+        int error = host->bookkeeping(POOL_CHUNK, &chunk);
+        books_lock();
+        if (error)
+            return false;
+        pool_add(pool, chunk);
+    }
+    return true;
+}
+
+bool space_prepare(uint32_t regions, uint32_t runs)
+{
+    books_lock();
+    bool ready = promise(&space.map.region_pool, regions);
+    if (ready && !promise(&space.map.run_pool, runs)) {
+        pool_settle(&space.map.region_pool, regions);
+        ready = false;
+    }
+    books_unlock();
+    return ready;
+}
+
+void space_settle(uint32_t regions, uint32_t runs)
+{
+    books_lock();
+    pool_settle(&space.map.region_pool, regions);
+    pool_settle(&space.map.run_pool, runs);
+    books_unlock();
+}
+
+void space_change(struct region *region, uint64_t start, uint64_t end,
+                  void (*change)(struct run_state *state, void *context), void *context)
+{
+    books_lock();
+    region_change(&space.map, region, start, end, change, context);
+    books_unlock();
+}
+
+void space_finish(struct region *region, uint64_t start, uint64_t end,
+                  void (*change)(struct run_state *state, void *context), void *context)
+{
+    books_lock();
+    region_change(&space.map, region, start, end, change, context);
+    pool_settle(&space.map.run_pool, 2);
+    unlock_and_wake(give_back(region));
+}
+
+void space_give_up(struct region *region)
+{
+    books_lock();
+    pool_settle(&space.map.run_pool, 2);
+    unlock_and_wake(give_back(region));
+}
+
+void space_stop(void)
+{
+    futex_lock(&space.grow);
+    books_lock();
+    while (space.claims)
+        wait_for_release();
+}
+
+void space_go(void)
+{
+    books_unlock();
+    futex_unlock(&space.grow);
+}
