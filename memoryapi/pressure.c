@@ -1,0 +1,367 @@
+/* How much memory there is, and the thread that watches it. */
+#include "memoryapi/pressure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "memoryapi/base.h"
+#include "memoryapi/futex.h"
+#include "memoryapi/memory_group.h"
+#include "memoryapi/pressure_source.h"
+#include "memoryapi/setting.h"
+#include "memoryapi/textfile.h"
+
+#define MIB          (1ull << 20)
+#define GIB          (1ull << 30)
+#define LOW_STEP     (32 * MIB) /* for each */
+#define LOW_PER      (4 * GIB)
+#define LOW_MOST     (64 * MIB)
+#define FILL_RATE    (4 * GIB) /* bytes a second that a machine may be able to use up */
+#define PERIOD_LEAST 20        /* milliseconds between two looks */
+#define PERIOD_MOST  1000
+#define SUBSCRIBERS  8
+
+static struct {
+    struct futex_lock lock;
+    /* under lock */
+    void (*subscribers[SUBSCRIBERS])(const struct mm_memory *);
+    bool fresh[SUBSCRIBERS]; /* not called yet */
+    bool running;
+    int wake;                      /* eventfd, while running */
+    struct pressure_source source; /* changed by the thread only */
+} watch = {.wake = -1, .source = {-1, -1, 0}};
+
+/* WINMEM_AVAILABLE. Constant after the start, but in tests. */
+static struct {
+    enum { OVERRIDE_NONE, OVERRIDE_SIZE, OVERRIDE_FILE } kind;
+    uint64_t size;
+    char file[PATH_MAX];
+} setting;
+
+static const char setting_name[] = "WINMEM_AVAILABLE";
+static const char setting_allowed[] = "SIZE, with K, M or G behind; @FILE that holds one";
+static atomic_flag setting_said = ATOMIC_FLAG_INIT;
+
+/* "64M"; a newline may follow, as in a file. */
+static bool read_size(const char *text, uint64_t *ret_size)
+{
+    char *end;
+    unsigned shift = 0;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    uint64_t size = strtoull(text, &end, 10);
+    switch (*end) {
+    case 'K':
+        shift = 10;
+        break;
+    case 'M':
+        shift = 20;
+        break;
+    case 'G':
+        shift = 30;
+        break;
+    }
+    end += shift != 0;
+    end += *end == '\n';
+    if (errno || *end || size > UINT64_MAX >> shift)
+        return false;
+    *ret_size = size << shift;
+    return true;
+}
+
+static bool read_size_file(const char *path, uint64_t *ret_size)
+{
+    char text[64] = "";
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        close(file);
+    return got > 0 && read_size(text, ret_size);
+}
+
+void pressure_read_setting(void)
+{
+    const char *text = getenv(setting_name);
+    int kept = errno;
+    setting.kind = OVERRIDE_NONE;
+    if (text && text[0] == '@' && text[1] && strlen(text + 1) < sizeof setting.file) {
+        strcpy(setting.file, text + 1);
+        setting.kind = OVERRIDE_FILE;
+    } else if (text && *text && read_size(text, &setting.size)) {
+        setting.kind = OVERRIDE_SIZE;
+    } else if (text && *text) {
+        setting_refuse(setting_name, text, setting_allowed, &setting_said);
+    }
+    errno = kept;
+}
+
+/* A mistake is told at the start. */
+__attribute__((constructor)) static void setting_init(void)
+{
+    pressure_read_setting();
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * What the setting leaves of `available`. A file is looked at again each time, so it may be
+ * missing or half written for a moment: nothing is pretended then.
+ */
+static uint64_t pretended(uint64_t available)
+{
+    uint64_t size;
+    if (setting.kind == OVERRIDE_SIZE)
+        return least(available, setting.size);
+    if (setting.kind == OVERRIDE_FILE) {
+        if (read_size_file(setting.file, &size))
+            return least(available, size);
+        setting_refuse(setting_name, setting.file, setting_allowed, &setting_said);
+    }
+    return available;
+}
+
+/* /proc/meminfo, which counts in KiB. */
+static bool read_machine(struct mm_memory *memory)
+{
+    uint64_t buffers = 0;
+    const struct text_key keys[] = {
+        {"MemTotal:", &memory->machine_total},
+        {"MemAvailable:", &memory->machine_available},
+        {"SwapTotal:", &memory->swap_total},
+        {"SwapFree:", &memory->swap_free},
+        {"CommitLimit:", &memory->commit_limit},
+        {"Committed_AS:", &memory->commit_used},
+        {"Cached:", &memory->cached},
+        {"Buffers:", &buffers},
+        {"Slab:", &memory->kernel},
+        {"SReclaimable:", &memory->kernel_reclaimable},
+    };
+    if (text_numbers("/proc/meminfo", keys, array_length(keys)) <= 0)
+        return false;
+    for (unsigned i = 0; i < array_length(keys); i++)
+        *keys[i].ret_value <<= 10;
+    memory->cached += buffers;
+    return memory->machine_total != 0;
+}
+
+static void set_levels(struct mm_memory *memory)
+{
+    uint64_t low = (memory->total + LOW_PER - 1) / LOW_PER * LOW_STEP;
+    memory->low = least(least(low, LOW_MOST), memory->total / 8);
+    memory->high = 3 * memory->low;
+    memory->level = memory->available < memory->low    ? MEMORY_LOW
+                    : memory->available < memory->high ? MEMORY_MIDDLE
+                                                       : MEMORY_HIGH;
+}
+
+bool pressure_read(struct mm_memory *ret_memory)
+{
+    struct mm_memory memory = {0};
+    struct memory_group group;
+    struct memory_group_state state;
+    uint64_t mode = 0;
+    int kept = errno;
+    bool known = read_machine(&memory);
+    if (known) {
+        memory_group_find(&group);
+        memory_group_read(&group, &state);
+        memory.limit = state.limit;
+        memory.total = least(memory.machine_total, state.limit);
+        memory.available = least(least(memory.machine_available, state.available), memory.total);
+        memory.available = pretended(memory.available);
+        memory.swap_total = least(memory.swap_total, state.swap_limit);
+        memory.swap_free = least(memory.swap_free, memory.swap_total);
+        /* 2: never more than CommitLimit (proc_sys_vm(5)) */
+        memory.commit_strict = text_number("/proc/sys/vm/overcommit_memory", &mode) && mode == 2;
+        set_levels(&memory);
+        *ret_memory = memory;
+    }
+    errno = kept;
+    return known;
+}
+
+/* Milliseconds in which what is left above the next level cannot be used up. */
+static int period(const struct mm_memory *memory)
+{
+    if (setting.kind == OVERRIDE_FILE)
+        return PERIOD_LEAST;
+    uint64_t floor = memory->level == MEMORY_HIGH ? memory->high : memory->low;
+    uint64_t left = memory->available > floor ? memory->available - floor : 0;
+    uint64_t time = left * 1000 / FILL_RATE;
+    return time < PERIOD_LEAST ? PERIOD_LEAST : time > PERIOD_MOST ? PERIOD_MOST : (int)time;
+}
+
+/* One that is not there any more, or need not be told, is passed over. */
+static void tell(unsigned index, const struct mm_memory *memory, bool all)
+{
+    futex_lock(&watch.lock);
+    void (*on_level)(const struct mm_memory *) = watch.subscribers[index];
+    if (!all && !watch.fresh[index])
+        on_level = NULL;
+    watch.fresh[index] = false;
+    futex_unlock(&watch.lock);
+    if (on_level)
+        on_level(memory);
+}
+
+static bool anybody(void)
+{
+    bool any = false;
+    futex_lock(&watch.lock);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        any |= watch.subscribers[i] != NULL;
+    futex_unlock(&watch.lock);
+    return any;
+}
+
+/* Under the lock, so that a fork finds no descriptor half opened. NULL: closes it. */
+static void renew_source(const struct mm_memory *memory)
+{
+    futex_lock(&watch.lock);
+    if (memory)
+        pressure_source_open(&watch.source, memory->limit, memory->high);
+    else
+        pressure_source_close(&watch.source);
+    futex_unlock(&watch.lock);
+}
+
+static void *keep_watch(void *unused)
+{
+    int wake = watch.wake; /* constant while this thread lives */
+    enum memory_level last = MEMORY_HIGH;
+    (void)unused;
+    for (;;) {
+        struct mm_memory memory;
+        int timeout = -1;
+        if (!anybody()) {
+            renew_source(NULL);
+        } else if (pressure_read(&memory)) {
+            bool all = memory.level != last || memory.level == MEMORY_LOW;
+            for (unsigned i = 0; i < SUBSCRIBERS; i++)
+                tell(i, &memory, all);
+            last = memory.level;
+            timeout = period(&memory);
+            renew_source(&memory);
+        } else {
+            timeout = PERIOD_MOST;
+        }
+        if (!pressure_wait(&watch.source, wake, timeout))
+            renew_source(NULL);
+    }
+    return NULL;
+}
+
+static void before_fork(void)
+{
+    futex_lock(&watch.lock);
+}
+
+static void after_fork(void)
+{
+    futex_unlock(&watch.lock);
+}
+
+/* The thread stayed behind; what it listened on is shared with the parent and not for us. */
+static void child_after_fork(void)
+{
+    if (watch.running) {
+        close(watch.wake);
+        pressure_source_close(&watch.source);
+        watch.wake = -1;
+        watch.running = false;
+    }
+    futex_unlock(&watch.lock);
+}
+
+/* Faults stay open: a subscriber may touch memory of the program. */
+static void block_signals(sigset_t *ret_before)
+{
+    static const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (unsigned i = 0; i < array_length(open); i++)
+        sigdelset(&blocked, open[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, ret_before);
+}
+
+static NTSTATUS start_locked(void)
+{
+    static bool fork_told;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t before;
+    if (watch.running)
+        return STATUS_SUCCESS;
+    if (!fork_told && pthread_atfork(before_fork, after_fork, child_after_fork) != 0)
+        return STATUS_NO_MEMORY;
+    fork_told = true;
+    watch.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (watch.wake < 0)
+        return STATUS_NO_MEMORY;
+    block_signals(&before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 << 10);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int error = pthread_create(&thread, &attributes, keep_watch, NULL);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        close(watch.wake);
+        watch.wake = -1;
+        return STATUS_NO_MEMORY;
+    }
+    watch.running = true;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *))
+{
+    unsigned place = SUBSCRIBERS;
+    uint64_t one = 1;
+    futex_lock(&watch.lock);
+    for (unsigned i = SUBSCRIBERS; i-- > 0;) {
+        if (watch.subscribers[i] == on_level) {
+            place = i;
+            break;
+        }
+        if (!watch.subscribers[i])
+            place = i;
+    }
+    NTSTATUS status = place < SUBSCRIBERS ? start_locked() : STATUS_NO_MEMORY;
+    if (status == STATUS_SUCCESS) {
+        watch.subscribers[place] = on_level;
+        watch.fresh[place] = true;
+        /* an eventfd takes a write unless it was written to for ever */
+        if (write(watch.wake, &one, sizeof one) < 0)
+            status = STATUS_SUCCESS;
+    }
+    futex_unlock(&watch.lock);
+    return status;
+}
+
+void pressure_unsubscribe(void (*on_level)(const struct mm_memory *))
+{
+    futex_lock(&watch.lock);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        if (watch.subscribers[i] == on_level)
+            watch.subscribers[i] = NULL;
+    futex_unlock(&watch.lock);
+}
+
+bool pressure_is_watched(void)
+{
+    futex_lock(&watch.lock);
+    bool running = watch.running;
+    futex_unlock(&watch.lock);
+    return running;
+}

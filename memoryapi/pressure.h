@@ -1,0 +1,56 @@
+/*
+ * How much memory there is, for this process: the machine's, as far as control groups let it, and
+ * being told when it runs short.
+ *
+ * WINMEM_AVAILABLE=SIZE (bytes, or with K, M, G behind) pretends that no more than SIZE is
+ * available; =@FILE reads the size from the file again each time.
+ *
+ * One thread, with all signals blocked, looks: when the kernel tells of pressure, and as often as
+ * what is left could have been used up meanwhile. It is started by the first subscription and
+ * sleeps when there is none. After a fork the child has none until somebody asks for it.
+ *
+ * LOCKS: one of its own, inside everything else. None is held while a subscriber is called.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <winmem/windef.h>
+
+/*
+ * Windows' defaults: low below 32 MiB for each 4 GiB begun, at most 64 MiB, and never more than an
+ * eighth of all; high from three times that on.
+ */
+enum memory_level { MEMORY_LOW, MEMORY_MIDDLE, MEMORY_HIGH };
+
+/* All in bytes. */
+struct mm_memory {
+    uint64_t total;     /* the machine's memory, or the limit of the container when lower */
+    uint64_t available; /* what can be had without swapping; at most `total` */
+    uint64_t limit;     /* the container's, UINT64_MAX: none */
+    uint64_t machine_total, machine_available;
+    uint64_t swap_total, swap_free;      /* as far as the container lets */
+    bool commit_strict;                  /* the kernel promises no more than commit_limit */
+    uint64_t commit_limit, commit_used;  /* the kernel's books, of all processes */
+    uint64_t cached;                     /* files in memory */
+    uint64_t kernel, kernel_reclaimable; /* slabs; the second is part of the first */
+    uint64_t low, high;                  /* where the levels begin */
+    enum memory_level level;
+};
+
+/* False when the kernel does not tell; *ret_memory is then untouched. Makes system calls only. */
+bool pressure_read(struct mm_memory *ret_memory);
+
+/*
+ * `on_level` is called by the thread: at once, at each change of the level, and while it is low
+ * again after each look. It may take its time and any lock. STATUS_NO_MEMORY: no thread is to be
+ * had. Subscribing twice counts once.
+ */
+NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *));
+/* A call that has begun may still be running afterwards. */
+void pressure_unsubscribe(void (*on_level)(const struct mm_memory *));
+/* Whether the thread is there: not in the child of a fork, until somebody subscribes (again). */
+bool pressure_is_watched(void);
+
+/* Takes WINMEM_AVAILABLE as it is now; done once at the start. */
+void pressure_read_setting(void);

@@ -1,0 +1,398 @@
+/*
+ * How much memory there is: a made machine (files below a folder that stands for "/") with control
+ * groups of both versions, the setting, and the thread that watches.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "memoryapi/memory_group.h"
+#include "memoryapi/pressure.h"
+#include "memoryapi/textfile.h"
+
+#define M (1ull << 20)
+#define G (1ull << 30)
+
+static char root[64];
+
+/* Makes the folders on the way, too. */
+static void make(const char *path, const char *text)
+{
+    char whole[512];
+    snprintf(whole, sizeof whole, "%s%s", root, path);
+    for (char *slash = whole + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        mkdir(whole, 0755);
+        *slash = '/';
+    }
+    FILE *file = fopen(whole, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void make_number(const char *path, uint64_t number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu\n", (unsigned long long)number);
+    make(path, text);
+}
+
+/* A machine of `total` MiB with `available` MiB, and no groups. */
+static void make_machine(unsigned total, unsigned available)
+{
+    char text[512];
+    strcpy(root, "/tmp/winmem-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(root));
+    text_root = root;
+    snprintf(text, sizeof text,
+             "MemTotal:       %u kB\nMemFree:  1 kB\nMemAvailable:   %u kB\nBuffers:  1024 kB\n"
+             "Cached:  2048 kB\nSwapTotal:  1048576 kB\nSwapFree:  524288 kB\n"
+             "CommitLimit:  4194304 kB\nCommitted_AS:   65536 kB\n",
+             total << 10, available << 10);
+    make("/proc/meminfo", text);
+    make("/proc/self/cgroup", "0::/\n");
+    make("/proc/self/mountinfo", "22 1 0:20 / / rw - ext4 /dev/root rw\n");
+}
+
+static void remove_machine(void)
+{
+    char command[128];
+    text_root = "";
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static struct mm_memory look(void)
+{
+    struct mm_memory memory;
+    ck_assert(pressure_read(&memory));
+    return memory;
+}
+
+START_TEST(lines_of_any_length)
+{
+    struct text_file text;
+    char longer[3001];
+    memset(longer, 'x', 3000);
+    longer[3000] = '\0';
+    make_machine(64, 64);
+    FILE *file = fopen(strcat(strcpy((char[128]){""}, root), "/lines"), "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "first\n\n%s\nlast", longer);
+    fclose(file);
+    ck_assert_int_eq(text_open(&text, "/lines"), 0);
+    ck_assert_str_eq(text_line(&text), "first");
+    ck_assert_str_eq(text_line(&text), "");
+    ck_assert_uint_eq(strspn(text_line(&text), "x"), 1023);
+    ck_assert_str_eq(text_line(&text), "last");
+    ck_assert_ptr_null(text_line(&text));
+    text_close(&text);
+    remove_machine();
+}
+END_TEST
+
+START_TEST(a_machine_without_groups)
+{
+    make_machine(8192, 4096);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.total, 8192 * M);
+    ck_assert_uint_eq(memory.available, 4096 * M);
+    ck_assert_uint_eq(memory.limit, UINT64_MAX);
+    ck_assert_uint_eq(memory.swap_total, G);
+    ck_assert_uint_eq(memory.swap_free, 512 * M);
+    ck_assert_uint_eq(memory.commit_limit, 4 * G);
+    ck_assert_uint_eq(memory.commit_used, 64 * M);
+    ck_assert_uint_eq(memory.cached, 3 * M);
+    ck_assert(!memory.commit_strict);
+    make("/proc/sys/vm/overcommit_memory", "2\n");
+    ck_assert(look().commit_strict);
+    remove_machine();
+    memory.total = 77;
+    text_root = "/nowhere";
+    ck_assert(!pressure_read(&memory));
+    ck_assert_uint_eq(memory.total, 77);
+    text_root = "";
+}
+END_TEST
+
+/* Old documentation: about 32 MB for 4 GB, at most 64 MB; high is three times that. */
+START_TEST(levels)
+{
+    static const struct {
+        unsigned total, available, low;
+        enum memory_level level;
+    } cases[] = {
+        {24576, 63, 64, MEMORY_LOW},     {24576, 64, 64, MEMORY_MIDDLE},
+        {24576, 191, 64, MEMORY_MIDDLE}, {24576, 192, 64, MEMORY_HIGH},
+        {4096, 31, 32, MEMORY_LOW},      {4096, 32, 32, MEMORY_MIDDLE},
+        {4096, 96, 32, MEMORY_HIGH},     {8192, 63, 64, MEMORY_LOW},
+        {128, 15, 16, MEMORY_LOW},       {128, 48, 16, MEMORY_HIGH},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_machine(cases[i].total, cases[i].available);
+        struct mm_memory memory = look();
+        ck_assert_uint_eq(memory.low, cases[i].low * M);
+        ck_assert_int_eq(memory.level, cases[i].level);
+        remove_machine();
+    }
+}
+END_TEST
+
+static void make_v2(const char *mountinfo, const char *own)
+{
+    make("/proc/self/mountinfo", mountinfo);
+    make("/proc/self/cgroup", own);
+}
+
+START_TEST(version_2_nested)
+{
+    make_machine(8192, 4096);
+    make_v2("22 1 0:20 / / rw - ext4 /dev/root rw\n"
+            "30 22 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n",
+            "0::/outer/inner\n");
+    make_number("/sys/fs/cgroup/outer/memory.max", 100 * M);
+    make_number("/sys/fs/cgroup/outer/memory.current", 90 * M);
+    make("/sys/fs/cgroup/outer/memory.stat",
+         "anon 5\nfile 6\nactive_file 9\ninactive_file 31457280\n");
+    make("/sys/fs/cgroup/outer/inner/memory.max", "max\n");
+    make_number("/sys/fs/cgroup/outer/inner/memory.current", 10 * M);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.limit, 100 * M);
+    ck_assert_uint_eq(memory.total, 100 * M);
+    ck_assert_uint_eq(memory.available, 40 * M); /* 100 - (90 - 30) */
+
+    /* a limit of its own, less tight in size but with less left */
+    make_number("/sys/fs/cgroup/outer/inner/memory.max", 200 * M);
+    make_number("/sys/fs/cgroup/outer/inner/memory.current", 190 * M);
+    memory = look();
+    ck_assert_uint_eq(memory.total, 100 * M);
+    ck_assert_uint_eq(memory.available, 10 * M);
+
+    /* what is throttled above memory.high cannot be had either */
+    make_number("/sys/fs/cgroup/outer/memory.high", 65 * M);
+    make_number("/sys/fs/cgroup/outer/memory.swap.max", 7 * M);
+    memory = look();
+    ck_assert_uint_eq(memory.total, 65 * M);
+    ck_assert_uint_eq(memory.available, 5 * M);
+    ck_assert_uint_eq(memory.swap_total, 7 * M);
+    ck_assert_uint_eq(memory.swap_free, 7 * M);
+
+    struct memory_group group;
+    char path[TEXT_PATH];
+    memory_group_find(&group);
+    ck_assert(memory_group_tightest(&group, "memory.pressure", path));
+    ck_assert_str_eq(path, "/sys/fs/cgroup/outer/memory.pressure");
+    remove_machine();
+}
+END_TEST
+
+/* Memory is counted in the outer group only: its limit holds for the inner one, too. */
+START_TEST(version_2_controller_above)
+{
+    make_machine(8192, 4096);
+    make_v2("30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/outer/inner\n");
+    make_number("/sys/fs/cgroup/outer/memory.max", 100 * M);
+    make_number("/sys/fs/cgroup/outer/memory.current", 130 * M);
+    make("/sys/fs/cgroup/outer/inner/cgroup.procs", "1\n");
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.total, 100 * M);
+    ck_assert_uint_eq(memory.available, 0); /* not below */
+    remove_machine();
+}
+END_TEST
+
+START_TEST(a_container_sees_its_part)
+{
+    make_machine(8192, 4096);
+    /* the mount shows the hierarchy from /docker/7 on */
+    make_v2("30 22 0:26 /docker/7 /sys/fs/c\\040g rw - cgroup2 cgroup2 rw\n", "0::/docker/7/job\n");
+    make_number("/sys/fs/c g/job/memory.max", 50 * M);
+    make_number("/sys/fs/c g/job/memory.current", 20 * M);
+    make_number("/sys/fs/c g/memory.max", 500 * M);
+    make_number("/sys/fs/c g/memory.current", 480 * M);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.total, 50 * M);
+    ck_assert_uint_eq(memory.available, 20 * M);
+    /* "/docker/77" is not below "/docker/7" */
+    make("/proc/self/cgroup", "0::/docker/77\n");
+    ck_assert_uint_eq(look().total, 500 * M);
+    make("/proc/self/cgroup", "0::/../elsewhere\n");
+    ck_assert_uint_eq(look().total, 500 * M);
+    remove_machine();
+}
+END_TEST
+
+START_TEST(version_1_beside_an_empty_version_2)
+{
+    make_machine(8192, 4096);
+    make_v2("41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+            "34 31 0:31 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+            "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,cpuset,memory\n",
+            "5:cpu:/wrong\n4:cpuset,memory:/a/b\n0::/\n");
+    make_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", 9223372036854771712ull);
+    make_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", G);
+    make_number("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", 300 * M);
+    make_number("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", 290 * M);
+    make("/sys/fs/cgroup/memory/a/memory.stat", "inactive_file 1\ntotal_inactive_file 20971520\n");
+    make_number("/sys/fs/cgroup/memory/a/memory.memsw.limit_in_bytes", 310 * M);
+    make_number("/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", 9223372036854771712ull);
+    make_number("/sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", 3 * M);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.total, 300 * M);
+    ck_assert_uint_eq(memory.available, 30 * M);
+    ck_assert_uint_eq(memory.swap_total, 10 * M);
+    remove_machine();
+}
+END_TEST
+
+START_TEST(setting_pretends)
+{
+    char file[80];
+    make_machine(8192, 4096);
+    setenv("WINMEM_AVAILABLE", "64M", 1);
+    pressure_read_setting();
+    ck_assert_uint_eq(look().available, 64 * M);
+    setenv("WINMEM_AVAILABLE", "5G", 1); /* more than there is */
+    pressure_read_setting();
+    ck_assert_uint_eq(look().available, 4 * G);
+    setenv("WINMEM_AVAILABLE", "12345", 1);
+    pressure_read_setting();
+    ck_assert_uint_eq(look().available, 12345);
+
+    snprintf(file, sizeof file, "@%s/size", root);
+    setenv("WINMEM_AVAILABLE", file, 1);
+    pressure_read_setting();
+    make("/size", "7K\n");
+    ck_assert_uint_eq(look().available, 7 << 10);
+    make("/size", "8K");
+    ck_assert_uint_eq(look().available, 8 << 10);
+    remove_machine();
+}
+END_TEST
+
+static const char *const wrong_settings[] = {
+    "much", "-5", "64X", "64MB", " 5", "M", "@", "5 M2", "99999999999999999999", "20000000000G"};
+
+/* One line on stderr, and it counts as not set. */
+START_TEST(a_wrong_setting_is_told)
+{
+    int pipes[2];
+    char said[512] = "";
+    make_machine(8192, 4096);
+    ck_assert_int_eq(pipe(pipes), 0);
+    ck_assert_int_eq(dup2(pipes[1], STDERR_FILENO), STDERR_FILENO);
+    setenv("WINMEM_AVAILABLE", wrong_settings[_i], 1);
+    pressure_read_setting();
+    ck_assert_uint_eq(look().available, 4 * G);
+    ck_assert_int_gt(read(pipes[0], said, sizeof said - 1), 0);
+    ck_assert_ptr_nonnull(strstr(said, "WINMEM_AVAILABLE"));
+    remove_machine();
+}
+END_TEST
+
+static int last_level = -1;
+static unsigned calls;
+
+static void note(const struct mm_memory *memory)
+{
+    __atomic_store_n(&last_level, (int)memory->level, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&calls, 1, __ATOMIC_RELEASE);
+}
+
+static bool level_becomes(int level)
+{
+    for (int i = 0; i < 500; i++) {
+        if (__atomic_load_n(&last_level, __ATOMIC_ACQUIRE) == level)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static void watch_a_file(void)
+{
+    char file[80];
+    make_machine(8192, 4096);
+    snprintf(file, sizeof file, "@%s/size", root);
+    setenv("WINMEM_AVAILABLE", file, 1);
+    make("/size", "4G\n");
+    pressure_read_setting();
+}
+
+START_TEST(subscribers_are_told)
+{
+    watch_a_file();
+    ck_assert(!pressure_is_watched());
+    ck_assert_int_eq(pressure_subscribe(note), STATUS_SUCCESS);
+    ck_assert_int_eq(pressure_subscribe(note), STATUS_SUCCESS);
+    ck_assert(pressure_is_watched());
+    ck_assert(level_becomes(MEMORY_HIGH)); /* at once */
+    make("/size", "1M\n");
+    ck_assert(level_becomes(MEMORY_LOW));
+    make("/size", "100M\n");
+    ck_assert(level_becomes(MEMORY_MIDDLE));
+    /* not called again while nothing changes */
+    unsigned before = __atomic_load_n(&calls, __ATOMIC_ACQUIRE);
+    usleep(200000);
+    ck_assert_uint_eq(__atomic_load_n(&calls, __ATOMIC_ACQUIRE), before);
+    pressure_unsubscribe(note);
+    usleep(50000);
+    make("/size", "1M\n");
+    usleep(200000);
+    ck_assert_int_eq(__atomic_load_n(&last_level, __ATOMIC_ACQUIRE), MEMORY_MIDDLE);
+    remove_machine();
+}
+END_TEST
+
+START_TEST(a_child_has_no_thread_until_it_asks)
+{
+    watch_a_file();
+    ck_assert_int_eq(pressure_subscribe(note), STATUS_SUCCESS);
+    ck_assert(level_becomes(MEMORY_HIGH));
+    pid_t child = fork();
+    if (child == 0) {
+        int good = !pressure_is_watched();
+        last_level = -1;
+        good = good && pressure_subscribe(note) == STATUS_SUCCESS && level_becomes(MEMORY_HIGH);
+        _exit(good ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    /* the parent's thread goes on */
+    make("/size", "1M\n");
+    ck_assert(level_becomes(MEMORY_LOW));
+    remove_machine();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pressure");
+    TCase *files = tcase_create("files"), *thread = tcase_create("thread");
+    tcase_add_test(files, lines_of_any_length);
+    tcase_add_test(files, a_machine_without_groups);
+    tcase_add_test(files, levels);
+    tcase_add_test(files, version_2_nested);
+    tcase_add_test(files, version_2_controller_above);
+    tcase_add_test(files, a_container_sees_its_part);
+    tcase_add_test(files, version_1_beside_an_empty_version_2);
+    tcase_add_test(files, setting_pretends);
+    tcase_add_loop_test(files, a_wrong_setting_is_told, 0,
+                        sizeof wrong_settings / sizeof *wrong_settings);
+    tcase_set_timeout(thread, 30);
+    tcase_add_test(thread, subscribers_are_told);
+    tcase_add_test(thread, a_child_has_no_thread_until_it_asks);
+    suite_add_tcase(suite, files);
+    suite_add_tcase(suite, thread);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
