@@ -1,8 +1,9 @@
-/* Reserve, commit, decommit, release, reset. */
+/* Reserve and commit. */
 #include "memoryapi/mm.h"
 
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/offer.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
@@ -94,8 +95,8 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
     int error = 0;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
          run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
         unsigned wanted = access;
         if (back)
             wanted = run->state.committed ? prot_host_access(run->state.protect) : HOST_READ_WRITE;
@@ -133,6 +134,19 @@ static void become(struct run_state *state, void *context)
     *state = *(const struct run_state *)context;
 }
 
+/* What an image takes is not charged: most of it is never written. */
+static NTSTATUS charge_pages(const struct region *region, uint64_t pages)
+{
+    return region->kind != MM_PRIVATE || commit_charge(pages) ? STATUS_SUCCESS
+                                                              : STATUS_COMMITMENT_LIMIT;
+}
+
+static void return_pages(const struct region *region, uint64_t pages)
+{
+    if (region->kind == MM_PRIVATE)
+        commit_return(pages);
+}
+
 /* Commits all of a new region, which is the caller's; without success it goes again. */
 static NTSTATUS commit_new(struct region *region, uint32_t protect)
 {
@@ -141,11 +155,17 @@ static NTSTATUS commit_new(struct region *region, uint32_t protect)
     NTSTATUS status;
 
     region->touched = true;
-    status = commit_pages(region, base, end, protect, false);
+    status = charge_pages(region, region->size / PAGE_SIZE);
+    if (status == STATUS_SUCCESS) {
+        status = commit_pages(region, base, end, protect, false);
+        if (status != STATUS_SUCCESS)
+            return_pages(region, region->size / PAGE_SIZE);
+    }
     if (status == STATUS_SUCCESS) {
         space_change(region, base, end, become, &committed);
         space_release(region);
     } else {
+        reserve_return(region->size);
         space_remove(region);
     }
     return status;
@@ -164,6 +184,11 @@ static NTSTATUS reserve(struct mm_request *request)
 
     if (status != STATUS_SUCCESS)
         return status;
+    if (!reserve_charge(size)) {
+        pool_settle(&space.map.region_pool, 1);
+        books_unlock();
+        return STATUS_NO_MEMORY;
+    }
     region = region_insert(&space.map, base, size, &reserved);
     region->protect = image ? PAGE_EXECUTE_WRITECOPY : protect;
     region->kind = request->kind;
@@ -189,20 +214,28 @@ static void become_committed(struct run_state *state, void *context)
     state->protect = ((struct commit_change *)context)->protect;
 }
 
-/* Whether these pages may be committed; *ret_mixed: some have access that is not read-write. */
+/*
+ * Whether these pages may be committed; *ret_mixed: some have access that is not read-write;
+ * *ret_pages: so many are not committed yet.
+ */
 static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64_t end,
-                             bool *ret_mixed)
+                             bool *ret_mixed, uint64_t *ret_pages)
 {
     *ret_mixed = false;
+    *ret_pages = 0;
     if (region->adopted || region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind != MM_PRIVATE)
         return STATUS_ALREADY_COMMITTED;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run))
-        *ret_mixed |=
-            run->state.priority ||
-            (run->state.committed && prot_host_access(run->state.protect) != HOST_READ_WRITE);
+         run = run_next(run)) {
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
+        if (!run->state.committed)
+            *ret_pages += (to - from) / PAGE_SIZE;
+        else if (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE)
+            *ret_mixed = true;
+    }
     return STATUS_SUCCESS;
 }
 
@@ -212,6 +245,7 @@ static NTSTATUS commit(struct mm_request *request)
              end = round_up(request->base + request->size, PAGE_SIZE);
     struct region *region = space_claim(start);
     struct commit_change change = {prot_shown(request->protect)};
+    uint64_t pages;
     bool mixed;
     NTSTATUS status;
 
@@ -219,52 +253,24 @@ static NTSTATUS commit(struct mm_request *request)
     request->size = end - start;
     if (!region)
         return STATUS_CONFLICTING_ADDRESSES;
-    status = check_commit(region, start, end, &mixed);
+    status = check_commit(region, start, end, &mixed, &pages);
     if (status == STATUS_SUCCESS && !space_prepare(0, 2))
         status = STATUS_NO_MEMORY;
     if (status != STATUS_SUCCESS) {
         space_release(region);
         return status;
     }
-    region->touched = true;
-    status = commit_pages(region, start, end, request->protect, mixed);
+    status = charge_pages(region, pages);
+    if (status == STATUS_SUCCESS) {
+        region->touched = true;
+        status = commit_pages(region, start, end, request->protect, mixed);
+        if (status != STATUS_SUCCESS)
+            return_pages(region, pages);
+    }
     if (status == STATUS_SUCCESS)
         space_finish(region, start, end, become_committed, &change);
     else
         space_give_up(region);
-    return status;
-}
-
-/*
- * MEM_RESET and its undo keep the data: the hint is taken and nothing is dropped, so an undo always
- * finds everything.
- */
-static NTSTATUS check_reset(const struct region *region, uint64_t start, uint64_t end)
-{
-    if (region_end(region) < end)
-        return STATUS_CONFLICTING_ADDRESSES;
-    if (region->kind == MM_IMAGE)
-        return STATUS_INVALID_PARAMETER;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run))
-        if (!run->state.committed)
-            return STATUS_NOT_COMMITTED;
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS reset(struct mm_request *request)
-{
-    uint64_t start = round_down(request->base, PAGE_SIZE),
-             end = round_up(request->base + request->size, PAGE_SIZE);
-    struct region *region = request->base ? space_claim(start) : NULL;
-    NTSTATUS status;
-
-    if (!region)
-        return STATUS_CONFLICTING_ADDRESSES;
-    status = check_reset(region, start, end);
-    space_release(region);
-    request->base = start;
-    request->size = end - start;
     return status;
 }
 
@@ -278,127 +284,10 @@ NTSTATUS mm_allocate(struct mm_request *request)
     if (status != STATUS_SUCCESS)
         return status;
     if (request->type & (MEM_RESET | MEM_RESET_UNDO))
-        return reset(request);
+        return mm_reset(request);
     if ((request->type & MEM_RESERVE) || request->base == 0)
         return reserve(request);
     return commit(request);
-}
-
-/* Ends the claim: with success by the end of the region. */
-static NTSTATUS release(struct region *region)
-{
-    NTSTATUS status = backing_release(region);
-    if (status != STATUS_SUCCESS) {
-        space_release(region);
-        return status;
-    }
-    for (struct run *run = run_find(region, region_base(region)); run; run = run_next(run))
-        offer_forget(&run->state, run->size / PAGE_SIZE);
-    space_remove(region);
-    return STATUS_SUCCESS;
-}
-
-static void become_reserved(struct run_state *state, void *context)
-{
-    (void)context;
-    *state = (struct run_state){0};
-}
-
-/* Puts [start, end) back to what the runs say, after a decommit that failed half-way. */
-static void restore(const struct region *region, uint64_t start, uint64_t end)
-{
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
-        if (!run->state.committed)
-            continue;
-        backing_commit(region, from, to); /* stretches that were closed before the failure */
-        host->protect(from, to - from,
-                      run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
-    }
-}
-
-/*
- * Ends the claim. Access that is not read-write goes back to it first: that may fail, and dropping
- * what is in the pages cannot be undone.
- */
-static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
-{
-    int error = 0;
-    if (!space_prepare(0, 2)) {
-        space_release(region);
-        return STATUS_NO_MEMORY;
-    }
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
-         run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
-        if (run->state.committed &&
-            (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE))
-            error = host->protect(from, to - from, HOST_READ_WRITE);
-    }
-    if (!error)
-        error = backing_decommit(start, end);
-    if (error) {
-        restore(region, start, end);
-        space_give_up(region);
-        return status_from_errno(error);
-    }
-    for (struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
-        offer_forget(&run->state, (to - from) / PAGE_SIZE);
-    }
-    space_finish(region, start, end, become_reserved, NULL);
-    return STATUS_SUCCESS;
-}
-
-/* *size 0 becomes all of the region. */
-static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t *size,
-                           uint32_t type, bool image)
-{
-    uint64_t start = round_down(*base, PAGE_SIZE), end = round_up(*base + *size, PAGE_SIZE);
-
-    if (region->adopted || (region->kind != MM_PRIVATE) != image)
-        return STATUS_UNABLE_TO_FREE_VM;
-    if (*size == 0 && start != region_base(region))
-        return STATUS_FREE_VM_NOT_AT_BASE;
-    if (*size == 0)
-        end = region_end(region);
-    if (end > region_end(region))
-        return STATUS_UNABLE_TO_FREE_VM;
-    if (type == MEM_RELEASE && (start != region_base(region) || end != region_end(region)))
-        return STATUS_UNABLE_TO_FREE_VM;
-    *base = start;
-    *size = end - start;
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
-{
-    bool image = type & MM_FREE_IMAGE;
-    uint64_t end;
-    NTSTATUS status;
-
-    type &= ~(uint32_t)MM_FREE_IMAGE;
-    if (type != MEM_RELEASE && type != MEM_DECOMMIT)
-        return STATUS_INVALID_PARAMETER;
-    if (*base >= SPACE_END || add_overflows(*base, *size, &end) || end > SPACE_END)
-        return STATUS_INVALID_PARAMETER;
-    status = space_init();
-    if (status != STATUS_SUCCESS)
-        return status;
-    struct region *region = space_claim(round_down(*base, PAGE_SIZE));
-    if (!region)
-        return STATUS_MEMORY_NOT_ALLOCATED;
-    status = check_free(region, base, size, type, image);
-    if (status != STATUS_SUCCESS) {
-        space_release(region);
-        return status;
-    }
-    return type == MEM_RELEASE ? release(region) : decommit(region, *base, *base + *size);
 }
 
 NTSTATUS mm_share_page(uint64_t base, void **ret_writable)

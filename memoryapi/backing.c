@@ -118,8 +118,8 @@ static void close_reserved(const struct region *region, uint64_t start, uint64_t
 {
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
-        uint64_t from = run_start(run) > start ? run_start(run) : start,
-                 to = run_end(run) < end ? run_end(run) : end;
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
         if (!run->state.committed)
             host->close_guards(from, to - from);
         else if (!host_caps.guard)

@@ -6,6 +6,7 @@
 
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 
@@ -46,29 +47,40 @@ static bool mapping_fits(uint64_t start, uint64_t end, unsigned access, void *co
     return true;
 }
 
-static uint64_t bytes_of_regions(void)
+/* *ret_charge: pages that count against the commit limit. */
+static uint64_t bytes_of_regions(uint64_t *ret_charge)
 {
     uint64_t sum = 0;
+    *ret_charge = 0;
     for (struct itree_node *node = itree_first(&space.map.regions); node; node = itree_next(node)) {
         const struct region *region = container_of(node, struct region, node);
         sum += region->barrier ? 0 : region->size;
+        if (region->kind == MM_PRIVATE && !region->adopted && !region->barrier)
+            *ret_charge += region->committed;
     }
     return sum;
 }
 
 bool mm_space_is_valid(void)
 {
-    uint64_t covered = 0;
+    uint64_t covered = 0, charge;
+    struct mm_commit commit;
     bool valid;
+    if (space_init() != STATUS_SUCCESS)
+        return false;
     space_stop();
     valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) &&
-            covered == bytes_of_regions();
+            covered == bytes_of_regions(&charge);
+    mm_commit_state(&commit);
+    valid = valid && commit.charge == charge * PAGE_SIZE;
     space_go();
     return valid;
 }
 
 void mm_space_dump(int fd)
 {
+    if (space_init() != STATUS_SUCCESS)
+        return;
     space_stop();
     region_map_dump(&space.map, fd);
     space_go();

@@ -8,6 +8,7 @@
 #include "memoryapi/fault.h"
 #include "memoryapi/gate.h"
 #include "memoryapi/host.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 
@@ -64,14 +65,32 @@ static bool allows(uint32_t protect, unsigned access)
                                      : host_access & HOST_READ;
 }
 
+/* Charges what is not committed of [from, to), and makes it accessible. Undone on failure. */
+static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access)
+{
+    uint64_t pages = 0;
+    for (const struct run *run = run_find(region, from); run && run_start(run) < to;
+         run = run_next(run)) {
+        uint64_t first, last;
+        run_clip(run, from, to, &first, &last);
+        pages += run->state.committed ? 0 : (last - first) / PAGE_SIZE;
+    }
+    if (!commit_charge(pages))
+        return false;
+    if (backing_commit(region, from, to) == STATUS_SUCCESS &&
+        host->protect(from, to - from, access) == 0)
+        return true;
+    commit_return(pages);
+    return false;
+}
+
 /* Commits [from, to) of the stack read-write, whatever it was: reserved, or guard pages. */
 static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE};
     if (from >= to)
         return true;
-    if (backing_commit(region, from, to) != STATUS_SUCCESS ||
-        host->protect(from, to - from, HOST_READ_WRITE) != 0)
+    if (!open_stack(region, from, to, HOST_READ_WRITE))
         return false;
     space_change(region, from, to, set_state, &state);
     return true;
@@ -80,8 +99,7 @@ static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
 static bool arm_guard(struct region *region, uint64_t page)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
-    if (backing_commit(region, page, page + PAGE_SIZE) != STATUS_SUCCESS ||
-        host->protect(page, PAGE_SIZE, HOST_NONE) != 0)
+    if (!open_stack(region, page, page + PAGE_SIZE, HOST_NONE))
         return false;
     space_change(region, page, page + PAGE_SIZE, set_state, &state);
     return true;

@@ -58,6 +58,8 @@ struct mm_request {
 
 /* MEM_RESERVE, MEM_COMMIT, MEM_RESET, ... On success base and size are what was really taken. */
 NTSTATUS mm_allocate(struct mm_request *request);
+/* The part of mm_allocate for MEM_RESET and MEM_RESET_UNDO; arguments are checked. */
+NTSTATUS mm_reset(struct mm_request *request);
 /*
  * `type` is MEM_RELEASE or MEM_DECOMMIT. The loader adds MM_FREE_IMAGE to unmap an image. *size 0:
  * all of the region at *base.

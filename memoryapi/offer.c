@@ -188,14 +188,6 @@ static NTSTATUS check_range(uint64_t base, uint64_t size)
     return space_init();
 }
 
-/* The part of [start, end) that the run covers. */
-static void clip(const struct run *run, uint64_t start, uint64_t end, uint64_t *ret_from,
-                 uint64_t *ret_to)
-{
-    *ret_from = run_start(run) > start ? run_start(run) : start;
-    *ret_to = run_end(run) < end ? run_end(run) : end;
-}
-
 /* Makes what is offered in [start, end) accessible and sees to it that nothing more is dropped. */
 static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
 {
@@ -203,7 +195,7 @@ static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
          run = run_next(run)) {
         uint64_t from, to;
-        clip(run, start, end, &from, &to);
+        run_clip(run, start, end, &from, &to);
         if (!run->state.priority)
             continue;
         error = host->protect(from, to - from, HOST_READ_WRITE);
@@ -222,7 +214,7 @@ static int open_pages(const struct region *region, uint64_t start, uint64_t end,
          run = run_next(run)) {
         unsigned access = prot_host_access(run->state.protect);
         uint64_t from, to;
-        clip(run, start, end, &from, &to);
+        run_clip(run, start, end, &from, &to);
         if (!run->state.priority)
             continue;
         *ret_discarded |= lost(run->state.offer, from, to);
@@ -245,7 +237,7 @@ static NTSTATUS reclaim_pages(struct region *region, uint64_t start, uint64_t en
         error = open_pages(region, start, end, ret_discarded);
     for (struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
-        clip(run, start, end, &from, &to);
+        run_clip(run, start, end, &from, &to);
         if (error && run->state.priority)
             host->protect(from, to - from, HOST_NONE);
         else if (!error)
@@ -270,7 +262,7 @@ static NTSTATUS close_all(const struct region *region, uint64_t start, uint64_t 
     for (const struct run *run = run_find(region, start);
          run && run_start(run) < end && status == STATUS_SUCCESS; run = run_next(run)) {
         uint64_t from, to;
-        clip(run, start, end, &from, &to);
+        run_clip(run, start, end, &from, &to);
         if (run->state.priority)
             continue;
         status = close_pages(from, to, run, ret_offers);

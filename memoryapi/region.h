@@ -107,6 +107,14 @@ static inline uint64_t run_end(const struct run *run)
     return run->node.key + run->size;
 }
 
+/* The part of [start, end) that the run covers. pre: there is one. */
+static inline void run_clip(const struct run *run, uint64_t start, uint64_t end, uint64_t *ret_from,
+                            uint64_t *ret_to)
+{
+    *ret_from = run_start(run) > start ? run_start(run) : start;
+    *ret_to = run_end(run) < end ? run_end(run) : end;
+}
+
 /*
  * All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. `index`: room for one pointer per granule
  * of the address space, or NULL.

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void setting_refuse(const char *name, const char *value, const char *allowed, atomic_flag *said)
@@ -12,4 +14,25 @@ void setting_refuse(const char *name, const char *value, const char *allowed, at
         dprintf(STDERR_FILENO, "winmem: %s='%.200s': counts as not set; allowed: %s\n", name, value,
                 allowed);
     errno = kept;
+}
+
+bool setting_size(const char *text, uint64_t *ret_bytes)
+{
+    static const char units[] = "KMGT";
+    const char *unit;
+    char *end;
+    int kept = errno;
+    errno = 0;
+    uint64_t number = strtoull(text, &end, 10);
+    bool fits = *text >= '0' && *text <= '9' && errno == 0;
+    errno = kept;
+    unsigned shift = 0;
+    if (fits && *end && (unit = strchr(units, *end)) != NULL) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        end++;
+    }
+    if (!fits || *end || number > UINT64_MAX >> shift)
+        return false;
+    *ret_bytes = number << shift;
+    return true;
 }

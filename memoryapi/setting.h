@@ -1,7 +1,18 @@
-/* Environment variables that are not understood: said once, then taken as not set. */
+/*
+ * Environment variables: sizes in them, and values that are not understood, which are said once and
+ * then taken as not set.
+ */
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /* One line on stderr, the first time for this `said`. */
 void setting_refuse(const char *name, const char *value, const char *allowed, atomic_flag *said);
+
+/*
+ * A number of bytes, decimal, with an optional K, M, G or T (powers of 1024) behind it. False: it is
+ * something else, or beyond 64 bits.
+ */
+bool setting_size(const char *text, uint64_t *ret_bytes);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/status.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
@@ -27,6 +28,7 @@ static void init_once(void)
 {
     void *index = NULL, *open = NULL;
     host_init();
+    limits_init();
     /* without an index the tree alone serves; without the bitmap nothing can be committed */
     if (host->bookkeeping(GRANULES * sizeof(struct region *), &index) != 0)
         index = NULL;

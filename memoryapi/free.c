@@ -1,0 +1,133 @@
+/* Decommit and release. */
+#include "memoryapi/mm.h"
+
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/limits.h"
+#include "memoryapi/offer.h"
+#include "memoryapi/prot.h"
+#include "memoryapi/space.h"
+#include "memoryapi/status.h"
+
+#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+
+/* Ends the claim: with success by the end of the region. */
+static NTSTATUS release(struct region *region)
+{
+    NTSTATUS status = backing_release(region);
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
+        return status;
+    }
+    for (struct run *run = run_find(region, region_base(region)); run; run = run_next(run))
+        offer_forget(&run->state, run->size / PAGE_SIZE);
+    if (region->kind == MM_PRIVATE)
+        commit_return(region->committed);
+    reserve_return(region->size);
+    space_remove(region);
+    return STATUS_SUCCESS;
+}
+
+static void become_reserved(struct run_state *state, void *context)
+{
+    (void)context;
+    *state = (struct run_state){0};
+}
+
+/* Puts [start, end) back to what the runs say, after a decommit that failed half-way. */
+static void restore(const struct region *region, uint64_t start, uint64_t end)
+{
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
+        if (!run->state.committed)
+            continue;
+        backing_commit(region, from, to); /* stretches that were closed before the failure */
+        host->protect(from, to - from,
+                      run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+    }
+}
+
+/*
+ * Ends the claim. Access that is not read-write goes back to it first: that may fail, and dropping
+ * what is in the pages cannot be undone.
+ */
+static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
+{
+    uint64_t from, to, pages = 0;
+    int error = 0;
+    if (!space_prepare(0, 2)) {
+        space_release(region);
+        return STATUS_NO_MEMORY;
+    }
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        run_clip(run, start, end, &from, &to);
+        if (run->state.committed &&
+            (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE))
+            error = host->protect(from, to - from, HOST_READ_WRITE);
+    }
+    if (!error)
+        error = backing_decommit(start, end);
+    if (error) {
+        restore(region, start, end);
+        space_give_up(region);
+        return status_from_errno(error);
+    }
+    for (struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        run_clip(run, start, end, &from, &to);
+        offer_forget(&run->state, (to - from) / PAGE_SIZE);
+        pages += run->state.committed ? (to - from) / PAGE_SIZE : 0;
+    }
+    commit_return(pages);
+    space_finish(region, start, end, become_reserved, NULL);
+    return STATUS_SUCCESS;
+}
+
+/* *size 0 becomes all of the region. */
+static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t *size,
+                           uint32_t type, bool image)
+{
+    uint64_t start = round_down(*base, PAGE_SIZE), end = round_up(*base + *size, PAGE_SIZE);
+
+    if (region->adopted || (region->kind != MM_PRIVATE) != image)
+        return STATUS_UNABLE_TO_FREE_VM;
+    if (*size == 0 && start != region_base(region))
+        return STATUS_FREE_VM_NOT_AT_BASE;
+    if (*size == 0)
+        end = region_end(region);
+    if (end > region_end(region))
+        return STATUS_UNABLE_TO_FREE_VM;
+    if (type == MEM_RELEASE && (start != region_base(region) || end != region_end(region)))
+        return STATUS_UNABLE_TO_FREE_VM;
+    *base = start;
+    *size = end - start;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
+{
+    bool image = type & MM_FREE_IMAGE;
+    uint64_t end;
+    NTSTATUS status;
+
+    type &= ~(uint32_t)MM_FREE_IMAGE;
+    if (type != MEM_RELEASE && type != MEM_DECOMMIT)
+        return STATUS_INVALID_PARAMETER;
+    if (*base >= SPACE_END || add_overflows(*base, *size, &end) || end > SPACE_END)
+        return STATUS_INVALID_PARAMETER;
+    status = space_init();
+    if (status != STATUS_SUCCESS)
+        return status;
+    struct region *region = space_claim(round_down(*base, PAGE_SIZE));
+    if (!region)
+        return STATUS_MEMORY_NOT_ALLOCATED;
+    status = check_free(region, base, size, type, image);
+    if (status != STATUS_SUCCESS) {
+        space_release(region);
+        return status;
+    }
+    return type == MEM_RELEASE ? release(region) : decommit(region, *base, *base + *size);
+}

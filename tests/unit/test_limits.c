@@ -1,0 +1,165 @@
+/*
+ * The commit limit and the limit of address space: what counts, what is given back, and that
+ * nothing is left behind when a limit is met. Each test is a process; limits are read again in it.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <winmem/memoryapi.h>
+#include "kernel32/face.h"
+#include "memoryapi/limits.h"
+#include "memoryapi/mm.h"
+#include "memoryapi/setting.h"
+
+#define P  4096u
+#define M  (1u << 20)
+#define RC (MEM_RESERVE | MEM_COMMIT)
+
+static uint64_t charged(void)
+{
+    struct mm_commit state;
+    mm_commit_state(&state);
+    ck_assert(mm_space_is_valid());
+    return state.charge;
+}
+
+static void limit(const char *name, const char *size)
+{
+    VirtualFree(VirtualAlloc(NULL, P, MEM_RESERVE, PAGE_NOACCESS), 0, MEM_RELEASE);
+    ck_assert_int_eq(setenv(name, size, 1), 0);
+    limits_init();
+}
+
+#define EXPECT_ERROR(call, error)                                                                  \
+    do {                                                                                           \
+        last_error_set(0);                                                                         \
+        ck_assert_ptr_null(call);                                                                  \
+        ck_assert_uint_eq(last_error_get(), error);                                                \
+    } while (0)
+
+START_TEST(committing_charges_and_freeing_gives_back)
+{
+    uint64_t before = charged();
+    char *memory = VirtualAlloc(NULL, 64 * P, MEM_RESERVE, PAGE_READWRITE);
+    ck_assert_uint_eq(charged(), before); /* reserving is free */
+    ck_assert_ptr_nonnull(VirtualAlloc(memory, 10 * P, MEM_COMMIT, PAGE_READWRITE));
+    ck_assert_uint_eq(charged(), before + 10 * P);
+    /* only what was not committed yet is charged */
+    ck_assert_ptr_nonnull(VirtualAlloc(memory + 5 * P, 10 * P, MEM_COMMIT, PAGE_READONLY));
+    ck_assert_uint_eq(charged(), before + 15 * P);
+    ck_assert(VirtualFree(memory + P, 3 * P, MEM_DECOMMIT));
+    ck_assert(VirtualFree(memory + P, 4 * P, MEM_DECOMMIT));
+    ck_assert_uint_eq(charged(), before + 11 * P);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
+    ck_assert_uint_eq(charged(), before);
+}
+END_TEST
+
+START_TEST(the_commit_limit_is_met_exactly)
+{
+    limit("WINMEM_COMMIT_LIMIT", "1M");
+    char *memory = VirtualAlloc(NULL, 2 * M, MEM_RESERVE, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(VirtualAlloc(memory, M - P, MEM_COMMIT, PAGE_READWRITE));
+    EXPECT_ERROR(VirtualAlloc(memory + M - P, 2 * P, MEM_COMMIT, PAGE_READWRITE), 1455);
+    EXPECT_ERROR(VirtualAlloc(NULL, 2 * P, RC, PAGE_READWRITE), 1455);
+    ck_assert_uint_eq(charged(), M - P);
+    /* what is committed may be committed again at the limit, with one page more */
+    ck_assert_ptr_nonnull(VirtualAlloc(memory, M, MEM_COMMIT, PAGE_READWRITE));
+    ck_assert_ptr_nonnull(VirtualAlloc(memory, M, MEM_COMMIT, PAGE_READWRITE));
+    EXPECT_ERROR(VirtualAlloc(NULL, 1, RC, PAGE_READWRITE), 1455);
+    ck_assert(VirtualFree(memory, P, MEM_DECOMMIT));
+    void *page = VirtualAlloc(NULL, 1, RC, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(page);
+    ck_assert(VirtualFree(page, 0, MEM_RELEASE));
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
+    ck_assert_uint_eq(charged(), 0);
+}
+END_TEST
+
+START_TEST(the_native_status_is_commitment_limit)
+{
+    limit("WINMEM_COMMIT_LIMIT", "64K");
+    struct mm_request request = {.size = M, .type = RC, .protect = PAGE_READWRITE};
+    ck_assert_uint_eq((uint32_t)mm_allocate(&request), 0xC000012D);
+}
+END_TEST
+
+START_TEST(address_space_is_limited_and_given_back)
+{
+    limit("WINMEM_ADDRESS_SPACE", "4M");
+    void *first = VirtualAlloc(NULL, 3 * M, MEM_RESERVE, PAGE_NOACCESS);
+    ck_assert_ptr_nonnull(first);
+    EXPECT_ERROR(VirtualAlloc(NULL, M + 1, MEM_RESERVE, PAGE_NOACCESS), 8);
+    void *second = VirtualAlloc(NULL, M, RC, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(second);
+    EXPECT_ERROR(VirtualAlloc(NULL, 1, RC, PAGE_READWRITE), 8);
+    ck_assert(VirtualFree(first, 0, MEM_RELEASE));
+    first = VirtualAlloc(NULL, 3 * M, MEM_RESERVE, PAGE_NOACCESS);
+    ck_assert_ptr_nonnull(first);
+    ck_assert(mm_space_is_valid());
+}
+END_TEST
+
+START_TEST(the_limit_is_the_machines_when_nobody_says)
+{
+    struct sysinfo machine;
+    struct mm_commit state;
+    ck_assert_int_eq(sysinfo(&machine), 0);
+    limits_init();
+    mm_commit_state(&state);
+    ck_assert_uint_eq(state.limit / P,
+                      ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit / P);
+    EXPECT_ERROR(VirtualAlloc(NULL, state.limit + P, RC, PAGE_READWRITE), 1455);
+    void *space = VirtualAlloc(NULL, state.limit + P, MEM_RESERVE, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(space);
+    ck_assert(VirtualFree(space, 0, MEM_RELEASE));
+}
+END_TEST
+
+START_TEST(a_size_is_a_number_with_a_unit)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+        uint64_t size;
+    } cases[] = {{"0", true, 0},
+                 {"512", true, 512},
+                 {"2K", true, 2048},
+                 {"512M", true, 512ull << 20},
+                 {"3G", true, 3ull << 30},
+                 {"1T", true, 1ull << 40},
+                 {"18446744073709551615", true, UINT64_MAX},
+                 {"16777215T", true, 16777215ull << 40},
+                 {"16777216T", false, 0},
+                 {"18446744073709551616", false, 0},
+                 {"", false, 0},
+                 {"M", false, 0},
+                 {"-1", false, 0},
+                 {" 1", false, 0},
+                 {"1MB", false, 0},
+                 {"1m", false, 0},
+                 {"0x10", false, 0}};
+    uint64_t size = 1;
+    ck_assert(setting_size(cases[_i].text, &size) == cases[_i].fits);
+    ck_assert_uint_eq(size, cases[_i].fits ? cases[_i].size : 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("limits");
+    TCase *tests = tcase_create("limits");
+    tcase_add_test(tests, committing_charges_and_freeing_gives_back);
+    tcase_add_test(tests, the_commit_limit_is_met_exactly);
+    tcase_add_test(tests, the_native_status_is_commitment_limit);
+    tcase_add_test(tests, address_space_is_limited_and_given_back);
+    tcase_add_test(tests, the_limit_is_the_machines_when_nobody_says);
+    tcase_add_loop_test(tests, a_size_is_a_number_with_a_unit, 0, 17);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
