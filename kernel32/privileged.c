@@ -4,11 +4,15 @@
  */
 #include "kernel32/face.h"
 #include "memoryapi/object.h"
+#include "memoryapi/privilege.h"
 
 static NTSTATUS refuse(HANDLE process)
 {
     NTSTATUS status = handle_is_current_process(process, PROCESS_VM_OPERATION);
-    return NT_SUCCESS(status) ? STATUS_PRIVILEGE_NOT_HELD : status;
+    if (NT_SUCCESS(status))
+        status = privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_INSUFFICIENT_RESOURCES
+                                                          : STATUS_PRIVILEGE_NOT_HELD;
+    return status;
 }
 
 NTSTATUS nt_NtAllocateUserPhysicalPages(HANDLE ProcessHandle, PULONG_PTR NumberOfPages,

@@ -5,6 +5,7 @@
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/offer.h"
+#include "memoryapi/privilege.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
@@ -18,8 +19,10 @@ static NTSTATUS check_physical(const struct mm_request *request)
 {
     if ((request->type & ~(uint32_t)MEM_TOP_DOWN) != (MEM_RESERVE | MEM_PHYSICAL))
         return STATUS_INVALID_PARAMETER;
-    return request->protect == PAGE_READWRITE ? STATUS_PRIVILEGE_NOT_HELD
-                                              : STATUS_INVALID_PAGE_PROTECTION;
+    if (request->protect != PAGE_READWRITE)
+        return STATUS_INVALID_PAGE_PROTECTION;
+    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_INSUFFICIENT_RESOURCES
+                                                    : STATUS_PRIVILEGE_NOT_HELD;
 }
 
 static NTSTATUS check_large(const struct mm_request *request)
@@ -27,7 +30,8 @@ static NTSTATUS check_large(const struct mm_request *request)
     if ((request->type & (MEM_RESERVE | MEM_COMMIT)) != (MEM_RESERVE | MEM_COMMIT) ||
         !is_aligned(request->size, LARGE_PAGE) || !is_aligned(request->base, LARGE_PAGE))
         return STATUS_INVALID_PARAMETER;
-    return STATUS_PRIVILEGE_NOT_HELD;
+    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_INSUFFICIENT_RESOURCES
+                                                    : STATUS_PRIVILEGE_NOT_HELD;
 }
 
 static NTSTATUS check_type(const struct mm_request *request)

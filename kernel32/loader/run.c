@@ -17,6 +17,7 @@
 #include "kernel32/process/thread.h"
 #include "kernel32/process/utf.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/privilege.h"
 #include "memoryapi/trace.h"
 
 static int refuse(const char *name, const char *text, int code)
@@ -72,6 +73,7 @@ static NTSTATUS begin_process(const char *host_path, int argc, char **argv, char
 {
     char *directory = strdup(host_path);
     NTSTATUS status = directory ? process_memory_init() : STATUS_NO_MEMORY;
+    privilege_start_token();
     if (status == STATUS_SUCCESS)
         status = path_init();
     if (status == STATUS_SUCCESS)

@@ -1,16 +1,14 @@
 /*
  * Access tokens: what a program asks about its user and its rights. There is one user, who is no
- * administrator; a token can be asked and nothing in it can be changed.
+ * administrator; of a token only the privileges can be changed (token_privilege.c).
  */
+#include "kernel32/process/token.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include "kernel32/face.h"
 #include "kernel32/process/sid.h"
 #include "kernel32/process/utf.h"
-#include "memoryapi/object.h"
-
-#define TOKEN_QUERY 0x8u
-#define TOKEN_ALL   0xF01FFu
 
 static const struct object_rights rights = {
     .read = 0x20008, .write = 0x200E0, .execute = 0x20000, .all = TOKEN_ALL};
@@ -22,14 +20,39 @@ static void destroy(struct object *object)
 
 static const struct object_ops token_ops = {OBJECT_TOKEN, "token", destroy, NULL, &rights};
 
-static NTSTATUS open_token(ACCESS_MASK access, HANDLE *ret_handle)
+/* A token of the process, or (`from`) a duplicate with privileges of its own. */
+static NTSTATUS open_token(ACCESS_MASK access, const struct privileges *from, HANDLE *ret_handle)
 {
-    struct object *token = malloc(sizeof *token);
+    struct token *token = malloc(sizeof *token);
     if (!token)
         return STATUS_NO_MEMORY;
-    object_init(token, &token_ops);
-    NTSTATUS status = handle_create(token, access, false, ret_handle);
-    object_unref(token);
+    object_init(&token->object, &token_ops);
+    token->privileges = from ? &token->own : privileges_of_process();
+    if (from)
+        token->own = *from;
+    NTSTATUS status = handle_create(&token->object, access, false, ret_handle);
+    object_unref(&token->object);
+    return status;
+}
+
+#define CURRENT_PROCESS_TOKEN   ((HANDLE)-4) /* pseudo handles of processthreadsapi.h */
+#define CURRENT_EFFECTIVE_TOKEN ((HANDLE)-6)
+
+NTSTATUS token_lookup(HANDLE handle, ACCESS_MASK access, struct object **ret_object,
+                      struct privileges **ret_privileges)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    *ret_object = NULL;
+    if (handle == CURRENT_PROCESS_TOKEN || handle == CURRENT_EFFECTIVE_TOKEN) {
+        /* they are opened for queries only */
+        if (access & ~(TOKEN_QUERY | 0x10u /* TOKEN_QUERY_SOURCE */))
+            return STATUS_ACCESS_DENIED;
+        *ret_privileges = privileges_of_process();
+        return STATUS_SUCCESS;
+    }
+    status = handle_lookup(handle, OBJECT_TOKEN, access, ret_object);
+    if (NT_SUCCESS(status))
+        *ret_privileges = container_of(*ret_object, struct token, object)->privileges;
     return status;
 }
 
@@ -38,7 +61,7 @@ BOOL adv_OpenProcessToken(HANDLE ProcessHandle, DWORD DesiredAccess, PHANDLE Tok
     HANDLE handle;
     NTSTATUS status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
     if (NT_SUCCESS(status))
-        status = open_token(DesiredAccess, &handle);
+        status = open_token(DesiredAccess, NULL, &handle);
     if (NT_SUCCESS(status))
         *TokenHandle = handle;
     return face_bool(status);
@@ -56,13 +79,13 @@ BOOL adv_DuplicateTokenEx(HANDLE hExistingToken, DWORD dwDesiredAccess,
                           LPSECURITY_ATTRIBUTES lpTokenAttributes, DWORD ImpersonationLevel,
                           DWORD TokenType, PHANDLE phNewToken)
 {
+    struct privileges *privileges;
     struct object *token;
     HANDLE handle;
-    NTSTATUS status = handle_lookup(hExistingToken, OBJECT_TOKEN, 0, &token);
-    if (NT_SUCCESS(status)) {
-        object_unref(token);
-        status = open_token(dwDesiredAccess ? dwDesiredAccess : TOKEN_ALL, &handle);
-    }
+    NTSTATUS status = token_lookup(hExistingToken, 0, &token, &privileges);
+    if (NT_SUCCESS(status))
+        status = open_token(dwDesiredAccess ? dwDesiredAccess : TOKEN_ALL, privileges, &handle);
+    object_unref(token);
     if (NT_SUCCESS(status))
         *phNewToken = handle;
     return face_bool(status);
@@ -143,8 +166,11 @@ enum {
 #define GROUP_ENABLED   0x7u  /* mandatory, enabled by default, enabled */
 #define GROUP_INTEGRITY 0x60u /* integrity, enabled */
 
-static NTSTATUS collect(DWORD class, struct answer *answer, struct pointers *pointers)
+static NTSTATUS collect(DWORD class, const struct privileges *privileges, struct answer *answer,
+                        struct pointers *pointers)
 {
+    struct token_privilege list[PRIVILEGE_COUNT];
+    uint32_t count;
     switch (class) {
     case TOKEN_USER_CLASS:
         put_sid_and_attributes(answer, pointers, &sid_user, 0);
@@ -173,6 +199,10 @@ static NTSTATUS collect(DWORD class, struct answer *answer, struct pointers *poi
         put_number(answer, 1);
         break;
     case TOKEN_PRIVILEGES_CLASS:
+        count = token_list_privileges(privileges, list);
+        put_number(answer, count);
+        put(answer, list, count * sizeof list[0]);
+        break;
     case TOKEN_ELEVATION_CLASS:
     case TOKEN_RESTRICTIONS_CLASS:
     case TOKEN_VIRTUALIZATION_ALLOWED_CLASS:
@@ -187,29 +217,18 @@ static NTSTATUS collect(DWORD class, struct answer *answer, struct pointers *poi
     return STATUS_SUCCESS;
 }
 
-#define CURRENT_PROCESS_TOKEN   ((HANDLE)-4) /* pseudo handles of processthreadsapi.h */
-#define CURRENT_EFFECTIVE_TOKEN ((HANDLE)-6)
-
-static NTSTATUS lookup(HANDLE handle, ACCESS_MASK access)
-{
-    struct object *token;
-    if (handle == CURRENT_PROCESS_TOKEN || handle == CURRENT_EFFECTIVE_TOKEN)
-        return STATUS_SUCCESS;
-    NTSTATUS status = handle_lookup(handle, OBJECT_TOKEN, access, &token);
-    if (NT_SUCCESS(status))
-        object_unref(token);
-    return status;
-}
-
 BOOL adv_GetTokenInformation(HANDLE TokenHandle, DWORD TokenInformationClass,
                              LPVOID TokenInformation, DWORD TokenInformationLength,
                              PDWORD ReturnLength)
 {
     struct answer answer = {.size = 0};
     struct pointers pointers = {.count = 0};
-    NTSTATUS status = lookup(TokenHandle, TOKEN_QUERY);
+    struct privileges *privileges;
+    struct object *token;
+    NTSTATUS status = token_lookup(TokenHandle, TOKEN_QUERY, &token, &privileges);
     if (NT_SUCCESS(status))
-        status = collect(TokenInformationClass, &answer, &pointers);
+        status = collect(TokenInformationClass, privileges, &answer, &pointers);
+    object_unref(token);
     if (!NT_SUCCESS(status))
         return face_bool(status);
     put_targets(&answer, &pointers, TokenInformation);
@@ -224,7 +243,10 @@ BOOL adv_CheckTokenMembership(HANDLE TokenHandle, PSID SidToCheck, PBOOL IsMembe
 {
     static const struct sid *const groups[] = {&sid_user, &sid_group, &sid_everyone, &sid_users};
     if (TokenHandle) {
-        NTSTATUS status = lookup(TokenHandle, TOKEN_QUERY);
+        struct privileges *privileges;
+        struct object *token;
+        NTSTATUS status = token_lookup(TokenHandle, TOKEN_QUERY, &token, &privileges);
+        object_unref(token);
         if (!NT_SUCCESS(status))
             return face_bool(status);
     }
@@ -234,75 +256,6 @@ BOOL adv_CheckTokenMembership(HANDLE TokenHandle, PSID SidToCheck, PBOOL IsMembe
     for (unsigned i = 0; i < array_length(groups); i++)
         member |= sid_equal(SidToCheck, groups[i]);
     *IsMember = member;
-    return TRUE;
-}
-
-/* Numbers of privileges (wdm.h SE_*_PRIVILEGE). */
-static const struct {
-    LPCWSTR name;
-    DWORD number;
-} privileges[] = {
-    {u"SeLockMemoryPrivilege", 4},
-    {u"SeIncreaseQuotaPrivilege", 5},
-    {u"SeSecurityPrivilege", 8},
-    {u"SeTakeOwnershipPrivilege", 9},
-    {u"SeSystemProfilePrivilege", 11},
-    {u"SeProfileSingleProcessPrivilege", 13},
-    {u"SeIncreaseBasePriorityPrivilege", 14},
-    {u"SeBackupPrivilege", 17},
-    {u"SeRestorePrivilege", 18},
-    {u"SeShutdownPrivilege", 19},
-    {u"SeDebugPrivilege", 20},
-    {u"SeChangeNotifyPrivilege", 23},
-    {u"SeUndockPrivilege", 25},
-    {u"SeManageVolumePrivilege", 28},
-    {u"SeImpersonatePrivilege", 29},
-    {u"SeCreateGlobalPrivilege", 30},
-    {u"SeIncreaseWorkingSetPrivilege", 33},
-    {u"SeTimeZonePrivilege", 34},
-    {u"SeCreateSymbolicLinkPrivilege", 35},
-};
-
-BOOL adv_LookupPrivilegeValueW(LPCWSTR lpSystemName, LPCWSTR lpName, PVOID lpLuid)
-{
-    size_t length = wide_length(lpName);
-    for (unsigned i = 0; i < array_length(privileges); i++) {
-        LPCWSTR name = privileges[i].name;
-        if (wide_compare_caseless(lpName, length, name, wide_length(name)) == 0) {
-            const uint32_t luid[2] = {privileges[i].number, 0};
-            memcpy(lpLuid, luid, sizeof luid);
-            return TRUE;
-        }
-    }
-    last_error_set(ERROR_NO_SUCH_PRIVILEGE);
-    return FALSE;
-}
-
-BOOL adv_LookupPrivilegeValueA(LPCSTR lpSystemName, LPCSTR lpName, PVOID lpLuid)
-{
-    uint16_t *name = wide_from_utf8(lpName);
-    BOOL found = name ? adv_LookupPrivilegeValueW(NULL, name, lpLuid) : face_bool(STATUS_NO_MEMORY);
-    free(name);
-    return found;
-}
-
-/* The token holds none, so none is assigned, which is told by the last error of a success. */
-BOOL adv_AdjustTokenPrivileges(HANDLE TokenHandle, BOOL DisableAllPrivileges, LPCVOID NewState,
-                               DWORD BufferLength, PVOID PreviousState, PDWORD ReturnLength)
-{
-    NTSTATUS status = lookup(TokenHandle, 0x20); /* TOKEN_ADJUST_PRIVILEGES */
-    if (!NT_SUCCESS(status))
-        return face_bool(status);
-    DWORD wanted = 0;
-    if (!DisableAllPrivileges && !NewState)
-        return face_bool(STATUS_INVALID_PARAMETER);
-    if (!DisableAllPrivileges)
-        memcpy(&wanted, NewState, sizeof wanted);
-    if (PreviousState && BufferLength >= sizeof wanted)
-        memset(PreviousState, 0, sizeof wanted);
-    if (ReturnLength)
-        *ReturnLength = sizeof wanted;
-    last_error_set(wanted ? ERROR_NOT_ALL_ASSIGNED : ERROR_SUCCESS);
     return TRUE;
 }
 

@@ -183,6 +183,23 @@ def settings():
         assert "ReclaimVirtualMemory = 170" in run(*offer, environment={"WINMEM_OFFER_DISCARD": "all"}).stdout
 
 
+def privileges():
+    """WINMEM_PRIVILEGES: what is held counts in a call without a token; a mistake is told once and counts as not set."""
+    name, window = "WINMEM_PRIVILEGES", ("call", "VirtualAlloc", "0", "0x10000", "MEM_RESERVE+MEM_PHYSICAL", "PAGE_READWRITE")
+    refused = run(*window, environment={}).stdout
+    assert "last error 1314" in refused, refused
+    for value in ("", "SeDebugPrivilege", "-SeChangeNotifyPrivilege,", "SeLockMemoryPrivilege,-SeLockMemoryPrivilege"):
+        done = run(*window, environment={name: value})
+        assert (done.stdout, done.stderr) == (refused, ""), (value, done)
+    for value in ("SeLockMemoryPrivilege", "SeDebugPrivilege,selockmemoryprivilege,"):
+        done = run(*window, environment={name: value})
+        assert "1314" not in done.stdout and done.stderr == "", (value, done)
+    for value in ("SeNothing", "-", "SeLockMemoryPrivilege;SeDebugPrivilege", "SeLockMemoryPrivilege," + "SeLockMemoryPrivilege" * 9):
+        done = run(*window, environment={name: value})
+        assert done.stdout == refused and re.fullmatch(rf"winmem: {name}='.*': .* allowed: .*\n", done.stderr), (value, done)
+    assert "no such privilege" in run("run", "--privilege", "SeNothing", "x.exe", code=2).stderr
+
+
 def shortage():
     """What keeps a program from being set up is told in words."""
     with tempfile.TemporaryDirectory() as folder:
