@@ -167,34 +167,32 @@ static int begins_with(const char *text, const char *prefix)
     return 1;
 }
 
-int kit_run(const struct statement *statements, unsigned count, const char *only)
+/* One statement and its line of output. */
+static void prove(const struct statement *statement)
 {
-    unsigned i;
-
-    AddVectoredExceptionHandler(1, on_exception);
-    for (i = 0; i < count; i++) {
-        run.id = statements[i].id;
-        run.wrong = 0;
-        run.why_skipped = NULL;
-        if (only && !begins_with(run.id, only))
-            continue;
-        statements[i].prove();
-        if (run.wrong) {
-            run.failed++;
-            kit_print("\r\n");
-            continue;
-        }
-        kit_print(run.id);
-        if (run.why_skipped) {
-            run.skipped++;
-            kit_print(" skip  ");
-            kit_print(run.why_skipped);
-        } else {
-            run.passed++;
-            kit_print(" pass");
-        }
+    run.id = statement->id;
+    run.wrong = 0;
+    run.why_skipped = NULL;
+    statement->prove();
+    if (run.wrong) {
+        run.failed++;
         kit_print("\r\n");
+        return;
     }
+    kit_print(run.id);
+    if (run.why_skipped) {
+        run.skipped++;
+        kit_print(" skip  ");
+        kit_print(run.why_skipped);
+    } else {
+        run.passed++;
+        kit_print(" pass");
+    }
+    kit_print("\r\n");
+}
+
+static int sum_up(void)
+{
     kit_number(run.passed, 10);
     kit_print(" passed, ");
     kit_number(run.failed, 10);
@@ -202,4 +200,27 @@ int kit_run(const struct statement *statements, unsigned count, const char *only
     kit_number(run.skipped, 10);
     kit_print(" skipped\r\n");
     return run.failed != 0;
+}
+
+int kit_run(const struct statement *statements, unsigned count, const char *only)
+{
+    unsigned i;
+
+    AddVectoredExceptionHandler(1, on_exception);
+    for (i = 0; i < count; i++)
+        if (!only || begins_with(statements[i].id, only))
+            prove(&statements[i]);
+    return sum_up();
+}
+
+int kit_run_tables(const struct statement *const *tables, const char *only)
+{
+    const struct statement *statement;
+
+    AddVectoredExceptionHandler(1, on_exception);
+    for (; *tables; tables++)
+        for (statement = *tables; statement->id; statement++)
+            if (!only || begins_with(statement->id, only))
+                prove(statement);
+    return sum_up();
 }

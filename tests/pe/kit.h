@@ -3,7 +3,7 @@
  * lines, and probes that touch memory and tell which exception came.
  *
  *     VM-068 pass
- *     VM-071 fail  guard code: got 0xC0000005, wanted 0x80000001  (conformance.c:123)
+ *     VM-071 fail  first: got 0xC0000005, wanted 0x80000001 (line 123)
  *     VM-099 skip  OfferVirtualMemory is not here
  */
 #ifndef KIT_H
@@ -26,6 +26,8 @@ struct statement {
  * the exit code.
  */
 int kit_run(const struct statement *statements, unsigned count, const char *only);
+/* The same for several tables, each ended by a NULL id; a NULL table ends the list. */
+int kit_run_tables(const struct statement *const *tables, const char *only);
 
 /* Compares and notes a failure of the statement that runs; always goes on. */
 void kit_same(const char *what, ULONG64 got, ULONG64 wanted, int line);

@@ -56,10 +56,11 @@ class Program:
 
 
 def statement_ids(name):
-    """The identities in the program's own table: all of them have to be proved."""
+    """The identities in the program's own tables: all of them have to be proved."""
     ids = set()
-    for number, plain, called in STATEMENT.findall((SOURCES / f"{name}.c").read_text()):
-        ids.add(f"VM-{number}" if number else plain or called)
+    for source in [SOURCES / f"{name}.c", *SOURCES.glob(f"{name}_*.c")]:
+        for number, plain, called in STATEMENT.findall(source.read_text()):
+            ids.add(f"VM-{number}" if number else plain or called)
     return ids
 
 

@@ -1,0 +1,99 @@
+/* The program itself in memory, and memory reached through process handles. */
+#include "conformance.h"
+
+static int written = 1; /* data of the program */
+
+static void vm145(void)
+{
+    char *image = (char *)GetModuleHandleA(NULL);
+    MEMORY_BASIC_INFORMATION headers = look(image), code = look((void *)vm145),
+                             data = look(&written);
+    written = 2;
+    same("headers", headers.Type, MEM_IMAGE);
+    same("headers protect", headers.Protect, PAGE_READONLY);
+    same("code", code.Type, MEM_IMAGE);
+    same("code protect", code.Protect, PAGE_EXECUTE_READ);
+    same("one allocation", (ULONG64)code.AllocationBase, (ULONG64)image);
+    same("allocation protect", code.AllocationProtect, PAGE_EXECUTE_WRITECOPY);
+    same("data", data.Type, MEM_IMAGE);
+    ok("data can be written", data.Protect == PAGE_READWRITE || data.Protect == PAGE_WRITECOPY);
+    same("data stays of the image", look(&written).Type, MEM_IMAGE);
+    ok("code cannot be written",
+       probe_write((void *)vm145, PROBE_ONCE).code == STATUS_ACCESS_VIOLATION);
+}
+
+static void vm146(void)
+{
+    char *image = (char *)GetModuleHandleA(NULL);
+    ok("release", !VirtualFree(image, 0, MEM_RELEASE));
+    ok("decommit", !VirtualFree(image, PAGE, MEM_DECOMMIT));
+    no_memory("reserve over it", VirtualAlloc(image, PAGE, MEM_RESERVE, PAGE_READWRITE),
+              ERROR_INVALID_ADDRESS);
+    same("still there", look(image).State, MEM_COMMIT);
+}
+
+static void vm147(void)
+{
+    HANDLE event = CreateEventA(NULL, TRUE, FALSE, NULL);
+    MEMORY_BASIC_INFORMATION info;
+    char *p = take_rw(1);
+    DWORD old;
+    no_memory("allocate", VirtualAllocEx(event, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_HANDLE);
+    no_success("free", VirtualFreeEx(event, p, 0, MEM_RELEASE), ERROR_INVALID_HANDLE);
+    no_success("protect", VirtualProtectEx(event, p, PAGE, PAGE_READONLY, &old),
+               ERROR_INVALID_HANDLE);
+    no_success("query", !!VirtualQueryEx(event, p, &info, sizeof info), ERROR_INVALID_HANDLE);
+    same("unchanged", look(p).Protect, PAGE_READWRITE);
+    CloseHandle(event);
+    drop(p);
+}
+
+static void vm148(void)
+{
+    HANDLE operate = OpenProcess(PROCESS_VM_OPERATION, FALSE, GetCurrentProcessId()),
+           ask = OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, GetCurrentProcessId());
+    MEMORY_BASIC_INFORMATION info;
+    char *p = VirtualAllocEx(operate, NULL, PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    DWORD old;
+    ok("with the right", p != NULL);
+    no_memory("allocate", VirtualAllocEx(ask, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_ACCESS_DENIED);
+    no_success("protect", VirtualProtectEx(ask, p, PAGE, PAGE_READONLY, &old), ERROR_ACCESS_DENIED);
+    no_success("free", VirtualFreeEx(ask, p, 0, MEM_RELEASE), ERROR_ACCESS_DENIED);
+    no_success("query", !!VirtualQueryEx(operate, p, &info, sizeof info), ERROR_ACCESS_DENIED);
+    same("query with the right", VirtualQueryEx(ask, p, &info, sizeof info), 48);
+    ok("freed", VirtualFreeEx(operate, p, 0, MEM_RELEASE));
+    CloseHandle(operate);
+    CloseHandle(ask);
+}
+
+static void vm149(void)
+{
+    char here = 0;
+    char *base = look(&here).AllocationBase, *at = base;
+    MEMORY_BASIC_INFORMATION info = look(&here);
+    DWORD guards = 0;
+    same("type", info.Type, MEM_PRIVATE);
+    same("protect", info.Protect, PAGE_READWRITE);
+    ok("not all of it is committed",
+       look(base).State == MEM_RESERVE || look(base).Protect == PAGE_NOACCESS);
+    for (; at < &here; at += info.RegionSize) {
+        info = look(at);
+        same("one allocation", (ULONG64)info.AllocationBase, (ULONG64)base);
+        guards += info.State == MEM_COMMIT && (info.Protect & PAGE_GUARD) != 0;
+    }
+    same("one run of guard pages below what is used", guards, 1);
+}
+
+static void vm150(void)
+{
+    char *shared = (char *)(ULONG64)0x7FFE0000;
+    same("read", probe_read(shared, PROBE_ONCE).code, 0);
+    same("write", probe_write(shared, PROBE_ONCE).code, STATUS_ACCESS_VIOLATION);
+    same("state", look(shared).State, MEM_COMMIT);
+    same("protect", look(shared).Protect, PAGE_READONLY);
+    ok("cannot be freed", !VirtualFree(shared, 0, MEM_RELEASE));
+}
+
+const struct statement process_statements[] = {S(145), S(146), S(147), S(148), S(149), S(150), END};
