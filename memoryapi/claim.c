@@ -146,13 +146,14 @@ void space_remove(struct region *region)
 static bool promise(struct pool *pool, uint32_t count)
 {
     while (!pool_promise(pool, count)) {
+        uint64_t size = pool_chunk_size(pool);
         void *chunk;
         books_unlock();
-        int error = host->bookkeeping(POOL_CHUNK, &chunk);
+        int error = host->bookkeeping(size, true, &chunk);
         books_lock();
         if (error)
             return false;
-        pool_add(pool, chunk);
+        pool_add(pool, chunk, size);
     }
     return true;
 }

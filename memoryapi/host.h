@@ -56,8 +56,11 @@ struct host_ops {
     int (*offer)(uint64_t address, uint64_t size);
     /* After this no page of the range is dropped any more. pre: readable and writable. */
     int (*keep)(uint64_t address, uint64_t size);
-    /* Zeroed bookkeeping memory that costs nothing until it is touched; never given back. */
-    int (*bookkeeping)(uint64_t size, void **ret_memory);
+    /*
+     * Zeroed bookkeeping memory that costs nothing until it is touched; never given back. `dense`:
+     * all of it will be used, so huge pages may be behind it.
+     */
+    int (*bookkeeping)(uint64_t size, bool dense, void **ret_memory);
 };
 
 extern const struct host_ops *host; /* the table in use */

@@ -14,7 +14,8 @@
 #include "memoryapi/host_kernel.h"
 #include "memoryapi/setting.h"
 
-#define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define HUGE_PAGE (2ull << 20)
+#define RESERVED  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 struct host_caps host_caps;
 
@@ -114,13 +115,22 @@ static int linux_keep(uint64_t address, uint64_t size)
                : dirty_each(address, size);
 }
 
-static int linux_bookkeeping(uint64_t size, void **ret_memory)
+static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
+    uint64_t room = dense && size >= HUGE_PAGE ? size + HUGE_PAGE : size, start;
+    void *memory = mmap(NULL, room, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
     if (memory == MAP_FAILED)
         return -errno;
-    madvise(memory, size, MADV_NOHUGEPAGE); /* touched sparsely */
-    *ret_memory = memory;
+    start = (uint64_t)memory;
+    if (room > size) {
+        uint64_t aligned = round_up(start, HUGE_PAGE);
+        if (aligned > start)
+            munmap(memory, aligned - start);
+        munmap(at(aligned + size), start + room - aligned - size);
+        start = aligned;
+    }
+    madvise(at(start), size, room > size ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    *ret_memory = at(start);
     return 0;
 }
 

@@ -12,22 +12,18 @@ static uint64_t priority(const struct itree_node *node)
 
 static uint64_t max_of(const struct itree_node *node)
 {
-    uint64_t max = node->weight;
-    if (node->left && node->left->max > max)
-        max = node->left->max;
-    if (node->right && node->right->max > max)
-        max = node->right->max;
-    return max;
+    return node ? itree_max(node) : 0;
 }
 
-/* From `node` up, as long as something changes. */
+/* Tells `node`'s ancestors what is below them, as long as something changes. */
 static void update(struct itree_node *node)
 {
-    for (; node; node = node->parent) {
-        uint64_t max = max_of(node);
-        if (max == node->max)
+    for (struct itree_node *parent = node->parent; parent; node = parent, parent = node->parent) {
+        uint64_t max = itree_max(node);
+        uint64_t *told = parent->left == node ? &parent->left_max : &parent->right_max;
+        if (*told == max)
             return;
-        node->max = max;
+        *told = max;
     }
 }
 
@@ -50,16 +46,18 @@ static void rotate(struct itree *tree, struct itree_node *node)
     replace(tree, parent, node);
     if (parent->left == node) {
         moved = parent->left = node->right;
+        parent->left_max = node->right_max;
         node->right = parent;
+        node->right_max = itree_max(parent);
     } else {
         moved = parent->right = node->left;
+        parent->right_max = node->left_max;
         node->left = parent;
+        node->left_max = itree_max(parent);
     }
     if (moved)
         moved->parent = parent;
     parent->parent = node;
-    parent->max = max_of(parent);
-    node->max = max_of(node);
 }
 
 void itree_insert(struct itree *tree, struct itree_node *node)
@@ -71,9 +69,9 @@ void itree_insert(struct itree *tree, struct itree_node *node)
     }
     node->parent = parent;
     node->left = node->right = NULL;
-    node->max = node->weight;
+    node->left_max = node->right_max = 0;
     *link = node;
-    update(parent);
+    update(node);
     while (node->parent && priority(node) > priority(node->parent))
         rotate(tree, node);
 }
@@ -82,8 +80,13 @@ void itree_remove(struct itree *tree, struct itree_node *node)
 {
     while (node->left && node->right)
         rotate(tree, priority(node->left) > priority(node->right) ? node->left : node->right);
-    replace(tree, node, node->left ? node->left : node->right);
-    update(node->parent);
+    struct itree_node *child = node->left ? node->left : node->right, *parent = node->parent;
+    bool left = parent && parent->left == node;
+    replace(tree, node, child);
+    if (parent) {
+        *(left ? &parent->left_max : &parent->right_max) = max_of(child);
+        update(parent);
+    }
     node->parent = node->left = node->right = NULL;
 }
 
@@ -152,7 +155,8 @@ bool itree_is_valid(const struct itree *tree)
     const struct itree_node *before = NULL;
     for (const struct itree_node *node = itree_first(tree); node;
          before = node, node = itree_next(node)) {
-        if ((before && before->key >= node->key) || node->max != max_of(node) ||
+        if ((before && before->key >= node->key) || node->left_max != max_of(node->left) ||
+            node->right_max != max_of(node->right) ||
             (node->parent ? priority(node) > priority(node->parent) : tree->root != node) ||
             (node->left && node->left->parent != node) ||
             (node->right && node->right->parent != node))

@@ -5,6 +5,10 @@
 #include <string.h>
 #include "memoryapi/host.h"
 
+#define SMALL_CHUNK (256ull << 10)
+#define LARGE_CHUNK (2ull << 20)
+#define MANY        (2ull << 20) /* bytes in use */
+
 static bool has(const struct pool *pool, uint32_t count)
 {
     return pool->free_count + pool->chunk_left / pool->node_size >= pool->promised + count;
@@ -24,7 +28,12 @@ void pool_settle(struct pool *pool, uint32_t count)
     pool->promised -= count;
 }
 
-void pool_add(struct pool *pool, void *chunk)
+uint64_t pool_chunk_size(const struct pool *pool)
+{
+    return pool->in_use * pool->node_size < MANY ? SMALL_CHUNK : LARGE_CHUNK;
+}
+
+void pool_add(struct pool *pool, void *chunk, uint64_t size)
 {
     /* what is left of the old chunk moves to the chain */
     for (; pool->chunk_left >= pool->node_size; pool->chunk_left -= pool->node_size) {
@@ -34,16 +43,17 @@ void pool_add(struct pool *pool, void *chunk)
         pool->chunk += pool->node_size;
     }
     pool->chunk = chunk;
-    pool->chunk_left = POOL_CHUNK;
+    pool->chunk_left = size;
 }
 
 bool pool_reserve(struct pool *pool, uint32_t count)
 {
     void *chunk;
     while (!has(pool, count)) {
-        if (host->bookkeeping(POOL_CHUNK, &chunk) != 0)
+        uint64_t size = pool_chunk_size(pool);
+        if (host->bookkeeping(size, true, &chunk) != 0)
             return false;
-        pool_add(pool, chunk);
+        pool_add(pool, chunk, size);
     }
     return true;
 }

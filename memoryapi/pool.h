@@ -19,12 +19,14 @@ struct pool {
     uint64_t in_use;
 };
 
-#define POOL_CHUNK (256u << 10) /* bytes */
-
 /* Promises `count` takes; false: add a chunk first. */
 bool pool_promise(struct pool *pool, uint32_t count);
-/* POOL_CHUNK bytes, zeroed. */
-void pool_add(struct pool *pool, void *chunk);
+/*
+ * What to add, in bytes: small at first; a pool of many nodes grows by huge pages, since walking
+ * its nodes costs mostly translations of addresses.
+ */
+uint64_t pool_chunk_size(const struct pool *pool);
+void pool_add(struct pool *pool, void *chunk, uint64_t size); /* zeroed */
 /* The operation that was promised `count` is over, however many it took. */
 void pool_settle(struct pool *pool, uint32_t count);
 /* Makes sure that the next `count` takes succeed, for an owner who is alone. */

@@ -59,35 +59,42 @@ struct region *region_next_from(const struct region_map *map, uint64_t address)
     return region_of(node ? itree_next(node) : itree_first(&map->regions));
 }
 
+/* Each search enters a subtree only when something in it may be large enough. */
 static uint64_t find_low(const struct itree_node *node, const struct region_request *request)
 {
-    uint64_t gap, start, end, found;
-    if (!node || node->max < request->size)
-        return 0;
-    gap = node->key - node->weight;
-    if (gap > request->lowest && (found = find_low(node->left, request)))
-        return found;
-    start = round_up(gap > request->lowest ? gap : request->lowest, request->alignment);
-    end = node->key < request->end ? node->key : request->end;
-    if (start < end && end - start >= request->size)
-        return start;
-    return node->key < request->end ? find_low(node->right, request) : 0;
+    while (node) {
+        uint64_t gap = node->key - node->weight, start, end, found;
+        if (node->left_max >= request->size && gap > request->lowest &&
+            (found = find_low(node->left, request)))
+            return found;
+        start = round_up(gap > request->lowest ? gap : request->lowest, request->alignment);
+        end = node->key < request->end ? node->key : request->end;
+        if (start < end && end - start >= request->size)
+            return start;
+        if (node->right_max < request->size || node->key >= request->end)
+            return 0;
+        node = node->right;
+    }
+    return 0;
 }
 
 static uint64_t find_high(const struct itree_node *node, const struct region_request *request)
 {
-    uint64_t gap, lowest, end, found;
-    if (!node || node->max < request->size)
-        return 0;
-    if (node->key < request->end && (found = find_high(node->right, request)))
-        return found;
-    gap = node->key - node->weight;
-    lowest = gap > request->lowest ? gap : request->lowest;
-    end = node->key < request->end ? node->key : request->end;
-    if (end > lowest && end - lowest >= request->size &&
-        round_down(end - request->size, request->alignment) >= lowest)
-        return round_down(end - request->size, request->alignment);
-    return gap > request->lowest ? find_high(node->left, request) : 0;
+    while (node) {
+        uint64_t gap = node->key - node->weight, lowest, end, found;
+        if (node->right_max >= request->size && node->key < request->end &&
+            (found = find_high(node->right, request)))
+            return found;
+        lowest = gap > request->lowest ? gap : request->lowest;
+        end = node->key < request->end ? node->key : request->end;
+        if (end > lowest && end - lowest >= request->size &&
+            round_down(end - request->size, request->alignment) >= lowest)
+            return round_down(end - request->size, request->alignment);
+        if (node->left_max < request->size || gap <= request->lowest)
+            return 0;
+        node = node->left;
+    }
+    return 0;
 }
 
 uint64_t region_find_free(const struct region_map *map, const struct region_request *request)

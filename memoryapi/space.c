@@ -30,9 +30,9 @@ static void init_once(void)
     host_init();
     limits_init();
     /* without an index the tree alone serves; without the bitmap nothing can be committed */
-    if (host->bookkeeping(GRANULES * sizeof(struct region *), &index) != 0)
+    if (host->bookkeeping(GRANULES * sizeof(struct region *), false, &index) != 0)
         index = NULL;
-    space.usable = host->bookkeeping(GRANULES / 8, &open) == 0;
+    space.usable = host->bookkeeping(GRANULES / 8, false, &open) == 0;
     space.open = open;
     region_map_init(&space.map, index);
     /* in a host program everything is the host's until an arena is taken */

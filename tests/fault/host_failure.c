@@ -35,9 +35,9 @@ static int fake_protect(uint64_t address, uint64_t size, unsigned access)
     return fails() ? -ENOMEM : real->protect(address, size, access);
 }
 
-static int fake_bookkeeping(uint64_t size, void **ret_memory)
+static int fake_bookkeeping(uint64_t size, bool dense, void **ret_memory)
 {
-    return fails() ? -ENOMEM : real->bookkeeping(size, ret_memory);
+    return fails() ? -ENOMEM : real->bookkeeping(size, dense, ret_memory);
 }
 
 /* The operations that take a range and nothing else. */

@@ -238,7 +238,7 @@ int main(void)
     run(count);
     CHECK(host->bookkeeping((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY *
                                 sizeof(struct region *),
-                            &index) == 0);
+                            false, &index) == 0);
     memset(model, 0, sizeof model);
     region_map_init(&map, index);
     run(count);
