@@ -133,11 +133,6 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
     return commit_status(status_from_errno(error));
 }
 
-static void become(struct run_state *state, void *context)
-{
-    *state = *(const struct run_state *)context;
-}
-
 /* What an image takes is not charged: most of it is never written. */
 static NTSTATUS charge_pages(const struct region *region, uint64_t pages)
 {
@@ -166,8 +161,7 @@ static NTSTATUS commit_new(struct region *region, uint32_t protect)
             return_pages(region, region->size / PAGE_SIZE);
     }
     if (status == STATUS_SUCCESS) {
-        space_change(region, base, end, become, &committed);
-        space_release(region);
+        space_finish_new(region, &committed);
     } else {
         reserve_return(region->size);
         space_remove(region);

@@ -158,14 +158,20 @@ static bool promise(struct pool *pool, uint32_t count)
     return true;
 }
 
-bool space_prepare(uint32_t regions, uint32_t runs)
+bool space_prepare_locked(uint32_t regions, uint32_t runs)
 {
-    books_lock();
     bool ready = promise(&space.map.region_pool, regions);
     if (ready && !promise(&space.map.run_pool, runs)) {
         pool_settle(&space.map.region_pool, regions);
         ready = false;
     }
+    return ready;
+}
+
+bool space_prepare(uint32_t regions, uint32_t runs)
+{
+    books_lock();
+    bool ready = space_prepare_locked(regions, runs);
     books_unlock();
     return ready;
 }
@@ -192,6 +198,13 @@ void space_finish(struct region *region, uint64_t start, uint64_t end,
     books_lock();
     region_change(&space.map, region, start, end, change, context);
     pool_settle(&space.map.run_pool, 2);
+    unlock_and_wake(give_back(region));
+}
+
+void space_finish_new(struct region *region, const struct run_state *state)
+{
+    books_lock();
+    region_set(&space.map, region, region_base(region), region_end(region), state);
     unlock_and_wake(give_back(region));
 }
 

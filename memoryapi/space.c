@@ -200,18 +200,19 @@ static NTSTATUS grow(const struct region_request *request)
 
 NTSTATUS space_find_place(const struct region_request *request, uint64_t *ret_base)
 {
-    if (!space_prepare(1, 0))
-        return STATUS_NO_MEMORY;
-    for (unsigned tries = 0;; tries++) {
-        books_lock();
+    books_lock();
+    bool ready = space_prepare_locked(1, 0);
+    for (unsigned tries = 0; ready; tries++) {
         *ret_base = find_free(request);
         if (*ret_base)
             return STATUS_SUCCESS;
         books_unlock();
-        if (space.owned || tries == GROW_TRIES || grow(request) != STATUS_SUCCESS)
-            break;
+        ready = !space.owned && tries < GROW_TRIES && grow(request) == STATUS_SUCCESS;
+        books_lock();
+        if (!ready)
+            pool_settle(&space.map.region_pool, 1);
     }
-    space_settle(1, 0);
+    books_unlock();
     return STATUS_NO_MEMORY;
 }
 
@@ -225,9 +226,11 @@ static bool barrier_in_the_way(uint64_t base, uint64_t size)
 NTSTATUS space_open_place(uint64_t base, uint64_t size)
 {
     NTSTATUS status = STATUS_SUCCESS;
-    if (!space_prepare(1, 0))
-        return STATUS_NO_MEMORY;
     books_lock();
+    if (!space_prepare_locked(1, 0)) {
+        books_unlock();
+        return STATUS_NO_MEMORY;
+    }
     if (barrier_in_the_way(base, size)) {
         books_unlock();
         futex_lock(&space.grow);
@@ -237,8 +240,8 @@ NTSTATUS space_open_place(uint64_t base, uint64_t size)
     }
     if (status == STATUS_SUCCESS && region_is_free(&space.map, base, size))
         return STATUS_SUCCESS;
+    pool_settle(&space.map.region_pool, 1);
     books_unlock();
-    space_settle(1, 0);
     return status == STATUS_SUCCESS ? STATUS_CONFLICTING_ADDRESSES : status;
 }
 

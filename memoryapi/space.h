@@ -56,6 +56,8 @@ void space_remove(struct region *region);
  * once, whatever was taken, when the caller changes the books no more.
  */
 bool space_prepare(uint32_t regions, uint32_t runs);
+/* The same under books, which are given up while the host is asked. */
+bool space_prepare_locked(uint32_t regions, uint32_t runs);
 void space_settle(uint32_t regions, uint32_t runs);
 /* region_change, under books. pre: claimed, two runs prepared. */
 void space_change(struct region *region, uint64_t start, uint64_t end,
@@ -63,6 +65,8 @@ void space_change(struct region *region, uint64_t start, uint64_t end,
 /* space_change, the end of a promise of two runs, and of the claim. */
 void space_finish(struct region *region, uint64_t start, uint64_t end,
                   void (*change)(struct run_state *state, void *context), void *context);
+/* All of a region, which needs no nodes, becomes `state`, and the claim ends. */
+void space_finish_new(struct region *region, const struct run_state *state);
 /* The end of a promise of two runs and of the claim: nothing was changed. */
 void space_give_up(struct region *region);
 
