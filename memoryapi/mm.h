@@ -69,6 +69,17 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type);
 NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *ret_old);
 /* Never waits for a host call of another thread; makes no system call. */
 NTSTATUS mm_query(uint64_t address, MEMORY_BASIC_INFORMATION *ret_information);
+/*
+ * The same for the allocation as a whole; STATUS_MEMORY_NOT_ALLOCATED where there is none. The
+ * second: for an image, else STATUS_INVALID_ADDRESS.
+ */
+NTSTATUS mm_query_region(uint64_t address, MEMORY_REGION_INFORMATION *ret_information);
+NTSTATUS mm_query_image(uint64_t address, MEMORY_IMAGE_INFORMATION *ret_information);
+/*
+ * The device path of the file behind the image at `base`, malloc'd and terminated; the length in
+ * characters. Set by the loader; NULL in a program without one, or its answer: not known.
+ */
+extern uint16_t *(*mm_image_name)(uint64_t base, size_t *ret_length);
 
 NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority);
 NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded);

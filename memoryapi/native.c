@@ -5,9 +5,7 @@
 
 #include "faces.h"
 
-#define PROCESS_VM_OPERATION_RIGHT      0x0008u
-#define PROCESS_QUERY_INFORMATION_RIGHT 0x0400u
-#define MEMORY_BASIC_INFORMATION_CLASS  0
+#define PROCESS_VM_OPERATION_RIGHT 0x0008u
 
 /*
  * ZeroBits: 0..20 counts zero bits from bit 31 up for a 32-bit address; above 32 it is a mask of
@@ -98,27 +96,5 @@ NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSI
         write_range(BaseAddress, RegionSize, base, size);
         guarded_write(OldProtect, &old, sizeof old);
     }
-    return status;
-}
-
-NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
-                                 INT MemoryInformationClass, PVOID MemoryInformation,
-                                 SIZE_T MemoryInformationLength, PSIZE_T ReturnLength)
-{
-    MEMORY_BASIC_INFORMATION information;
-    SIZE_T size = sizeof information;
-    NTSTATUS status;
-
-    if (MemoryInformationClass != MEMORY_BASIC_INFORMATION_CLASS)
-        return STATUS_INVALID_INFO_CLASS;
-    if (MemoryInformationLength < sizeof information)
-        return STATUS_INFO_LENGTH_MISMATCH;
-    status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_INFORMATION_RIGHT);
-    if (status == STATUS_SUCCESS)
-        status = mm_query((uint64_t)BaseAddress, &information);
-    if (status == STATUS_SUCCESS &&
-        (!guarded_write(MemoryInformation, &information, sizeof information) ||
-         (ReturnLength && !guarded_write(ReturnLength, &size, sizeof size))))
-        status = STATUS_ACCESS_VIOLATION;
     return status;
 }

@@ -12,6 +12,7 @@
 #include "kernel32/process/unwind.h"
 #include "memoryapi/base.h"
 #include "memoryapi/futex.h"
+#include "memoryapi/mm.h"
 
 /* PEB_LDR_DATA */
 struct loader_data {
@@ -76,6 +77,7 @@ void module_list_init(void)
     empty(&list.data.init_order);
     process_peb->loader_data = &list.data;
     unwind_find_module = find_range;
+    mm_image_name = module_image_name;
 }
 
 void module_insert(struct module *module)
@@ -152,6 +154,23 @@ struct module *module_by_base(uint64_t base)
 struct module *module_by_address(uint64_t address)
 {
     return find(holds, &address);
+}
+
+bool module_full_path(uint64_t base, WCHAR *ret_path, size_t room, size_t *ret_length)
+{
+    bool fits = false;
+    futex_lock(&list.lock);
+    for (const struct module *module = module_next(NULL); module; module = module_next(module)) {
+        if (module->base != base)
+            continue;
+        *ret_length = wide_length(module->full_path);
+        fits = *ret_length < room;
+        if (fits)
+            memcpy(ret_path, module->full_path, (*ret_length + 1) * sizeof *ret_path);
+        break;
+    }
+    futex_unlock(&list.lock);
+    return fits;
 }
 
 struct module *module_by_name(const char *name)

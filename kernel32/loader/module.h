@@ -70,6 +70,11 @@ void module_remove(struct module *module); /* from all lists */
 void module_began(struct module *module);  /* into the initialization order */
 struct module *module_by_base(uint64_t base);
 struct module *module_by_address(uint64_t address);
+/*
+ * A copy of the Win32 path of the module at `base`, which may be unloaded meanwhile; false: none,
+ * or longer than `room` characters. Terminated.
+ */
+bool module_full_path(uint64_t base, WCHAR *ret_path, size_t room, size_t *ret_length);
 /* base name, any case, ".dll" added when there is no dot; or a host path */
 struct module *module_by_name(const char *name);
 struct module *module_program(void);
@@ -88,6 +93,12 @@ void module_for_each_begun(bool reverse, void (*each)(struct module *module, voi
  * program's memory: no lock is held.
  */
 char *module_plain_name(const WCHAR *given, NTSTATUS *ret_status);
+
+/* mapped_name.c */
+#define PATH_ROOM 32768u /* characters, terminator included */
+/* The device path of a Win32 path, malloc'd and terminated; NULL: it is on no drive, no memory. */
+WCHAR *module_device_path(const WCHAR *path, size_t length, size_t *ret_length);
+uint16_t *module_image_name(uint64_t base, size_t *ret_length); /* for mm_image_name */
 
 /* lock.c */
 void loader_lock(void);
