@@ -27,6 +27,14 @@ static uint64_t charge(const struct region *region)
     return bytes;
 }
 
+static uint32_t flags_of(const struct region *region)
+{
+    return flag_of_kind[region->kind] | (region->placeholder ? MEMORY_REGION_PLACEHOLDER : 0) |
+           (region->physical ? MEMORY_REGION_MAPPED_AWE : 0) |
+           (region->watched ? MEMORY_REGION_MAPPED_WRITE_WATCH : 0) |
+           (region->large ? MEMORY_REGION_PAGE_SIZE_LARGE : 0);
+}
+
 /* In a host program, what is not ours counts as free, as in mm_query. */
 static const struct region *find_shown(uint64_t address)
 {
@@ -51,12 +59,12 @@ NTSTATUS mm_query_region(uint64_t address, MEMORY_REGION_INFORMATION *ret_inform
         *ret_information = (MEMORY_REGION_INFORMATION){
             .AllocationBase = (PVOID)region_base(region),
             .AllocationProtect = region->barrier ? PAGE_NOACCESS : region->protect,
-            .RegionType = flag_of_kind[region->kind],
+            .RegionType = flags_of(region),
             .RegionSize = region->size,
             .CommitSize = region->barrier ? 0 : charge(region),
             .NodePreference = NUMA_NO_PREFERRED_NODE,
         };
-    futex_unlock(&space.books);
+    books_unlock();
     return region ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;
 }
 
@@ -73,6 +81,6 @@ NTSTATUS mm_query_image(uint64_t address, MEMORY_IMAGE_INFORMATION *ret_informat
     if (image)
         *ret_information = (MEMORY_IMAGE_INFORMATION){.ImageBase = (PVOID)region_base(region),
                                                       .SizeOfImage = region->size};
-    futex_unlock(&space.books);
+    books_unlock();
     return image ? STATUS_SUCCESS : STATUS_INVALID_ADDRESS;
 }

@@ -3,6 +3,7 @@
  * NtQueryVirtualMemory.
  */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include "kernel32/face.h"
@@ -80,9 +81,9 @@ START_TEST(a_region_query_that_fails_writes_nothing) /* 90, 91 */
                                                buffer, 64, &size),
                  87);
     EXPECT_FAILS(QueryVirtualMemoryInformation((HANDLE)0x7770, memory, 0, buffer, 64, &size), 6);
-    weak = OpenProcess(PROCESS_VM_OPERATION, FALSE, GetCurrentProcessId());
+    weak = k32_OpenProcess(PROCESS_VM_OPERATION, FALSE, k32_GetCurrentProcessId());
     EXPECT_FAILS(QueryVirtualMemoryInformation(weak, memory, 0, buffer, 64, &size), 5);
-    CloseHandle(weak);
+    k32_CloseHandle(weak);
     EXPECT_FAILS(
         QueryVirtualMemoryInformation(THIS_PROCESS, memory, 0, buffer, 64, (SIZE_T *)readonly),
         998);
@@ -98,7 +99,7 @@ END_TEST
 
 static NTSTATUS native(const void *address, INT class, void *buffer, SIZE_T length, SIZE_T *ret)
 {
-    return NtQueryVirtualMemory(THIS_PROCESS, (PVOID)address, class, buffer, length, ret);
+    return nt_NtQueryVirtualMemory(THIS_PROCESS, (PVOID)address, class, buffer, length, ret);
 }
 
 START_TEST(every_native_class_has_its_length)
