@@ -110,24 +110,29 @@ static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t
 NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
 {
     bool image = type & MM_FREE_IMAGE;
-    uint64_t end;
+    uint64_t start = *base, length = *size, end;
     NTSTATUS status;
 
     type &= ~(uint32_t)MM_FREE_IMAGE;
     if (type != MEM_RELEASE && type != MEM_DECOMMIT)
         return STATUS_INVALID_PARAMETER;
-    if (*base >= SPACE_END || add_overflows(*base, *size, &end) || end > SPACE_END)
+    if (start >= SPACE_END || add_overflows(start, length, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
-    struct region *region = space_claim(round_down(*base, PAGE_SIZE));
+    struct region *region = space_claim(round_down(start, PAGE_SIZE));
     if (!region)
         return STATUS_MEMORY_NOT_ALLOCATED;
-    status = check_free(region, base, size, type, image);
+    status = check_free(region, &start, &length, type, image);
     if (status != STATUS_SUCCESS) {
         space_release(region);
         return status;
     }
-    return type == MEM_RELEASE ? release(region) : decommit(region, *base, *base + *size);
+    status = type == MEM_RELEASE ? release(region) : decommit(region, start, start + length);
+    if (status == STATUS_SUCCESS) {
+        *base = start;
+        *size = length;
+    }
+    return status;
 }

@@ -155,8 +155,10 @@ static NTSTATUS take_hole(const struct region_request *request)
 /* A new arena that can hold what is requested. */
 static NTSTATUS take_arena(const struct region_request *request)
 {
-    uint64_t base, start, end;
-    for (uint64_t size = ARENA_SIZE; size >= request->size + request->alignment; size /= 2) {
+    uint64_t need = request->size + request->alignment, largest = ARENA_SIZE, base, start, end;
+    while (largest < need && largest < SPACE_END)
+        largest *= 2;
+    for (uint64_t size = largest; size >= need; size /= 2) {
         if (host->reserve(0, size, &base) != 0)
             continue;
         start = round_up(base, ALLOCATION_GRANULARITY);

@@ -1,0 +1,153 @@
+/* The host that fails on command (failing.h). */
+#include "tests/fault/failing.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "memoryapi/host.h"
+
+static const struct host_ops *real;
+static enum failing_kind failing;
+static unsigned calls, fail_at;
+static bool on;
+static const char *happened;
+static long live;
+
+/* Every operation: how it fails, usually and otherwise, and how it is called. */
+#define NO_MORE ENOMEM, EAGAIN
+#define RANGE   (uint64_t address, uint64_t size), (address, size)
+#define HOST_OPS(X)                                                                                \
+    X(reserve, ENOMEM, EEXIST, (uint64_t address, uint64_t size, uint64_t * ret_address),          \
+      (address, size, ret_address))                                                                \
+    X(unreserve, NO_MORE, RANGE)                                                                   \
+    X(reset, NO_MORE, RANGE)                                                                       \
+    X(protect, NO_MORE, (uint64_t address, uint64_t size, unsigned access),                        \
+      (address, size, access))                                                                     \
+    X(open_guards, NO_MORE, RANGE)                                                                 \
+    X(close_guards, NO_MORE, RANGE)                                                                \
+    X(drop, NO_MORE, RANGE)                                                                        \
+    X(offer, NO_MORE, RANGE)                                                                       \
+    X(keep, NO_MORE, RANGE)                                                                        \
+    X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
+      (size, dense, ret_memory))
+
+/* 0, or the error the call that is being made is to end with. */
+static int verdict(const char *name, int usual, int rare)
+{
+    if (!on || failing == FAILING_MALLOC || ++calls != fail_at)
+        return 0;
+    happened = name;
+    return -(failing == FAILING_HOST ? usual : rare);
+}
+
+/* One level more, so that lists in macros become arguments. */
+#define FAKE_OF(...) FAKE(__VA_ARGS__)
+#define FAKE(name, usual, rare, parameters, arguments)                                             \
+    static int fake_##name parameters                                                              \
+    {                                                                                              \
+        int error = verdict(#name, usual, rare);                                                   \
+        return error ? error : real->name arguments;                                               \
+    }
+HOST_OPS(FAKE_OF)
+
+#define ENTRY(name, ...) .name = fake_##name,
+static const struct host_ops fake = {HOST_OPS(ENTRY)};
+
+#define ONE(...) +1
+_Static_assert(sizeof(struct host_ops) == (0 HOST_OPS(ONE)) * sizeof(void (*)(void)),
+               "HOST_OPS above has a line for each member of struct host_ops");
+
+/* Host functions that are not in the table. */
+#define WRAP(name, usual, rare, parameters, arguments)                                             \
+    int __real_##name parameters;                                                                  \
+    int __wrap_##name parameters;                                                                  \
+    int __wrap_##name parameters                                                                   \
+    {                                                                                              \
+        int error = verdict(#name, usual, rare);                                                   \
+        return error ? error : __real_##name arguments;                                            \
+    }
+WRAP(host_shared_page, ENOMEM, EMFILE, (uint64_t address, void **ret_writable),
+     (address, ret_writable))
+WRAP(host_next_mapping, ENOMEM, EMFILE,
+     (uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end),
+     (from, to, ret_start, ret_end))
+
+static bool memory_fails(const char *name)
+{
+    if (!on || failing != FAILING_MALLOC || ++calls != fail_at)
+        return false;
+    happened = name;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+void *__wrap_malloc(size_t size)
+{
+    void *block = memory_fails("malloc") ? NULL : __real_malloc(size);
+    live += block != NULL;
+    return block;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *block = memory_fails("calloc") ? NULL : __real_calloc(count, size);
+    live += block != NULL;
+    return block;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    void *block = memory_fails("realloc") ? NULL : __real_realloc(old, size);
+    live += block && !old;
+    return block;
+}
+
+void __wrap_free(void *block)
+{
+    live -= block != NULL;
+    __real_free(block);
+}
+
+void failing_install(void)
+{
+    real = host;
+    host = &fake;
+}
+
+void failing_start(enum failing_kind kind, unsigned n)
+{
+    failing = kind;
+    fail_at = n;
+    calls = 0;
+    on = false;
+    happened = NULL;
+}
+
+void failing_on(void)
+{
+    on = true;
+}
+
+void failing_off(void)
+{
+    on = false;
+}
+
+const char *failing_happened(void)
+{
+    return happened;
+}
+
+long failing_live_blocks(void)
+{
+    return live;
+}

@@ -1,0 +1,68 @@
+/* Offer, reclaim and discard, and what other calls do to offered pages. */
+#include "memoryapi/mm.h"
+#include "tests/fault/scenario.h"
+
+#define RW PAGE_READWRITE
+#define RO PAGE_READONLY
+
+/* As in the other scenarios, in fewer steps: 0-11 hold data, 4-7 are read-only, 12 has no access. */
+#define MIXED   BOTH(0, 16, RW), FILL(0, 16), PROTECT(4, 4, RO, RW), PROTECT(12, 1, PAGE_NOACCESS, RW)
+#define OFFERED MIXED, OFFER(2, 4)
+
+const struct scenario offer_scenarios[] = {
+    {"offer and reclaim", "", {MIXED, OFFER(0, 16), RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"offer in each priority",
+     "",
+     {MIXED,
+      {do_offer, 0, 4, 1, 0, 0},
+      {do_offer, 4, 4, 2, 0, 0},
+      {do_offer, 8, 4, 3, 0, 0},
+      {do_offer, 12, 4, 4, 0, 0},
+      RECLAIM(0, 16),
+      EXPECT(0, 12)}},
+    {"offer again", "", {OFFERED, {do_offer, 0, 16, 4, 0, 0}, RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"offer pages of zeros", "", {BOTH(0, 1000, RW), OFFER(0, 1000), RECLAIM(0, 1000)}},
+    /* a loss on purpose that the host refuses is no loss, and is not reported as one */
+    {"offer and lose",
+     "",
+     {MIXED,
+      {do_offer, 0, 12, 1, 1, 0},
+      {do_reclaim, 0, 12, EITHER, 0, 0},
+      {do_expect, 0, 12, EITHER, 0, 0},
+      FILL(0, 4)},
+     .varies = true},
+    {"offer reserved pages is refused",
+     "",
+     {RESERVE(0, 16), COMMIT(0, 8, RW), {do_offer, 4, 8, 2, 0, STATUS_NOT_COMMITTED}}},
+    {"offer what is free is refused", "", {{do_offer, 4, 8, 2, 0, STATUS_CONFLICTING_ADDRESSES}}},
+    {"reclaim a part", "", {OFFERED, RECLAIM(3, 1), RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"reclaim what is not offered", "", {MIXED, RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"reclaim after loss, in parts",
+     "",
+     {MIXED,
+      {do_offer, 0, 8, 1, 1, 0},
+      {do_reclaim, 0, 3, EITHER, 0, 0},
+      {do_reclaim, 3, 5, EITHER, 0, 0}},
+     .varies = true},
+    {"commit over offered", "", {OFFERED, COMMIT(0, 16, RW), RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"commit over offered, read-only", "", {OFFERED, COMMIT(3, 13, RO), RECLAIM(0, 16)}},
+    {"decommit offered",
+     "",
+     {OFFERED, DECOMMIT(1, 12), COMMIT(1, 12, RW), EXPECT_ZERO(1, 12), EXPECT(0, 1)}},
+    {"decommit a part of an offer", "", {OFFERED, DECOMMIT(3, 1), RECLAIM(2, 1), RECLAIM(4, 2)}},
+    {"release offered", "", {OFFERED, RELEASE(0)}},
+    {"protect offered",
+     "",
+     {OFFERED, PROTECT(0, 16, PAGE_EXECUTE_READ, RW), RECLAIM(0, 16), EXPECT(0, 12)}},
+    {"offer guard pages",
+     "",
+     {MIXED, PROTECT(8, 2, RW | PAGE_GUARD, RW), OFFER(0, 16), RECLAIM(0, 16)}},
+    {"discard", "", {BOTH(0, 16, RW), FILL(0, 16), {do_discard, 0, 4, 0, 0, 0}}},
+    {"discard read-only pages is refused",
+     "",
+     {MIXED, {do_discard, 4, 2, 0, 0, STATUS_INVALID_PAGE_PROTECTION}, EXPECT(0, 12)}},
+    {"discard offered pages is refused",
+     "",
+     {OFFERED, {do_discard, 0, 4, 0, 0, STATUS_INVALID_PAGE_PROTECTION}}},
+    {0},
+};
