@@ -64,15 +64,19 @@ void denied(const char *what, BOOL got, DWORD error, int line)
     kit_same(what, last, error, line);
 }
 
+/* The limits of the working set are asked for before locking raises them. */
 static const struct statement *const tables[] = {
-    allocate_statements, free_statements,   protect_statements, query_statements,
-    offer_statements,    native_statements, process_statements, NULL,
+    allocate_statements, alloc2_statements,      free_statements,     protect_statements,
+    query_statements,    offer_statements,       watch_statements,    workingset_statements,
+    lock_statements,     placeholder_statements, physical_statements, general_statements,
+    bytes_statements,    native_statements,      process_statements,  NULL,
 };
 
 /* From the library that has it on this system. */
 static void *find(const char *name)
 {
-    static const char *const libraries[] = {"kernelbase.dll", "kernel32.dll", "ntdll.dll"};
+    static const char *const libraries[] = {"kernelbase.dll", "kernel32.dll", "ntdll.dll",
+                                            "advapi32.dll", "atlthunk.dll"};
     unsigned i;
 
     for (i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
@@ -86,9 +90,10 @@ static void *find(const char *name)
 
 static void find_all(void)
 {
-#define FIND(result, name, parameters) *(void **)&api.name = find(#name);
-    OPTIONAL_FUNCTIONS(FIND)
-#undef FIND
+#define FIND_DECLARED(name)                 *(void **)&api.name = find(#name);
+#define FIND_OTHER(result, name, arguments) *(void **)&api.name = find(#name);
+    DECLARED_FUNCTIONS(FIND_DECLARED)
+    OTHER_FUNCTIONS(FIND_OTHER)
 }
 
 void start(void)

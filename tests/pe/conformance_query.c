@@ -106,5 +106,102 @@ static void vm144(void)
     ok("at least the lowest 64 KiB", info.RegionSize >= GRANULE);
 }
 
+/* A page of a view in copy-on-write fashion. */
+static void vm086(void)
+{
+    HANDLE section = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, PAGE, NULL);
+    char *view = section ? MapViewOfFile(section, FILE_MAP_COPY, 0, 0, 0) : NULL;
+    if (!view) {
+        kit_skip("file mapping is not here");
+        return;
+    }
+    same("before", look(view).Type, MEM_MAPPED);
+    same("written", probe_write(view, PROBE_ONCE).code, 0);
+    same("after", look(view).Type, MEM_MAPPED);
+    UnmapViewOfFile(view);
+    CloseHandle(section);
+}
+
+static BOOL look_at_region(const void *address, WIN32_MEMORY_REGION_INFORMATION *info)
+{
+    SIZE_T stored = 0;
+    memset(info, 0, sizeof *info);
+    if (!api.QueryVirtualMemoryInformation(GetCurrentProcess(), address, MemoryRegionInfo, info,
+                                           sizeof *info, &stored))
+        return FALSE;
+    same("stored", stored, sizeof *info);
+    return TRUE;
+}
+
+static void vm087(void)
+{
+    WIN32_MEMORY_REGION_INFORMATION info;
+    char *p;
+    unsigned page;
+    if (!HERE(QueryVirtualMemoryInformation))
+        return;
+    p = take(16 * PAGE, MEM_RESERVE, PAGE_EXECUTE_READ);
+    VirtualAlloc(p + 3 * PAGE, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+    for (page = 0; page < 16; page++) {
+        ok("asked", look_at_region(p + page * PAGE + 9, &info));
+        same("base", (ULONG64)info.AllocationBase, (ULONG64)p);
+        same("size", info.RegionSize, 16 * PAGE);
+        same("protection", info.AllocationProtect, PAGE_EXECUTE_READ);
+    }
+    drop(p);
+}
+
+static void vm088(void)
+{
+    WIN32_MEMORY_REGION_INFORMATION info;
+    char *p;
+    unsigned page;
+    if (!HERE(QueryVirtualMemoryInformation))
+        return;
+    p = take(16 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    ok("asked", look_at_region(p, &info));
+    same("nothing", info.CommitSize, 0);
+    for (page = 0; page < 16; page++) {
+        VirtualAlloc(p + (15 - page) * PAGE, PAGE, MEM_COMMIT, PAGE_READWRITE);
+        ok("asked", look_at_region(p, &info));
+        same("one more", info.CommitSize, (page + 1) * PAGE);
+    }
+    drop(p);
+}
+
+static void vm089(void)
+{
+    WIN32_MEMORY_REGION_INFORMATION info;
+    char *p;
+    if (!HERE(QueryVirtualMemoryInformation))
+        return;
+    p = take_rw(1);
+    ok("asked", look_at_region(p, &info));
+    same("only private", info.Flags, 1);
+    drop(p);
+}
+
+static void vm090(void)
+{
+    WIN32_MEMORY_REGION_INFORMATION info;
+    if (!HERE(QueryVirtualMemoryInformation))
+        return;
+    ok("free memory", !look_at_region(free_place(GRANULE), &info));
+}
+
+static void vm091(void)
+{
+    WIN32_MEMORY_REGION_INFORMATION info;
+    char *p;
+    if (!HERE(QueryVirtualMemoryInformation))
+        return;
+    p = take_rw(3);
+    ok("asked", api.QueryVirtualMemoryInformation(GetCurrentProcess(), p, MemoryRegionInfo, &info,
+                                                  sizeof info, NULL));
+    same("size", info.RegionSize, 3 * PAGE);
+    drop(p);
+}
+
 const struct statement query_statements[] = {S(078), S(079), S(080), S(081), S(082), S(083),
-                                             S(084), S(085), S(143), S(144), END};
+                                             S(084), S(085), S(086), S(087), S(088), S(089),
+                                             S(090), S(091), S(143), S(144), END};

@@ -26,7 +26,10 @@ struct statement {
  * the exit code.
  */
 int kit_run(const struct statement *statements, unsigned count, const char *only);
-/* The same for several tables, each ended by a NULL id; a NULL table ends the list. */
+/*
+ * The same for several tables, each ended by a NULL id; a NULL table ends the list. A
+ * statement that raises an exception by mistake is a failed one.
+ */
 int kit_run_tables(const struct statement *const *tables, const char *only);
 
 /* Compares and notes a failure of the statement that runs; always goes on. */

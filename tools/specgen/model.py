@@ -23,7 +23,7 @@ KEYS = {
     "struct": ({"name", "header", "size", "align", "fields"}, {"pointers", "union", "tag", "kind", "force_align", "source"}),
     "group": ({"name", "values"}, {"header", "source"}),
     "macro": ({"name", "header", "text", "source"}, set()),
-    "statement": ({"id", "statement", "functions", "basis", "source"}, set()),
+    "statement": ({"id", "statement", "functions", "basis", "source"}, {"quirk"}),
 }
 WHOLE = {"ntstatus", "win32"}  # name = value tables without keys of their own
 TYPES = {"names": dict, "values": dict, "flags": dict, "params": list, "fields": list, "pointers": list, "apiset": list, "module": list,

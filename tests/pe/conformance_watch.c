@@ -1,0 +1,100 @@
+/* Memory that remembers which of its pages were written. */
+#include "conformance.h"
+
+#define WATCHED (MEM_RESERVE | MEM_COMMIT | MEM_WRITE_WATCH)
+
+static struct {
+    void *pages[8];
+    ULONG_PTR count;
+    DWORD granularity;
+} seen;
+
+/* What was written among the first eight pages; with the flag 1 the watch starts anew. */
+static UINT watch(void *base, DWORD flags)
+{
+    memset(&seen, 0, sizeof seen);
+    seen.count = 8;
+    return api.GetWriteWatch(flags, base, 8 * PAGE, seen.pages, &seen.count, &seen.granularity);
+}
+
+static void vm104(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    ok("memory", p != NULL);
+    same("before", watch(p, 0), 0);
+    same("none", seen.count, 0);
+    probe_write(p + 3 * PAGE + 77, PROBE_ONCE);
+    probe_write(p, PROBE_ONCE);
+    same("result", watch(p, 0), 0);
+    same("count", seen.count, 2);
+    same("granularity", seen.granularity, PAGE);
+    same("first", (ULONG64)seen.pages[0], (ULONG64)p);
+    same("second", (ULONG64)seen.pages[1], (ULONG64)p + 3 * PAGE);
+    same("asking does not reset", watch(p, 0), 0);
+    same("count", seen.count, 2);
+    drop(p);
+}
+
+static void vm105(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    probe_write(p + PAGE, PROBE_ONCE);
+    same("read and reset", watch(p, 1 /* WRITE_WATCH_FLAG_RESET */), 0);
+    same("count", seen.count, 1);
+    same("again", watch(p, 1), 0);
+    same("none", seen.count, 0);
+    probe_write(p + PAGE, PROBE_ONCE);
+    same("written again", watch(p, 0), 0);
+    same("count", seen.count, 1);
+    drop(p);
+}
+
+static void vm106(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch) || !HERE(ResetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    probe_write(p, PROBE_ONCE);
+    probe_write(p + 7 * PAGE, PROBE_ONCE);
+    same("reset the upper half", api.ResetWriteWatch(p + 4 * PAGE, 4 * PAGE), 0);
+    same("ask", watch(p, 0), 0);
+    same("the lower half", seen.count, 1);
+    same("reset", api.ResetWriteWatch(p, 8 * PAGE), 0);
+    same("ask", watch(p, 0), 0);
+    same("none", seen.count, 0);
+    drop(p);
+}
+
+static void vm107(void)
+{
+    char *p;
+    unsigned i;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    for (i = 0; i < 8; i++)
+        same("read", probe_read(p + i * PAGE, PROBE_ONCE).code, 0);
+    same("ask", watch(p, 0), 0);
+    same("none", seen.count, 0);
+    drop(p);
+}
+
+static void vm108(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch) || !HERE(ResetWriteWatch))
+        return;
+    p = take_rw(8);
+    ok("not watched", watch(p, 0) != 0);
+    ok("reset", api.ResetWriteWatch(p, 8 * PAGE) != 0);
+    drop(p);
+}
+
+const struct statement watch_statements[] = {S(104), S(105), S(106), S(107), S(108), END};
