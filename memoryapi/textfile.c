@@ -13,7 +13,8 @@ const char *text_root = "";
 int text_open_file(const char *path, int flags)
 {
     char whole[TEXT_PATH];
-    int length = snprintf(whole, sizeof whole, "%s%s", text_root, path);
+    int length =
+        snprintf(whole, sizeof whole, "%s%s", __atomic_load_n(&text_root, __ATOMIC_RELAXED), path);
     if (length < 0 || (size_t)length >= sizeof whole)
         return -ENAMETOOLONG;
     int file = open(whole, flags | O_CLOEXEC);

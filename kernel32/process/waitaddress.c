@@ -63,17 +63,22 @@ static bool leave(struct bucket *bucket, struct sleeper *sleeper)
     return there;
 }
 
+/* Acquires: who sees the new value sees what was written before it. */
 static bool differs(const volatile void *address, const void *compare, SIZE_T size)
 {
     switch (size) {
     case 1:
-        return *(const volatile uint8_t *)address != *(const uint8_t *)compare;
+        return __atomic_load_n((const volatile uint8_t *)address, __ATOMIC_ACQUIRE) !=
+               *(const uint8_t *)compare;
     case 2:
-        return *(const volatile uint16_t *)address != *(const uint16_t *)compare;
+        return __atomic_load_n((const volatile uint16_t *)address, __ATOMIC_ACQUIRE) !=
+               *(const uint16_t *)compare;
     case 4:
-        return *(const volatile uint32_t *)address != *(const uint32_t *)compare;
+        return __atomic_load_n((const volatile uint32_t *)address, __ATOMIC_ACQUIRE) !=
+               *(const uint32_t *)compare;
     default:
-        return *(const volatile uint64_t *)address != *(const uint64_t *)compare;
+        return __atomic_load_n((const volatile uint64_t *)address, __ATOMIC_ACQUIRE) !=
+               *(const uint64_t *)compare;
     }
 }
 

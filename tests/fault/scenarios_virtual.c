@@ -1,6 +1,7 @@
 /* Allocating, committing, protecting and giving back, at the engine's own door. */
 #include "memoryapi/mm.h"
 #include "tests/fault/scenario.h"
+#include "tests/sanitized.h"
 
 #define ALL WORLD_PAGES
 #define RW  PAGE_READWRITE
@@ -179,7 +180,7 @@ const struct scenario virtual_scenarios[] = {
     {"anywhere, small", "", {{do_allocate_anywhere, 0, 16, MEM_RESERVE | MEM_COMMIT, 0, 0}}},
     {"anywhere, a terabyte and more",
      "",
-     {{do_allocate_anywhere, 0, 0x18000000, MEM_RESERVE, 0, 0}}},
+     {{do_allocate_anywhere, 0, NARROW ? 0x1000000 : 0x18000000, MEM_RESERVE, 0, 0}}},
     {"anywhere, from the top",
      "",
      {{do_allocate_anywhere, 0, 300, MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN, 0, 0}}},

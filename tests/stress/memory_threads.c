@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
 #include "memoryapi/guarded.h"
@@ -17,8 +19,14 @@
 #define PAGES   24u
 #define ROUNDS  3000u
 
-static uint64_t shared; /* one region that every thread changes */
-static uint8_t *guard;  /* one page */
+#define RC      (MEM_RESERVE | MEM_COMMIT)
+#define READERS 2u
+#define FORKS   20u
+
+static uint64_t shared;    /* one region that every thread changes */
+static uint64_t contested; /* a place where threads reserve and release */
+static bool done;          /* atomic */
+static uint8_t *guard;     /* one page */
 static pthread_barrier_t barrier;
 static unsigned met; /* guard exceptions of a round; atomic */
 
@@ -65,42 +73,130 @@ static void check_query(uint64_t address)
               info.Protect == (PAGE_READWRITE | PAGE_GUARD));
 }
 
-/* One change or look somewhere in the shared region; any of them may be refused. */
+/* What a thread does to a few pages of the shared region; any of it may be refused. */
+struct target {
+    uint64_t base, size;
+    uint32_t number, protect;
+};
+
+static void try_commit(struct target target)
+{
+    allocate(&target.base, target.size, MEM_COMMIT, target.protect);
+}
+
+static void try_decommit(struct target target)
+{
+    give_back(target.base, target.size, MEM_DECOMMIT);
+}
+
+static void try_protect(struct target target)
+{
+    uint32_t old;
+    mm_protect(&target.base, &target.size, target.protect, &old);
+}
+
+static void try_offer(struct target target)
+{
+    mm_offer(target.base, target.size, 1 + target.number % 4);
+}
+
+static void try_reclaim(struct target target)
+{
+    bool discarded;
+    mm_reclaim(target.base, target.size, &discarded);
+}
+
+static void try_discard(struct target target)
+{
+    mm_discard(target.base, target.size);
+}
+
+static void try_reset(struct target target)
+{
+    allocate(&target.base, target.size, target.number % 2 ? MEM_RESET : MEM_RESET_UNDO,
+             PAGE_READWRITE);
+}
+
+static void try_write(struct target target)
+{
+    uint64_t value = 1;
+    guarded_write((void *)target.base, &value, sizeof value);
+}
+
+static void try_query(struct target target)
+{
+    check_query(target.base);
+}
+
+/*
+ * Another place, which any thread may reserve, and release while others are at work in it: whose
+ * memory it is can change between any two calls.
+ */
+static void try_reserve_contested(struct target target)
+{
+    uint64_t base = contested;
+    allocate(&base, target.size * 4, target.number % 2 ? RC : MEM_RESERVE, target.protect);
+}
+
+static void try_release_contested(struct target target)
+{
+    give_back(contested, 0, MEM_RELEASE);
+    (void)target;
+}
+
+static void try_anything_contested(struct target target)
+{
+    void (*const each[])(struct target) = {try_commit,  try_decommit, try_protect, try_offer,
+                                           try_reclaim, try_discard,  try_reset,   try_write};
+    target.base = contested + (target.base - shared);
+    each[target.number % array_length(each)](target);
+}
+
+static void try_query_contested(struct target target)
+{
+    MEMORY_BASIC_INFORMATION info;
+    uint64_t address = contested + (target.base - shared);
+    CHECK(mm_query(address, &info) == STATUS_SUCCESS);
+    CHECK(info.State == MEM_FREE || (uint64_t)info.AllocationBase == contested);
+    CHECK(info.State != MEM_FREE || !info.AllocationBase);
+}
+
+static void (*const operations[])(struct target) = {try_commit,
+                                                    try_decommit,
+                                                    try_protect,
+                                                    try_offer,
+                                                    try_reclaim,
+                                                    try_discard,
+                                                    try_reset,
+                                                    try_write,
+                                                    try_query,
+                                                    try_reserve_contested,
+                                                    try_release_contested,
+                                                    try_anything_contested,
+                                                    try_anything_contested,
+                                                    try_query_contested};
+
 static void act_on_shared(uint64_t *random)
 {
     static const uint32_t each[] = {PAGE_READWRITE, PAGE_READONLY, PAGE_READWRITE | PAGE_GUARD};
     unsigned first = next_random(random) % PAGES, count = 1 + next_random(random) % 6;
-    uint64_t base = shared + first * PAGE_SIZE, size, value = 1;
-    uint32_t protect = each[next_random(random) % 3], old;
-    bool discarded;
+    struct target target = {.base = shared + first * PAGE_SIZE,
+                            .number = next_random(random),
+                            .protect = each[next_random(random) % 3]};
+    target.size = (first + count > PAGES ? PAGES - first : count) * PAGE_SIZE;
+    operations[next_random(random) % array_length(operations)](target);
+}
 
-    count = first + count > PAGES ? PAGES - first : count;
-    size = count * PAGE_SIZE;
-    switch (next_random(random) % 8) {
-    case 0:
-        allocate(&base, size, MEM_COMMIT, protect);
-        break;
-    case 1:
-        give_back(base, size, MEM_DECOMMIT);
-        break;
-    case 2:
-        mm_protect(&base, &size, protect, &old);
-        break;
-    case 3:
-        mm_offer(base, size, 1 + first % 4);
-        break;
-    case 4:
-        mm_reclaim(base, size, &discarded);
-        break;
-    case 5:
-        mm_discard(base, size);
-        break;
-    case 6:
-        guarded_write((void *)base, &value, sizeof value);
-        break;
-    default:
-        check_query(base);
+/* Queries and nothing else, as fast as it goes, until the others are done. */
+static void *watch(void *argument)
+{
+    uint64_t random = (uint64_t)argument;
+    while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) {
+        struct target target = {.base = shared + next_random(&random) % PAGES * PAGE_SIZE};
+        try_query(target);
+        try_query_contested(target);
     }
+    return NULL;
 }
 
 /* Memory that only this thread has: others' work beside it must not be seen in it. */
@@ -137,6 +233,22 @@ static void meet_guard(bool first)
     pthread_barrier_wait(&barrier);
 }
 
+/* A child finds books in which nobody is at work, and can go on alone. */
+static void fork_now(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        uint64_t page = 0;
+        bool good = mm_space_is_valid() &&
+                    allocate(&page, PAGE_SIZE, RC, PAGE_READWRITE) == STATUS_SUCCESS &&
+                    give_back(page, 0, MEM_RELEASE) == STATUS_SUCCESS;
+        _exit(!good);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void *work(void *argument)
 {
     uint64_t number = (uint64_t)argument, random = number * 77 + 1;
@@ -144,6 +256,8 @@ static void *work(void *argument)
         act_on_shared(&random);
         if (i % 16 == 0)
             act_on_own(number, &random);
+        if (number == 0 && i % (STEPS / FORKS) == 0)
+            fork_now();
     }
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < ROUNDS; i++)
@@ -153,22 +267,32 @@ static void *work(void *argument)
 
 int main(void)
 {
-    pthread_t threads[THREADS];
+    pthread_t threads[THREADS], readers[READERS];
     uint64_t page = 0;
 
     fault_init();
     CHECK(allocate(&shared, PAGES * PAGE_SIZE, MEM_RESERVE, PAGE_READWRITE) == STATUS_SUCCESS);
+    /* from the top, where no search for any place comes while it is free */
+    CHECK(allocate(&contested, PAGES * 4 * PAGE_SIZE, MEM_RESERVE | MEM_TOP_DOWN, PAGE_READWRITE) ==
+          STATUS_SUCCESS);
     CHECK(allocate(&page, PAGE_SIZE, MEM_COMMIT, PAGE_READWRITE) == STATUS_SUCCESS);
     guard = (uint8_t *)page;
     CHECK(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
     for (uint64_t i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, work, (void *)i) == 0);
+    for (uint64_t i = 0; i < READERS; i++)
+        CHECK(pthread_create(&readers[i], NULL, watch, (void *)i) == 0);
     for (unsigned i = 0; i < THREADS; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
+    __atomic_store_n(&done, true, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < READERS; i++)
+        CHECK(pthread_join(readers[i], NULL) == 0);
     CHECK(mm_space_is_valid());
+    give_back(contested, 0, MEM_RELEASE);
     CHECK(give_back(shared, 0, MEM_RELEASE) == STATUS_SUCCESS);
     CHECK(mm_space_is_valid());
-    printf("memory_threads: %u threads, %u steps each, %u guard pages met\n", THREADS, STEPS,
-           ROUNDS);
+    printf("memory_threads: %u threads, %u steps each, %u operations, %u readers, %u forks, "
+           "%u guard pages met\n",
+           THREADS, STEPS, (unsigned)array_length(operations), READERS, FORKS, ROUNDS);
     return 0;
 }

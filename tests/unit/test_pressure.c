@@ -48,7 +48,7 @@ static void make_machine(unsigned total, unsigned available)
     char text[512];
     strcpy(root, "/tmp/winmem-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
-    text_root = root;
+    __atomic_store_n(&text_root, root, __ATOMIC_RELAXED);
     snprintf(text, sizeof text,
              "MemTotal:       %u kB\nMemFree:  1 kB\nMemAvailable:   %u kB\nBuffers:  1024 kB\n"
              "Cached:  2048 kB\nSwapTotal:  1048576 kB\nSwapFree:  524288 kB\n"
@@ -62,7 +62,7 @@ static void make_machine(unsigned total, unsigned available)
 static void remove_machine(void)
 {
     char command[128];
-    text_root = "";
+    __atomic_store_n(&text_root, "", __ATOMIC_RELAXED);
     snprintf(command, sizeof command, "rm -rf '%s'", root);
     ck_assert_int_eq(system(command), 0);
 }
@@ -113,10 +113,10 @@ START_TEST(a_machine_without_groups)
     ck_assert(look().commit_strict);
     remove_machine();
     memory.total = 77;
-    text_root = "/nowhere";
+    __atomic_store_n(&text_root, "/nowhere", __ATOMIC_RELAXED);
     ck_assert(!pressure_read(&memory));
     ck_assert_uint_eq(memory.total, 77);
-    text_root = "";
+    __atomic_store_n(&text_root, "", __ATOMIC_RELAXED);
 }
 END_TEST
 

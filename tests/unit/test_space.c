@@ -65,8 +65,8 @@ END_TEST
 START_TEST(an_owned_space_gives_what_programs_ask_for)
 {
     static const uint64_t wanted[] = {0x10000, 0x400000, 0x140000000, 0x180000000, 0xC000000000};
-    unsigned count = SHADOWED ? 2 : array_length(wanted);
-    MEMORY_BASIC_INFORMATION info;
+    unsigned count = SHADOWED ? 2 : NARROW ? 4 : array_length(wanted);
+    static MEMORY_BASIC_INFORMATION info; /* the stack may lie above what programs can use */
     uint64_t base;
     mm_own_address_space();
     for (unsigned i = 0; i < count; i++) {
@@ -81,7 +81,8 @@ START_TEST(an_owned_space_gives_what_programs_ask_for)
     }
     ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = G}, &base), 0);
     ck_assert_uint_ge(base, 64ull << 30); /* far from NULL unless asked for */
-    ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = 16ull << 40}, &base), 0);
+    if (!NARROW)
+        ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = 16ull << 40}, &base), 0);
     /* what the host uses is reserved, never free */
     ck_assert_int_eq(mm_query((uint64_t)&info, &info), 0);
     ck_assert_uint_eq(info.State, MEM_RESERVE);

@@ -567,7 +567,7 @@ START_TEST(commit_beyond_the_limit)
 {
     char *memory = allocate(64 << 20, MEM_RESERVE, PAGE_READWRITE);
     struct rlimit limit = {1 << 20, 1 << 20}; /* of private writable memory */
-    if (SHADOWED) {                           /* the sanitizer could not go on either */
+    if (SHADOWED || NARROW) {                 /* the sanitizer could not go on either */
         release(memory);
         return;
     }
