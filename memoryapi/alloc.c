@@ -1,6 +1,8 @@
 /* Reserve and commit. */
 #include "memoryapi/mm.h"
 
+#include <stdlib.h>
+#include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
@@ -21,8 +23,7 @@ static NTSTATUS check_physical(const struct mm_request *request)
         return STATUS_INVALID_PARAMETER;
     if (request->protect != PAGE_READWRITE)
         return STATUS_INVALID_PAGE_PROTECTION;
-    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_INSUFFICIENT_RESOURCES
-                                                    : STATUS_PRIVILEGE_NOT_HELD;
+    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_SUCCESS : STATUS_PRIVILEGE_NOT_HELD;
 }
 
 static NTSTATUS check_large(const struct mm_request *request)
@@ -176,20 +177,28 @@ static NTSTATUS reserve(struct mm_request *request)
     bool image = request->kind == MM_IMAGE;
     uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
     struct run_state reserved = {0};
+    struct awe_window *window = NULL;
     struct region *region;
     uint64_t base, size;
-    NTSTATUS status = place(request, &base, &size);
+    NTSTATUS status;
 
-    if (status != STATUS_SUCCESS)
-        return status;
-    if (!reserve_charge(size)) {
+    if ((request->type & MEM_PHYSICAL) && !(window = awe_new_window(request->base, request->size)))
+        return STATUS_NO_MEMORY;
+    status = place(request, &base, &size);
+    if (status == STATUS_SUCCESS && !reserve_charge(size)) {
         pool_settle(&space.map.region_pool, 1);
         books_unlock();
-        return STATUS_NO_MEMORY;
+        status = STATUS_NO_MEMORY;
+    }
+    if (status != STATUS_SUCCESS) {
+        free(window);
+        return status;
     }
     region = region_insert(&space.map, base, size, &reserved);
     region->protect = image ? PAGE_EXECUTE_WRITECOPY : protect;
     region->kind = request->kind;
+    region->physical = window != NULL;
+    region->window = window;
     pool_settle(&space.map.region_pool, 1);
     if (commit)
         space_claim_new(region);
@@ -221,7 +230,7 @@ static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64
 {
     *ret_mixed = false;
     *ret_pages = 0;
-    if (region->adopted || region_end(region) < end)
+    if (region->adopted || region->physical || region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind != MM_PRIVATE)
         return STATUS_ALREADY_COMMITTED;

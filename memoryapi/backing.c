@@ -213,3 +213,22 @@ NTSTATUS backing_release(const struct region *region)
     return host_caps.guard && close_open(base, limit) == 0 ? STATUS_SUCCESS
                                                            : status_from_errno(error);
 }
+
+uint64_t backing_size(const struct region *region)
+{
+    return region_limit(region) - region_base(region);
+}
+
+NTSTATUS backing_close(const struct region *region)
+{
+    uint64_t base = region_base(region), limit = region_limit(region);
+    bool open = false;
+    for (uint64_t at = base; at < limit && !open; at = same_until(at, limit))
+        open = is_open(at);
+    if (!open)
+        return STATUS_SUCCESS;
+    int error = host->reset(base, limit - base);
+    if (!error)
+        set_open(base, limit, false);
+    return status_from_errno(error);
+}

@@ -4,6 +4,7 @@
  */
 #include "memoryapi/mm.h"
 
+#include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
@@ -38,7 +39,9 @@ static bool mapping_fits(uint64_t start, uint64_t end, unsigned access, void *co
         }
         at = at > region_base(region) ? at : region_base(region);
         run = run_find(region, at);
-        if (!access_fits(&run->state, access))
+        /* a window that something was mapped to is read-write, all or where a frame is */
+        if (!access_fits(&run->state, access) &&
+            !(region->physical && region->window->open && access == HOST_READ_WRITE))
             return false;
         uint64_t to = run_end(run) < end ? run_end(run) : end;
         *covered += to - at;
@@ -72,7 +75,7 @@ bool mm_space_is_valid(void)
     valid = region_map_is_valid(&space.map) && host_for_each_mapping(mapping_fits, &covered) &&
             covered == bytes_of_regions(&charge);
     mm_commit_state(&commit);
-    valid = valid && commit.charge == charge * PAGE_SIZE;
+    valid = valid && commit.charge == (charge + awe.owned) * PAGE_SIZE;
     space_go();
     return valid;
 }

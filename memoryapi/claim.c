@@ -117,6 +117,48 @@ void space_claim_range(uint64_t start, uint64_t end)
     books_unlock();
 }
 
+/* Under books. False: an address is in no region. *ret_free: nobody has any of them. */
+static bool find_set(const uint64_t *addresses, uint32_t count, struct region **ret_regions,
+                     bool *ret_free)
+{
+    struct region *last = NULL;
+    *ret_free = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!last || addresses[i] < region_base(last) || addresses[i] >= region_end(last))
+            last = region_find(&space.map, addresses[i]);
+        if (!last || last->barrier)
+            return false;
+        if (last->claimer)
+            *ret_free = false;
+        ret_regions[i] = last;
+    }
+    return true;
+}
+
+bool space_claim_set(const uint64_t *addresses, uint32_t count, struct region **ret_regions)
+{
+    bool found, all_free;
+    books_lock();
+    while ((found = find_set(addresses, count, ret_regions, &all_free)) && !all_free)
+        wait_for_release();
+    for (uint32_t i = 0; i < count && found; i++)
+        if (!ret_regions[i]->claimer)
+            take(ret_regions[i]);
+    __atomic_store_n(&space.changes, space.changes + 1, __ATOMIC_RELAXED);
+    books_unlock();
+    return found;
+}
+
+void space_release_set(struct region **regions, uint32_t count)
+{
+    bool wake = false;
+    books_lock();
+    for (uint32_t i = 0; i < count; i++)
+        if (regions[i]->claimer == &gate_self)
+            wake |= give_back(regions[i]);
+    unlock_and_wake(wake);
+}
+
 /* Regions that came into the range meanwhile are their makers'. */
 void space_release_range(uint64_t start, uint64_t end)
 {

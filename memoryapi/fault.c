@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+#include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/guarded_range.h"
 #include "memoryapi/mm.h"
@@ -59,7 +60,7 @@ static bool resolve(struct fault *fault)
     enum mm_fault_result result = MM_FAULT_DENIED;
     if (fault->signal == SIGSEGV && fault->address != ~0ull)
         result = mm_fault(fault->address, fault->access);
-    else if (fault->signal == SIGBUS)
+    else if (fault->signal == SIGBUS && !awe_is_window(fault->address))
         fault->code = STATUS_IN_PAGE_ERROR;
     if (result == MM_FAULT_RESUME)
         return true;

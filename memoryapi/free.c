@@ -1,6 +1,7 @@
 /* Decommit and release. */
 #include "memoryapi/mm.h"
 
+#include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
@@ -14,7 +15,7 @@
 /* Ends the claim: with success by the end of the region. */
 static NTSTATUS release(struct region *region)
 {
-    NTSTATUS status = backing_release(region);
+    NTSTATUS status = region->physical ? awe_close(region) : backing_release(region);
     if (status != STATUS_SUCCESS) {
         space_release(region);
         return status;
@@ -102,6 +103,8 @@ static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t
         return STATUS_UNABLE_TO_FREE_VM;
     if (type == MEM_RELEASE && (start != region_base(region) || end != region_end(region)))
         return STATUS_UNABLE_TO_FREE_VM;
+    if (type != MEM_RELEASE && region->physical)
+        return STATUS_UNABLE_TO_FREE_VM; /* a window has nothing that was committed */
     *base = start;
     *size = end - start;
     return STATUS_SUCCESS;

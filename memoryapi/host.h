@@ -19,12 +19,13 @@ enum host_access {
 };
 
 /*
- * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree"
+ * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,-move"
  * takes features away.
  */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
     bool populate; /* MADV_POPULATE_WRITE (5.14): dirty a range in one call */
+    bool move;     /* UFFDIO_MOVE (6.8): a page changes its place without a mapping of its own */
     bool lazyfree; /* MADV_FREE (4.5): pages the kernel may drop when it needs memory */
 };
 
@@ -61,12 +62,30 @@ struct host_ops {
      * all of it will be used, so huge pages may be behind it.
      */
     int (*bookkeeping)(uint64_t size, bool dense, void **ret_memory);
+    /*
+     * Frames (awe.h). frames_open: room for frames 0 .. count - 1, none of them filled; once, and
+     * again after host_frames_forget. frames_fill: they have memory, that reads zero. frames_drop:
+     * what frames_fill gave is gone. pre: not shown.
+     */
+    int (*frames_open)(uint64_t count);
+    int (*frames_fill)(uint64_t first, uint64_t count);
+    int (*frames_drop)(uint64_t first, uint64_t count);
+    /*
+     * window_open: reserved space becomes a window without frames; reset ends it. window_show:
+     * frames that follow one another appear at `address`. pre: filled, and with host_caps.move
+     * nothing is shown there and they are shown nowhere. window_hide: they disappear again.
+     */
+    int (*window_open)(uint64_t address, uint64_t size);
+    int (*window_show)(uint64_t address, uint64_t first, uint64_t count);
+    int (*window_hide)(uint64_t address, uint64_t first, uint64_t count);
 };
 
 extern const struct host_ops *host; /* the table in use */
 extern struct host_caps host_caps;
 
 void host_init(void);
+/* In the child of a fork: the frames are the parent's, and no range is a window. */
+void host_frames_forget(void);
 
 /*
  * The lowest and the end of the highest stretch of the address space in use by others in [from,

@@ -1,5 +1,5 @@
 /*
- * The host contract on Linux. The only file with mapping calls.
+ * The host contract on Linux. Mapping calls are in host_*.c only.
  */
 #include "memoryapi/host.h"
 
@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "memoryapi/base.h"
+#include "memoryapi/host_awe.h"
 #include "memoryapi/host_kernel.h"
 #include "memoryapi/setting.h"
 
@@ -145,6 +146,12 @@ static const struct host_ops linux_ops = {
     .offer = linux_offer,
     .keep = linux_keep,
     .bookkeeping = linux_bookkeeping,
+    .frames_open = host_frames_open,
+    .frames_fill = host_frames_fill,
+    .frames_drop = host_frames_drop,
+    .window_open = host_window_open,
+    .window_show = host_window_show,
+    .window_hide = host_window_hide,
 };
 
 const struct host_ops *host = &linux_ops;
@@ -163,10 +170,13 @@ static void limit(struct host_caps *caps)
             left.guard = false;
         } else if (length == 9 && memcmp(word, "-populate", length) == 0) {
             left.populate = false;
+        } else if (length == 5 && memcmp(word, "-move", length) == 0) {
+            left.move = false;
         } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
             left.lazyfree = false;
         } else if (length) {
-            setting_refuse(name, text, "-guard, -populate, -lazyfree, joined by commas", &said);
+            setting_refuse(name, text, "-guard, -populate, -lazyfree, -move, joined by commas",
+                           &said);
             return;
         }
         word += length + (word[length] == ',');
@@ -181,6 +191,7 @@ void host_init(void)
         return; /* every feature counts as missing */
     host_caps.lazyfree = madvise(page, PAGE_SIZE, MADV_FREE) == 0;
     host_caps.populate = madvise(page, PAGE_SIZE, MADV_POPULATE_WRITE) == 0;
+    host_caps.move = host_can_move();
     host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
     munmap(page, PAGE_SIZE);
     limit(&host_caps);

@@ -36,6 +36,7 @@
 #include "memoryapi/pool.h"
 
 struct offer;
+struct awe_window;
 
 struct run_state {
     uint32_t protect; /* PAGE_*; 0 for reserved pages */
@@ -71,8 +72,9 @@ struct region {
     bool placeholder;   /* MEM_RESERVE_PLACEHOLDER, not replaced yet */
     bool exact;         /* shares a granule with a neighbour: the open bits do not speak of it */
     bool inline_used;
-    struct run inline_run; /* the first run needs no node of its own */
-    const void *claimer;   /* the thread that works on it (space.h); NULL: nobody */
+    struct run inline_run;     /* the first run needs no node of its own */
+    struct awe_window *window; /* of a physical region (awe.h) */
+    const void *claimer;       /* the thread that works on it (space.h); NULL: nobody */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct region, inline_run.node.weight) <= 128, "two cache lines");

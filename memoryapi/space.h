@@ -44,6 +44,12 @@ struct region *space_claim(uint64_t address);
 struct region *space_claim_for_fault(uint64_t address); /* not counted as a change */
 /* Every region that has a part in [start, end), all at once. pre: start < end. */
 void space_claim_range(uint64_t start, uint64_t end);
+/*
+ * The regions that hold these addresses, all at once; ret_regions[i] holds addresses[i]. False when
+ * one of them is in none: nothing is claimed then.
+ */
+bool space_claim_set(const uint64_t *addresses, uint32_t count, struct region **ret_regions);
+void space_release_set(struct region **regions, uint32_t count);
 void space_release(struct region *region);
 void space_release_range(uint64_t start, uint64_t end); /* what the same range claimed */
 /* Under books: a region of the caller's own making is claimed from the start. */
@@ -97,5 +103,9 @@ NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t en
  * protect.
  */
 int backing_decommit(uint64_t start, uint64_t end);
+/* The granules of a region with nothing committed become closed. */
+NTSTATUS backing_close(const struct region *region);
+/* The bytes from the region's base to the end of its last granule. */
+uint64_t backing_size(const struct region *region);
 /* The whole region goes back to reserved space. */
 NTSTATUS backing_release(const struct region *region);

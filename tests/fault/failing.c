@@ -16,6 +16,7 @@ static long live;
 /* Every operation: how it fails, usually and otherwise, and how it is called. */
 #define NO_MORE ENOMEM, EAGAIN
 #define RANGE   (uint64_t address, uint64_t size), (address, size)
+#define FRAMES  (uint64_t first, uint64_t count), (first, count)
 #define HOST_OPS(X)                                                                                \
     X(reserve, ENOMEM, EEXIST, (uint64_t address, uint64_t size, uint64_t * ret_address),          \
       (address, size, ret_address))                                                                \
@@ -29,7 +30,15 @@ static long live;
     X(offer, NO_MORE, RANGE)                                                                       \
     X(keep, NO_MORE, RANGE)                                                                        \
     X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
-      (size, dense, ret_memory))
+      (size, dense, ret_memory))                                                                   \
+    X(frames_open, NO_MORE, (uint64_t count), (count))                                             \
+    X(frames_fill, NO_MORE, FRAMES)                                                                \
+    X(frames_drop, EINVAL, EBUSY, FRAMES)                                                          \
+    X(window_open, NO_MORE, RANGE)                                                                 \
+    X(window_show, EBUSY, ENOMEM, (uint64_t address, uint64_t first, uint64_t count),              \
+      (address, first, count))                                                                     \
+    X(window_hide, EBUSY, ENOMEM, (uint64_t address, uint64_t first, uint64_t count),              \
+      (address, first, count))
 
 /* 0, or the error the call that is being made is to end with. */
 static int verdict(const char *name, int usual, int rare)
