@@ -1,7 +1,11 @@
-"""exports.c: one Windows-convention gate per function, and the function table; exports.map: the ELF symbols."""
+"""gates_N.c: one Windows-convention gate per function, families spread over the files so that a change compiles little anew;
+exports.c: the function table; exports.map: the ELF symbols."""
+
+import zlib
 
 from emit_headers import GUARD, constant, parameters
 
+GATE_FILES = 8
 NOT_SUPPORTED = {
     "false": "0", "null": "({type})0", "zero": "({type})0", "invalid": "(HANDLE)(intptr_t)-1", "minus1": "({type})-1",
     "argument": "{first}", "badmem": "GMEM_INVALID_HANDLE",
@@ -96,22 +100,42 @@ def table_row(model, types, f):
     kinds = kind(types, f.returns) + "".join(kind(types, p.type) for p in f.params)
     flags = f.entry.get("flags", {})
     groups = ", ".join(f"flags_{flags[p.name]}" if p.name in flags else "NULL" for p in f.params)
-    return (f"    {{\"{f.name}\", (export_function *)gate_{t.name}, {strings(f.modules)}, {strings(f.apisets)}, \"{f.family}\", "
+    return (f"    {{\"{f.name}\", gate_{t.name}, {strings(f.modules)}, {strings(f.apisets)}, \"{f.family}\", "
             f"EXPORT_{t.status.upper()}, {len(f.params)}, \"{f.returns}\", {strings(f'{p.type} {p.name}' for p in f.params)}, "
             f"\"{f.fails}\", \"{kinds}\", {f'(const struct export_flag *const[]){{{groups}}}' if flags else 'NULL'}, {f.entry.get('ordinal', 0)}, "
             f"{literal(f.entry.get('quirk'))}}},")
 
 
-def emit(model):
-    types = {name: c for name, c, _, _ in model.types}
-    out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "faces.h"', '#include "memoryapi/exports.h"',
-           '#include "memoryapi/gate.h"', '#include "memoryapi/trace.h"', ""]
-    out += [gate(f) for f in model.functions if not f.forward]
-    for f in model.functions:
+def file_of(model, f):
+    """By family; an alias has to be where its target is."""
+    return zlib.crc32(target(model, f).family.encode()) % GATE_FILES
+
+
+def gate_file(model, number):
+    out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "faces.h"', '#include "memoryapi/gate.h"',
+           '#include "memoryapi/trace.h"', ""]
+    mine = [f for f in model.functions if file_of(model, f) == number]
+    out += [gate(f) for f in mine if not f.forward]
+    for f in mine:
         if f.forward and f.elf:
             t = target(model, f)
             out.append(f"extern __attribute__((ms_abi, visibility(\"default\"), alias(\"{t.name if t.elf else 'gate_' + t.name}\"))) "
                        f"{f.returns} alias_{f.name}({parameters(f)}) __asm__(\"{f.name}\");")
+    return "\n".join(out) + "\n"
+
+
+def declaration(f):
+    """For the table, to which every gate is the same kind of thing."""
+    elf = f.elf and not (f.raw and f.status == "done")
+    return (f"extern __attribute__((visibility(\"{'default' if elf else 'hidden'}\"))) export_function gate_{f.name}"
+            f" __asm__(\"{f.name if elf else 'gate_' + f.name}\");")
+
+
+def emit(model):
+    """The files by name."""
+    types = {name: c for name, c, _, _ in model.types}
+    out = [GUARD.replace("#pragma once\n", ""), "#include <winmem/windef.h>", '#include "memoryapi/exports.h"', ""]
+    out += [declaration(f) for f in model.functions if not f.forward]
     out += ["", *flag_tables(model)]
     out.append("\nconst struct export_entry winmem_exports[] = {")
     out += [table_row(model, types, f) for f in model.functions]
@@ -121,4 +145,5 @@ def emit(model):
     out.append("    {NULL, NULL},\n};\n")
     symbols = [f.name for f in model.functions if f.elf] + model.host_exports
     version_map = "{\n  global:\n" + "".join(f"    {name};\n" for name in symbols) + "  local: *;\n};\n"
-    return "\n".join(out), version_map
+    files = {f"gates_{number}.c": gate_file(model, number) for number in range(GATE_FILES)}
+    return files | {"exports.c": "\n".join(out), "exports.map": version_map}

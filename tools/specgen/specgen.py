@@ -3,7 +3,7 @@
 
 specgen.py list    SPEC              prints the names of the public headers, one a line
 specgen.py headers SPEC OUT DEPFILE  writes OUT/windef.h and one header per `header` key of the spec
-specgen.py code    SPEC OUT DEPFILE  writes OUT/{exports.c,exports.map,faces.h,status_table.h,layouts.c,constant_table.h}
+specgen.py code    SPEC OUT DEPFILE  writes OUT/{gates_N.c,exports.c,exports.map,faces.h,status_table.h,layouts.c,constant_table.h}
 
 DEPFILE, for ninja, names everything the outputs were made from, the spec folder included: a new family file changes the folder.
 """
@@ -43,9 +43,8 @@ def headers(api, out, declared):
 
 
 def code(api):
-    source, version_map = emit_exports.emit(api)
-    return {"exports.c": source, "exports.map": version_map, "faces.h": emit_faces.emit(api), "status_table.h": emit_status.emit(api),
-            "layouts.c": emit_layouts.emit(api), "constant_table.h": emit_constants.emit(api)}
+    return emit_exports.emit(api) | {"faces.h": emit_faces.emit(api), "status_table.h": emit_status.emit(api),
+                                     "layouts.c": emit_layouts.emit(api), "constant_table.h": emit_constants.emit(api)}
 
 
 def main():

@@ -1,231 +1,41 @@
 /* Generated from spec/. Do not edit. */
 
 #include <winmem/windef.h>
-#include "faces.h"
 #include "memoryapi/exports.h"
-#include "memoryapi/gate.h"
-#include "memoryapi/trace.h"
 
-static __attribute__((noinline, cold)) BOOL traced_Alpha(LPVOID buffer, SIZE_T size, LPCSTR name, DWORD flags)
-{
-    BOOL result = (small_Alpha(buffer, size, name, flags));
-    trace_call(0, (const uint64_t[]){0, (uint64_t)buffer, (uint64_t)size, (uint64_t)name, (uint64_t)flags}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) BOOL gate_Alpha(LPVOID buffer, SIZE_T size, LPCSTR name, DWORD flags) __asm__("Alpha");
-__attribute__((ms_abi)) BOOL gate_Alpha(LPVOID buffer, SIZE_T size, LPCSTR name, DWORD flags)
-{
-    gate_enter();
-    BOOL result = __builtin_expect(gate_tracing, 0) ? traced_Alpha(buffer, size, name, flags) : (small_Alpha(buffer, size, name, flags));
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) void traced_Beta(PPAIR pair)
-{
-    small_Beta(pair);
-    trace_call(1, (const uint64_t[]){0, (uint64_t)pair}, &(uint64_t){0});
-}
-__attribute__((ms_abi, visibility("default"))) void gate_Beta(PPAIR pair) __asm__("Beta");
-__attribute__((ms_abi)) void gate_Beta(PPAIR pair)
-{
-    gate_enter();
-    if (__builtin_expect(gate_tracing, 0))
-        traced_Beta(pair);
-    else
-        small_Beta(pair);
-    gate_leave();
-}
-
-static __attribute__((noinline, cold)) void traced_OtherEnd(DWORD code)
-{
-    trace_call(3, (const uint64_t[]){0, (uint64_t)code}, NULL);
-    other_End(code);
-}
-__attribute__((ms_abi, visibility("hidden"))) __attribute__((noreturn)) void gate_OtherEnd(DWORD code) __asm__("gate_OtherEnd");
-__attribute__((ms_abi)) void gate_OtherEnd(DWORD code)
-{
-    gate_enter();
-    if (__builtin_expect(gate_tracing, 0))
-        traced_OtherEnd(code);
-    else
-        other_End(code);
-    __builtin_unreachable();
-}
-
-static __attribute__((noinline, cold)) DWORD traced_Planned_code(DWORD value)
-{
-    DWORD result = ((DWORD)ERROR_NOT_SUPPORTED);
-    trace_call(4, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) DWORD gate_Planned_code(DWORD value) __asm__("Planned_code");
-__attribute__((ms_abi)) DWORD gate_Planned_code(DWORD value)
-{
-    gate_enter();
-    DWORD result = __builtin_expect(gate_tracing, 0) ? traced_Planned_code(value) : ((DWORD)ERROR_NOT_SUPPORTED);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) BOOL traced_Planned_false(DWORD value)
-{
-    BOOL result = (winmem_set_last_error(ERROR_NOT_SUPPORTED), 0);
-    trace_call(5, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) BOOL gate_Planned_false(DWORD value) __asm__("Planned_false");
-__attribute__((ms_abi)) BOOL gate_Planned_false(DWORD value)
-{
-    gate_enter();
-    BOOL result = __builtin_expect(gate_tracing, 0) ? traced_Planned_false(value) : (winmem_set_last_error(ERROR_NOT_SUPPORTED), 0);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) HRESULT traced_Planned_hresult(DWORD value)
-{
-    HRESULT result = ((HRESULT)0x80004001);
-    trace_call(6, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) HRESULT gate_Planned_hresult(DWORD value) __asm__("Planned_hresult");
-__attribute__((ms_abi)) HRESULT gate_Planned_hresult(DWORD value)
-{
-    gate_enter();
-    HRESULT result = __builtin_expect(gate_tracing, 0) ? traced_Planned_hresult(value) : ((HRESULT)0x80004001);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) HANDLE traced_Planned_invalid(DWORD value)
-{
-    HANDLE result = (winmem_set_last_error(ERROR_NOT_SUPPORTED), (HANDLE)(intptr_t)-1);
-    trace_call(7, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) HANDLE gate_Planned_invalid(DWORD value) __asm__("Planned_invalid");
-__attribute__((ms_abi)) HANDLE gate_Planned_invalid(DWORD value)
-{
-    gate_enter();
-    HANDLE result = __builtin_expect(gate_tracing, 0) ? traced_Planned_invalid(value) : (winmem_set_last_error(ERROR_NOT_SUPPORTED), (HANDLE)(intptr_t)-1);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) DWORD traced_Planned_minus1(DWORD value)
-{
-    DWORD result = (winmem_set_last_error(ERROR_NOT_SUPPORTED), (DWORD)-1);
-    trace_call(8, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) DWORD gate_Planned_minus1(DWORD value) __asm__("Planned_minus1");
-__attribute__((ms_abi)) DWORD gate_Planned_minus1(DWORD value)
-{
-    gate_enter();
-    DWORD result = __builtin_expect(gate_tracing, 0) ? traced_Planned_minus1(value) : (winmem_set_last_error(ERROR_NOT_SUPPORTED), (DWORD)-1);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) void traced_Planned_never(DWORD value)
-{
-    trace_call(9, (const uint64_t[]){0, (uint64_t)value}, NULL);
-    gate_missing("small.dll", "Planned_never");
-}
-__attribute__((ms_abi, visibility("default"))) DWORD gate_Planned_never(DWORD value) __asm__("Planned_never");
-__attribute__((ms_abi)) DWORD gate_Planned_never(DWORD value)
-{
-    gate_enter();
-    if (__builtin_expect(gate_tracing, 0))
-        traced_Planned_never(value);
-    else
-        gate_missing("small.dll", "Planned_never");
-    __builtin_unreachable();
-}
-
-static __attribute__((noinline, cold)) LPVOID traced_Planned_null(DWORD value)
-{
-    LPVOID result = (winmem_set_last_error(ERROR_NOT_SUPPORTED), (LPVOID)0);
-    trace_call(10, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) LPVOID gate_Planned_null(DWORD value) __asm__("Planned_null");
-__attribute__((ms_abi)) LPVOID gate_Planned_null(DWORD value)
-{
-    gate_enter();
-    LPVOID result = __builtin_expect(gate_tracing, 0) ? traced_Planned_null(value) : (winmem_set_last_error(ERROR_NOT_SUPPORTED), (LPVOID)0);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) NTSTATUS traced_Planned_status(DWORD value)
-{
-    NTSTATUS result = ((NTSTATUS)STATUS_NOT_SUPPORTED);
-    trace_call(11, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) NTSTATUS gate_Planned_status(DWORD value) __asm__("Planned_status");
-__attribute__((ms_abi)) NTSTATUS gate_Planned_status(DWORD value)
-{
-    gate_enter();
-    NTSTATUS result = __builtin_expect(gate_tracing, 0) ? traced_Planned_status(value) : ((NTSTATUS)STATUS_NOT_SUPPORTED);
-    gate_leave();
-    return result;
-}
-
-static __attribute__((noinline, cold)) DWORD traced_Planned_zero(DWORD value)
-{
-    DWORD result = (winmem_set_last_error(ERROR_NOT_SUPPORTED), (DWORD)0);
-    trace_call(12, (const uint64_t[]){0, (uint64_t)value}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) DWORD gate_Planned_zero(DWORD value) __asm__("Planned_zero");
-__attribute__((ms_abi)) DWORD gate_Planned_zero(DWORD value)
-{
-    gate_enter();
-    DWORD result = __builtin_expect(gate_tracing, 0) ? traced_Planned_zero(value) : (winmem_set_last_error(ERROR_NOT_SUPPORTED), (DWORD)0);
-    gate_leave();
-    return result;
-}
-
-extern __attribute__((ms_abi, visibility("hidden"))) void gate_Raw(void);
-
-static __attribute__((noinline, cold)) NTSTATUS traced_Seen(void)
-{
-    NTSTATUS result = (seen_by_hand());
-    trace_call(14, (const uint64_t[]){0}, &(uint64_t){(uint64_t)result});
-    return result;
-}
-__attribute__((ms_abi, visibility("default"))) NTSTATUS gate_Seen(void) __asm__("Seen");
-__attribute__((ms_abi)) NTSTATUS gate_Seen(void)
-{
-    gate_enter();
-    NTSTATUS result = __builtin_expect(gate_tracing, 0) ? traced_Seen() : (seen_by_hand());
-    gate_leave();
-    return result;
-}
-
-extern __attribute__((ms_abi, visibility("default"), alias("Beta"))) void alias_BetaToo(PPAIR pair) __asm__("BetaToo");
+extern __attribute__((visibility("default"))) export_function gate_Alpha __asm__("Alpha");
+extern __attribute__((visibility("default"))) export_function gate_Beta __asm__("Beta");
+extern __attribute__((visibility("hidden"))) export_function gate_OtherEnd __asm__("gate_OtherEnd");
+extern __attribute__((visibility("default"))) export_function gate_Planned_code __asm__("Planned_code");
+extern __attribute__((visibility("default"))) export_function gate_Planned_false __asm__("Planned_false");
+extern __attribute__((visibility("default"))) export_function gate_Planned_hresult __asm__("Planned_hresult");
+extern __attribute__((visibility("default"))) export_function gate_Planned_invalid __asm__("Planned_invalid");
+extern __attribute__((visibility("default"))) export_function gate_Planned_minus1 __asm__("Planned_minus1");
+extern __attribute__((visibility("default"))) export_function gate_Planned_never __asm__("Planned_never");
+extern __attribute__((visibility("default"))) export_function gate_Planned_null __asm__("Planned_null");
+extern __attribute__((visibility("default"))) export_function gate_Planned_status __asm__("Planned_status");
+extern __attribute__((visibility("default"))) export_function gate_Planned_zero __asm__("Planned_zero");
+extern __attribute__((visibility("hidden"))) export_function gate_Raw __asm__("gate_Raw");
+extern __attribute__((visibility("default"))) export_function gate_Seen __asm__("Seen");
 
 static const struct export_flag flags_SMALL_FLAGS[] = {{"SMALL_ONE", 1}, {"SMALL_ALL", 0xFFFFFFFFu}, {NULL, 0}};
 
 const struct export_entry winmem_exports[] = {
-    {"Alpha", (export_function *)gate_Alpha, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){"api-ms-win-small-l1-1-0", NULL}, "small", EXPORT_DONE, 4, "BOOL", (const char *const[]){"LPVOID buffer", "SIZE_T size", "LPCSTR name", "DWORD flags", NULL}, "false", "Dpqad", (const struct export_flag *const[]){NULL, NULL, NULL, flags_SMALL_FLAGS}, 0, "A \"quoted\" word and a \\ of its own."},
-    {"Beta", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
-    {"BetaToo", (export_function *)gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
-    {"OtherEnd", (export_function *)gate_OtherEnd, (const char *const[]){"other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DWORD code", NULL}, "never", "vd", NULL, 0, NULL},
-    {"Planned_code", (export_function *)gate_Planned_code, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_REFUSED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "code", "dd", NULL, 0, NULL},
-    {"Planned_false", (export_function *)gate_Planned_false, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "BOOL", (const char *const[]){"DWORD value", NULL}, "false", "Dd", NULL, 0, NULL},
-    {"Planned_hresult", (export_function *)gate_Planned_hresult, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HRESULT", (const char *const[]){"DWORD value", NULL}, "hresult", "Dd", NULL, 0, NULL},
-    {"Planned_invalid", (export_function *)gate_Planned_invalid, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HANDLE", (const char *const[]){"DWORD value", NULL}, "invalid", "pd", NULL, 0, NULL},
-    {"Planned_minus1", (export_function *)gate_Planned_minus1, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "minus1", "dd", NULL, 0, NULL},
-    {"Planned_never", (export_function *)gate_Planned_never, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "never", "dd", NULL, 0, NULL},
-    {"Planned_null", (export_function *)gate_Planned_null, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "LPVOID", (const char *const[]){"DWORD value", NULL}, "null", "pd", NULL, 0, NULL},
-    {"Planned_status", (export_function *)gate_Planned_status, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "NTSTATUS", (const char *const[]){"DWORD value", NULL}, "status", "Dd", NULL, 0, NULL},
-    {"Planned_zero", (export_function *)gate_Planned_zero, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "zero", "dd", NULL, 0, NULL},
-    {"Raw", (export_function *)gate_Raw, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DEPTHS * depths", NULL}, "never", "vp", NULL, 0, NULL},
-    {"Seen", (export_function *)gate_Seen, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 0, "NTSTATUS", (const char *const[]){NULL}, "status", "D", NULL, 0, NULL},
+    {"Alpha", gate_Alpha, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){"api-ms-win-small-l1-1-0", NULL}, "small", EXPORT_DONE, 4, "BOOL", (const char *const[]){"LPVOID buffer", "SIZE_T size", "LPCSTR name", "DWORD flags", NULL}, "false", "Dpqad", (const struct export_flag *const[]){NULL, NULL, NULL, flags_SMALL_FLAGS}, 0, "A \"quoted\" word and a \\ of its own."},
+    {"Beta", gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
+    {"BetaToo", gate_Beta, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"PPAIR pair", NULL}, "never", "vp", NULL, 0, NULL},
+    {"OtherEnd", gate_OtherEnd, (const char *const[]){"other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DWORD code", NULL}, "never", "vd", NULL, 0, NULL},
+    {"Planned_code", gate_Planned_code, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_REFUSED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "code", "dd", NULL, 0, NULL},
+    {"Planned_false", gate_Planned_false, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "BOOL", (const char *const[]){"DWORD value", NULL}, "false", "Dd", NULL, 0, NULL},
+    {"Planned_hresult", gate_Planned_hresult, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HRESULT", (const char *const[]){"DWORD value", NULL}, "hresult", "Dd", NULL, 0, NULL},
+    {"Planned_invalid", gate_Planned_invalid, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "HANDLE", (const char *const[]){"DWORD value", NULL}, "invalid", "pd", NULL, 0, NULL},
+    {"Planned_minus1", gate_Planned_minus1, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "minus1", "dd", NULL, 0, NULL},
+    {"Planned_never", gate_Planned_never, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "never", "dd", NULL, 0, NULL},
+    {"Planned_null", gate_Planned_null, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "LPVOID", (const char *const[]){"DWORD value", NULL}, "null", "pd", NULL, 0, NULL},
+    {"Planned_status", gate_Planned_status, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "NTSTATUS", (const char *const[]){"DWORD value", NULL}, "status", "Dd", NULL, 0, NULL},
+    {"Planned_zero", gate_Planned_zero, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_PLANNED, 1, "DWORD", (const char *const[]){"DWORD value", NULL}, "zero", "dd", NULL, 0, NULL},
+    {"Raw", gate_Raw, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 1, "void", (const char *const[]){"DEPTHS * depths", NULL}, "never", "vp", NULL, 0, NULL},
+    {"Seen", gate_Seen, (const char *const[]){"small.dll", "other.dll", NULL}, (const char *const[]){NULL}, "small", EXPORT_DONE, 0, "NTSTATUS", (const char *const[]){NULL}, "status", "D", NULL, 0, NULL},
 };
 const unsigned winmem_export_count = sizeof winmem_exports / sizeof winmem_exports[0];
 
