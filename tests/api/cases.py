@@ -6,13 +6,14 @@ cases.py WINMEM GENERATOR SPEC FILE
 A case whose calls are not all built is skipped. An expected error must be one that the function's spec entry lists.
 """
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-KEYS = {"what", "calls", "result", "error", "out", "source"}
+KEYS = {"what", "calls", "privileges", "result", "error", "out", "source"}
 
 
 class Spec:
@@ -38,10 +39,11 @@ class Spec:
         return {e["code"] for e in self.functions[name].entry.get("error", [])}
 
 
-def run(winmem, calls):
-    """[(result, {argument: bytes}, last error)] of the calls, made in one process."""
+def run(winmem, calls, privileges):
+    """[(result, {argument: bytes}, last error)] of the calls, made in one process that holds these privileges."""
     words = " then ".join(calls).split()
-    done = subprocess.run([winmem, "call", *words], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([winmem, "call", *words], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "WINMEM_PRIVILEGES": privileges})
     if done.returncode:
         raise ValueError(f"exit code {done.returncode}: {done.stderr.strip()}")
     results = []
@@ -91,7 +93,7 @@ def main(winmem, generator, folder, path):
             skipped += 1
             continue
         try:
-            wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"])))
+            wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"], case.get("privileges", ""))))
         except (ValueError, KeyError, subprocess.TimeoutExpired) as error:
             wrong = [repr(error)]
         if wrong:

@@ -51,13 +51,13 @@ static bool read_earlier(const struct call *calls, unsigned number, const char *
     return true;
 }
 
-/* Terms joined by '+' or '|'. */
-static bool read_number(const struct call *calls, unsigned number, const char *text,
-                        uint64_t *ret_value)
+/* Terms joined by '+' or '|', up to the end or a comma. */
+static bool read_sum(const struct call *calls, unsigned number, const char *text,
+                     const char **ret_end, uint64_t *ret_value)
 {
     uint64_t sum = 0;
     for (;;) {
-        size_t length = strcspn(text, "+|");
+        size_t length = strcspn(text, "+|,");
         const char *end = text + length;
         uint64_t term;
         char *stop;
@@ -73,7 +73,8 @@ static bool read_number(const struct call *calls, unsigned number, const char *t
                 return false;
         }
         sum += term;
-        if (!*end) {
+        if (!*end || *end == ',') {
+            *ret_end = end;
             *ret_value = sum;
             return true;
         }
@@ -81,21 +82,39 @@ static bool read_number(const struct call *calls, unsigned number, const char *t
     }
 }
 
-/* &, &SIZE, &SIZE=NUMBER */
+static bool read_number(const struct call *calls, unsigned number, const char *text,
+                        uint64_t *ret_value)
+{
+    const char *end;
+    return read_sum(calls, number, text, &end, ret_value) && !*end;
+}
+
+/* NUMBER,NUMBER... of 8 bytes each, the last of which may be cut. */
+static bool fill(const struct call *calls, unsigned number, const char *text, unsigned char *memory,
+                 size_t size)
+{
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t value;
+        if (!read_sum(calls, number, text, &text, &value))
+            return false;
+        memcpy(memory + at, &value, size - at < 8 ? size - at : 8);
+        if (!*text++)
+            return true;
+    }
+    return false;
+}
+
+/* &, &SIZE, &SIZE=NUMBER,... */
 static bool read_buffer(const struct call *calls, unsigned number, const char *text,
                         struct argument *argument)
 {
     char *end = (char *)text;
-    uint64_t start = 0;
     size_t size = *text && *text != '=' ? strtoul(text, &end, 0) : 8;
     if ((*end && *end != '=') || size == 0 || size > 1u << 30)
         return false;
-    if (*end && !read_number(calls, number, end + 1, &start))
-        return false;
     argument->memory = calloc(1, size);
-    if (!argument->memory)
+    if (!argument->memory || (*end && !fill(calls, number, end + 1, argument->memory, size)))
         return false;
-    memcpy(argument->memory, &start, size < 8 ? size : 8);
     argument->size = size;
     argument->is_buffer = true;
     argument->value = (uint64_t)argument->memory;

@@ -11,8 +11,8 @@
     "  12 0x3000 -1       numbers; names of constants and sums: MEM_RESERVE+MEM_COMMIT\n"          \
     "  text s:12          strings, in the form the parameter wants (s: for one that looks like a " \
     "number)\n"                                                                                    \
-    "  & &48 &8=65536     a buffer of 8 or so many zero bytes, starting with a number; printed "   \
-    "after the call\n"                                                                             \
+    "  & &48 &16=1,$2     a buffer of 8 or so many zero bytes, starting with such numbers; "       \
+    "printed after the call\n"                                                                     \
     "  $1 $1+4096 $1.2    the result of the first call; the number at the start of its second "    \
     "argument's buffer\n"
 
