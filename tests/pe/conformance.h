@@ -77,6 +77,9 @@ extern const struct statement allocate_statements[], alloc2_statements[], free_s
     F(void *, CreateEnclave,                                                                       \
       (HANDLE, void *, SIZE_T, SIZE_T, DWORD, const void *, DWORD, DWORD *))                       \
     F(BOOL, DeleteEnclave, (void *))                                                               \
+    F(BOOL, AddSecureMemoryCacheCallback, (BOOLEAN(CALLBACK *)(PVOID, SIZE_T)))                    \
+    F(BOOL, RemoveSecureMemoryCacheCallback, (BOOLEAN(CALLBACK *)(PVOID, SIZE_T)))                 \
+    F(BOOL, SetProcessValidCallTargets, (HANDLE, void *, SIZE_T, ULONG, void *))                   \
     F(void *, AtlThunk_AllocateData, (void))                                                       \
     F(void, AtlThunk_InitData, (void *, void *, SIZE_T))                                           \
     F(WNDPROC, AtlThunk_DataToCode, (void *))                                                      \

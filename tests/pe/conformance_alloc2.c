@@ -200,6 +200,47 @@ static void vm077(void)
     drop(p);
 }
 
-const struct statement alloc2_statements[] = {S(037), S(038), S(039), S(040), S(041),
-                                              S(042), S(043), S(044), S(045), S(046),
-                                              S(047), S(048), S(077), END};
+static void vm170(void)
+{
+    MEM_EXTENDED_PARAMETER node;
+    char *p;
+    if (!HERE(VirtualAllocExNuma) || !HERE(VirtualAlloc2))
+        return;
+    no_memory(
+        "no such node",
+        api.VirtualAllocExNuma(GetCurrentProcess(), NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS, 0xFFFE),
+        ERROR_INVALID_PARAMETER);
+    memset(&node, 0, sizeof node);
+    node.Type = MemExtendedParameterNumaNode;
+    node.ULong = 0xFFFE;
+    no_memory("no such node", alloc2(NULL, PAGE, MEM_RESERVE, &node), ERROR_INVALID_PARAMETER);
+    p = api.VirtualAllocExNuma(GetCurrentProcess(), NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS,
+                               0xFFFFFFFF);
+    ok("no preference", p != NULL);
+    drop(p);
+    node.ULong = 0;
+    p = alloc2(NULL, PAGE, MEM_RESERVE, &node);
+    ok("the first node", p != NULL);
+    drop(p);
+}
+
+static void vm171(void)
+{
+    MEM_EXTENDED_PARAMETER two[2];
+    if (!HERE(VirtualAlloc2))
+        return;
+    memset(two, 0, sizeof two);
+    two[0].Type = 77;
+    no_memory("unknown", alloc2(NULL, PAGE, MEM_RESERVE, two), ERROR_INVALID_PARAMETER);
+    two[0].Type = two[1].Type = MemExtendedParameterNumaNode;
+    no_memory("twice", api.VirtualAlloc2(NULL, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS, two, 2),
+              ERROR_INVALID_PARAMETER);
+    two[0].Reserved = 1;
+    no_memory("reserved bits", alloc2(NULL, PAGE, MEM_RESERVE, two), ERROR_INVALID_PARAMETER);
+    no_memory("none", api.VirtualAlloc2(NULL, NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS, NULL, 1),
+              ERROR_INVALID_PARAMETER);
+}
+
+const struct statement alloc2_statements[] = {S(037), S(038), S(039), S(040), S(041), S(042),
+                                              S(043), S(044), S(045), S(046), S(047), S(048),
+                                              S(077), S(170), S(171), END};

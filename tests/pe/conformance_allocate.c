@@ -302,8 +302,54 @@ static void vm036(void)
               ERROR_INVALID_HANDLE);
 }
 
+static void vm169(void)
+{
+    char *p = take(2 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    no_memory("reset", VirtualAlloc(p, PAGE, MEM_RESET, PAGE_NOACCESS), ERROR_INVALID_ADDRESS);
+    VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE);
+    p[0] = 'r';
+    no_memory("the second of two", VirtualAlloc(p, 2 * PAGE, MEM_RESET, PAGE_NOACCESS),
+              ERROR_INVALID_ADDRESS);
+    same("kept", p[0], 'r');
+    drop(p);
+}
+
+static void vm174(void)
+{
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    same("page", system.dwPageSize, PAGE);
+    same("granularity", system.dwAllocationGranularity, GRANULE);
+    same("lowest", (ULONG64)system.lpMinimumApplicationAddress, 0x10000);
+    same("highest", (ULONG64)system.lpMaximumApplicationAddress, 0x7FFFFFFEFFFF);
+}
+
+static void vm175(void)
+{
+    no_memory("below", VirtualAlloc((void *)0x1000, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_PARAMETER);
+    no_memory("above", VirtualAlloc((void *)0x7FFFFFFF0000, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_PARAMETER);
+    no_memory("of the system",
+              VirtualAlloc((void *)0xFFFF800000000000, PAGE, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_INVALID_PARAMETER);
+}
+
+static void vm176(void)
+{
+    char *p = take_rw(1);
+    const SIZE_T beyond = ~(SIZE_T)0 - PAGE;
+    DWORD old;
+    no_memory("commit", VirtualAlloc(p, beyond, MEM_COMMIT, PAGE_READWRITE),
+              ERROR_INVALID_PARAMETER);
+    no_success("decommit", VirtualFree(p, beyond, MEM_DECOMMIT), ERROR_INVALID_PARAMETER);
+    no_success("protect", VirtualProtect(p, beyond, PAGE_READONLY, &old), ERROR_INVALID_PARAMETER);
+    same("unchanged", look(p).Protect, PAGE_READWRITE);
+    drop(p);
+}
+
 const struct statement allocate_statements[] = {
-    S(001), S(002), S(003), S(004), S(005), S(006), S(007), S(008), S(009), S(010),
-    S(011), S(012), S(013), S(014), S(015), S(016), S(017), S(018), S(019), S(020),
-    S(021), S(022), S(023), S(024), S(025), S(026), S(027), S(028), S(029), S(030),
-    S(031), S(032), S(033), S(034), S(035), S(036), END};
+    S(001), S(002), S(003), S(004), S(005), S(006), S(007), S(008), S(009), S(010), S(011),
+    S(012), S(013), S(014), S(015), S(016), S(017), S(018), S(019), S(020), S(021), S(022),
+    S(023), S(024), S(025), S(026), S(027), S(028), S(029), S(030), S(031), S(032), S(033),
+    S(034), S(035), S(036), S(169), S(174), S(175), S(176), END};

@@ -83,4 +83,19 @@ static void vm134(void)
     drop(p);
 }
 
-const struct statement bytes_statements[] = {S(129), S(130), S(131), S(132), S(133), S(134), END};
+static void vm184(void)
+{
+    char *p = take_rw(2);
+    unsigned i, wrong = 0;
+    ok("read", IsBadReadPtr(NULL, 1));
+    ok("write", IsBadWritePtr(NULL, 1));
+    memset(p, 0x3C, 2 * PAGE);
+    ok("good", !IsBadWritePtr(p, 2 * PAGE));
+    for (i = 0; i < 2 * PAGE; i++)
+        wrong += p[i] != 0x3C;
+    same("bytes changed", wrong, 0);
+    drop(p);
+}
+
+const struct statement bytes_statements[] = {S(129), S(130), S(131), S(132),
+                                             S(133), S(134), S(184), END};

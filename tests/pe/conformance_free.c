@@ -145,6 +145,27 @@ static void vm154(void)
     drop(p);
 }
 
+static void vm156(void)
+{
+    char *p = neighbours(MEM_RESERVE | MEM_COMMIT);
+    no_success("over two", VirtualFree(p + GRANULE - PAGE, 2 * PAGE, MEM_DECOMMIT),
+               ERROR_INVALID_PARAMETER);
+    same("first unchanged", look(p).RegionSize, GRANULE);
+    same("second unchanged", look(p + GRANULE).State, MEM_COMMIT);
+    drop(p);
+    drop(p + GRANULE);
+    no_success("free memory", VirtualFree(p, PAGE, MEM_DECOMMIT), ERROR_INVALID_ADDRESS);
+}
+
+static void vm157(void)
+{
+    char *p = take_rw(4);
+    no_success("second page", VirtualFree(p + PAGE, 0, MEM_DECOMMIT), ERROR_INVALID_ADDRESS);
+    same("unchanged", look(p).RegionSize, 4 * PAGE);
+    same("state", look(p).State, MEM_COMMIT);
+    drop(p);
+}
+
 const struct statement free_statements[] = {S(049), S(050), S(051), S(052), S(053), S(054),
                                             S(055), S(056), S(057), S(058), S(059), S(060),
-                                            S(061), S(153), S(154), END};
+                                            S(061), S(153), S(154), S(156), S(157), END};

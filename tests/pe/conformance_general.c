@@ -122,5 +122,76 @@ static void vm138(void)
     api.AtlThunk_FreeData(second);
 }
 
+static void vm180(void)
+{
+    MEMORYSTATUSEX status;
+    unsigned i, wrong = 0;
+    memset(&status, 0x77, sizeof status);
+    status.dwLength = sizeof status - 1;
+    no_success("short", GlobalMemoryStatusEx(&status), ERROR_INVALID_PARAMETER);
+    for (i = 4; i < sizeof status; i++)
+        wrong += ((unsigned char *)&status)[i] != 0x77;
+    same("bytes written", wrong, 0);
+}
+
+static void vm182(void)
+{
+    if (!HERE(SetSystemFileCacheSize))
+        return;
+    no_success("set", api.SetSystemFileCacheSize(1 << 20, 1 << 24, 0), ERROR_PRIVILEGE_NOT_HELD);
+}
+
+static void vm183(void)
+{
+    char *p;
+    if (!HERE(DeleteEnclave))
+        return;
+    p = take_rw(1);
+    no_success("delete", api.DeleteEnclave(p), ERROR_INVALID_ADDRESS);
+    same("still there", look(p).State, MEM_COMMIT);
+    drop(p);
+}
+
+static void vm189(void)
+{
+    void *registration;
+    if (!HERE(RegisterBadMemoryNotification) || !HERE(UnregisterBadMemoryNotification))
+        return;
+    registration = api.RegisterBadMemoryNotification((PBAD_MEMORY_CALLBACK_ROUTINE)vm136);
+    ok("registered", registration != NULL);
+    ok("taken back", api.UnregisterBadMemoryNotification(registration));
+    ok("once", !api.UnregisterBadMemoryNotification(registration));
+}
+
+static BOOLEAN CALLBACK nothing_secured(PVOID address, SIZE_T size)
+{
+    return FALSE;
+}
+
+static void vm190(void)
+{
+    if (!HERE(AddSecureMemoryCacheCallback) || !HERE(RemoveSecureMemoryCacheCallback))
+        return;
+    ok("not there", !api.RemoveSecureMemoryCacheCallback(nothing_secured));
+    ok("added", api.AddSecureMemoryCacheCallback(nothing_secured));
+    ok("removed", api.RemoveSecureMemoryCacheCallback(nothing_secured));
+    ok("once", !api.RemoveSecureMemoryCacheCallback(nothing_secured));
+}
+
+static void vm193(void)
+{
+    struct {
+        ULONG64 offset, flags;
+    } target = {0, 1};
+    char *p;
+    if (!HERE(SetProcessValidCallTargets))
+        return;
+    p = take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READ);
+    ok("refused", !api.SetProcessValidCallTargets(GetCurrentProcess(), p, PAGE, 1, &target));
+    same("unmarked", target.flags, 1);
+    drop(p);
+}
+
 const struct statement general_statements[] = {S(125), S(126), S(127), S(128), S(135),
-                                               S(136), S(137), S(138), END};
+                                               S(136), S(137), S(138), S(180), S(182),
+                                               S(183), S(189), S(190), S(193), END};

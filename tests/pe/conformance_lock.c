@@ -63,4 +63,34 @@ static void vm097(void)
     drop(p);
 }
 
-const struct statement lock_statements[] = {S(092), S(093), S(094), S(095), S(096), S(097), END};
+static void vm160(void)
+{
+    char *p = neighbours(MEM_RESERVE | MEM_COMMIT);
+    ok("lock", VirtualLock(p + GRANULE - PAGE, 2 * PAGE));
+    ok("unlock the second", VirtualUnlock(p + GRANULE, PAGE));
+    ok("unlock the first", VirtualUnlock(p + GRANULE - PAGE, PAGE));
+    drop(p);
+    drop(p + GRANULE);
+}
+
+static void vm161(void)
+{
+    char *p = take(3 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_NOACCESS);
+    no_success("no access", VirtualLock(p, PAGE), ERROR_NOACCESS);
+    no_success("reserved", VirtualLock(p + PAGE, PAGE), ERROR_NOACCESS);
+    drop(p);
+    no_success("free", VirtualLock(p, PAGE), ERROR_INVALID_ADDRESS);
+}
+
+static void vm162(void)
+{
+    char *p = take_rw(2);
+    ok("lock", VirtualLock(p, PAGE));
+    no_success("both", VirtualUnlock(p, 2 * PAGE), ERROR_NOT_LOCKED);
+    ok("still locked", VirtualUnlock(p, PAGE));
+    drop(p);
+}
+
+const struct statement lock_statements[] = {S(092), S(093), S(094), S(095), S(096),
+                                            S(097), S(160), S(161), S(162), END};

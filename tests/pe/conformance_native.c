@@ -91,4 +91,33 @@ static void vm155(void)
     drop(values);
 }
 
-const struct statement native_statements[] = {S(075), S(139), S(140), S(141), S(152), S(155), END};
+static void vm187(void)
+{
+    char *p;
+    PVOID base;
+    SIZE_T size = 2;
+    if (!HERE(NtLockVirtualMemory) || !HERE(NtUnlockVirtualMemory))
+        return;
+    p = take_rw(2);
+    base = p + PAGE - 1;
+    same("lock", api.NtLockVirtualMemory(GetCurrentProcess(), &base, &size, 1), 0);
+    same("base", (ULONG64)base, (ULONG64)p);
+    same("size", size, 2 * PAGE);
+    same("again", api.NtLockVirtualMemory(GetCurrentProcess(), &base, &size, 1), 0x40000019);
+    same("unlock", api.NtUnlockVirtualMemory(GetCurrentProcess(), &base, &size, 1), 0);
+    drop(p);
+}
+
+static void vm188(void)
+{
+    ULONG64 name[128];
+    SIZE_T stored = 0;
+    char *p = take_rw(1);
+    same("status",
+         (DWORD)api.NtQueryVirtualMemory(GetCurrentProcess(), p, 2, name, sizeof name, &stored),
+         0xC0000141u);
+    drop(p);
+}
+
+const struct statement native_statements[] = {S(075), S(139), S(140), S(141), S(152),
+                                              S(155), S(187), S(188), END};

@@ -94,4 +94,46 @@ static void vm142(void)
     drop(p);
 }
 
-const struct statement offer_statements[] = {S(098), S(099), S(100), S(101), S(102), S(142), END};
+static void vm163(void)
+{
+    char *p;
+    if (!HERE(ReclaimVirtualMemory))
+        return;
+    p = take_rw(2);
+    p[PAGE] = 'r';
+    same("reclaim", api.ReclaimVirtualMemory(p, 2 * PAGE), 0);
+    same("kept", p[PAGE], 'r');
+    drop(p);
+}
+
+static void vm164(void)
+{
+    char *p;
+    if (!HERE(OfferVirtualMemory))
+        return;
+    p = take_rw(4);
+    same("offer", api.OfferVirtualMemory(p, 2 * PAGE, 2), 0);
+    same("state", look(p).State, MEM_COMMIT);
+    same("protect", look(p).Protect, PAGE_READWRITE);
+    drop(p);
+}
+
+static void vm165(void)
+{
+    char *p;
+    if (!HERE(OfferVirtualMemory) || !HERE(ReclaimVirtualMemory) || !HERE(DiscardVirtualMemory))
+        return;
+    p = take_rw(1);
+    SetLastError(4711);
+    ok("mistakes", api.OfferVirtualMemory(p, 5, 4) && api.ReclaimVirtualMemory(p, 5) &&
+                       api.DiscardVirtualMemory(p, 5));
+    same("last error", GetLastError(), 4711);
+    ok("successes", !api.OfferVirtualMemory(p, PAGE, 4));
+    api.ReclaimVirtualMemory(p, PAGE);
+    api.DiscardVirtualMemory(p, PAGE);
+    same("last error", GetLastError(), 4711);
+    drop(p);
+}
+
+const struct statement offer_statements[] = {S(098), S(099), S(100), S(101), S(102),
+                                             S(142), S(163), S(164), S(165), END};

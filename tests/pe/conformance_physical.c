@@ -127,4 +127,67 @@ static void vm124(void)
     end(&stage);
 }
 
-const struct statement physical_statements[] = {S(120), S(121), S(122), S(123), S(124), END};
+static void vm179(void)
+{
+    const DWORD type = MEM_RESERVE | MEM_COMMIT | MEM_LARGE_PAGES;
+    SIZE_T size;
+    char *p;
+    DWORD old, error;
+    if (!HERE(GetLargePageMinimum) || !enable_privilege())
+        return;
+    size = api.GetLargePageMinimum();
+    no_memory("a part of one", take(size + PAGE, type, PAGE_READWRITE), ERROR_INVALID_PARAMETER);
+    SetLastError(0);
+    p = take(size, type, PAGE_READWRITE);
+    error = GetLastError();
+    if (!p) {
+        same("none left", error, ERROR_NO_SYSTEM_RESOURCES);
+        return;
+    }
+    same("offset", (ULONG64)p % size, 0);
+    same("first byte", p[0], 0);
+    same("last byte", p[size - 1], 0);
+    ok("protect a part", !VirtualProtect(p, PAGE, PAGE_READONLY, &old));
+    ok("decommit a part", !VirtualFree(p, PAGE, MEM_DECOMMIT));
+    drop(p);
+}
+
+static void vm191(void)
+{
+    struct stage stage;
+    if (!begin(&stage))
+        return;
+    ok("map", api.MapUserPhysicalPages(stage.window, FRAMES, stage.frame));
+    stage.window[PAGE] = 'w';
+    ok("release", VirtualFree(stage.window, 0, MEM_RELEASE));
+    same("gone", look(stage.window).State, MEM_FREE);
+    stage.window = take(4 * PAGE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE);
+    ok("map", api.MapUserPhysicalPages(stage.window + 2 * PAGE, 1, &stage.frame[1]));
+    same("kept", stage.window[2 * PAGE], 'w');
+    end(&stage);
+}
+
+static void vm192(void)
+{
+    struct stage stage;
+    PVOID at[FRAMES];
+    char *second;
+    if (!begin(&stage) || !HERE(MapUserPhysicalPagesScatter))
+        return;
+    second = take(GRANULE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE);
+    at[0] = second + 5 * PAGE;
+    at[1] = stage.window + 3 * PAGE;
+    ok("map", api.MapUserPhysicalPagesScatter(at, FRAMES, stage.frame));
+    second[5 * PAGE] = 's';
+    stage.window[3 * PAGE] = 't';
+    ok("the other page at its own", api.MapUserPhysicalPagesScatter(at, 1, (ULONG_PTR[]){0}));
+    same("emptied", probe_read(second + 5 * PAGE, PROBE_ONCE).code, STATUS_ACCESS_VIOLATION);
+    same("stays", stage.window[3 * PAGE], 't');
+    ok("again", api.MapUserPhysicalPages(stage.window, 1, stage.frame));
+    same("the same page", stage.window[0], 's');
+    drop(second);
+    end(&stage);
+}
+
+const struct statement physical_statements[] = {S(120), S(121), S(122), S(123), S(124),
+                                                S(179), S(191), S(192), END};

@@ -142,5 +142,38 @@ static void vm119(void)
     drop(p);
 }
 
-const struct statement placeholder_statements[] = {S(113), S(114), S(115), S(116),
-                                                   S(117), S(118), S(119), END};
+static void vm172(void)
+{
+    char *p;
+    if (!HERE(VirtualAlloc2))
+        return;
+    p = placeholder(8);
+    no_memory("commit", VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE), ERROR_INVALID_ADDRESS);
+    same("unchanged", look(p).RegionSize, 8 * PAGE);
+    drop(p);
+}
+
+static void vm173(void)
+{
+    char *p;
+    if (!HERE(VirtualAlloc2))
+        return;
+    p = placeholder(8);
+    replace(p, 8, MEM_RESERVE | MEM_COMMIT);
+    p[0] = 'f';
+    p[7 * PAGE] = 'l';
+    ok("the middle", preserve(p + 2 * PAGE, 3));
+    same("state", look(p + 2 * PAGE).State, MEM_RESERVE);
+    same("before it", look(p).RegionSize, 2 * PAGE);
+    same("first byte", p[0], 'f');
+    same("last byte", p[7 * PAGE], 'l');
+    same("replaced", (ULONG64)replace(p + 2 * PAGE, 3, MEM_RESERVE | MEM_COMMIT),
+         (ULONG64)p + 2 * PAGE);
+    drop(p + 2 * PAGE);
+    drop(p + 5 * PAGE);
+    drop(p);
+    same("all free", look(p).State, MEM_FREE);
+}
+
+const struct statement placeholder_statements[] = {S(113), S(114), S(115), S(116), S(117),
+                                                   S(118), S(119), S(172), S(173), END};

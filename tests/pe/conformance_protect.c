@@ -173,6 +173,49 @@ static void vm151(void)
     drop(p);
 }
 
-const struct statement protect_statements[] = {S(062), S(063), S(064), S(065), S(066), S(067),
-                                               S(068), S(069), S(070), S(071), S(072), S(073),
-                                               S(074), S(076), S(151), END};
+static void vm158(void)
+{
+    char *p = take(2 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    DWORD old = 0x5555;
+    VirtualAlloc(p, PAGE, MEM_COMMIT, PAGE_READWRITE);
+    ok("reserved page", !VirtualProtect(p, 2 * PAGE, PAGE_READONLY, &old));
+    same("untouched", old, 0x5555);
+    ok("nonsense", !VirtualProtect(p, PAGE, 3, &old));
+    same("untouched", old, 0x5555);
+    drop(p);
+    ok("free memory", !VirtualProtect(p, PAGE, PAGE_READONLY, &old));
+    same("untouched", old, 0x5555);
+}
+
+static void vm159(void)
+{
+    char *p = take_rw(1);
+    DWORD old;
+    no_success("size 0", VirtualProtect(p, 0, PAGE_READONLY, &old), ERROR_INVALID_PARAMETER);
+    same("unchanged", look(p).Protect, PAGE_READWRITE);
+    drop(p);
+}
+
+static void vm185(void)
+{
+    char *p = take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+    struct probe met = probe_write(p + 100, PROBE_ONCE);
+    same("code", met.code, STATUS_GUARD_PAGE_VIOLATION);
+    same("parameters", met.parameters, 2);
+    same("kind", met.kind, 1);
+    same("address", met.address, (ULONG64)p + 100);
+    drop(p);
+}
+
+static void vm186(void)
+{
+    struct probe met = probe_read((void *)0x0123456789ABCDEF, PROBE_ONCE);
+    same("code", met.code, STATUS_ACCESS_VIOLATION);
+    same("parameters", met.parameters, 2);
+    same("kind", met.kind, 0);
+    same("address", met.address, ~0ull);
+}
+
+const struct statement protect_statements[] = {
+    S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071),
+    S(072), S(073), S(074), S(076), S(151), S(158), S(159), S(185), S(186), END};

@@ -202,6 +202,28 @@ static void vm091(void)
     drop(p);
 }
 
-const struct statement query_statements[] = {S(078), S(079), S(080), S(081), S(082), S(083),
-                                             S(084), S(085), S(086), S(087), S(088), S(089),
-                                             S(090), S(091), S(143), S(144), END};
+static void vm177(void)
+{
+    char *p = take(GRANULE, MEM_RESERVE, PAGE_READWRITE);
+    MEMORY_BASIC_INFORMATION info = look(p);
+    same("reserved", info.Protect, 0);
+    same("type", info.Type, MEM_PRIVATE);
+    drop(p);
+    info = look(p);
+    same("free", info.Protect, PAGE_NOACCESS);
+    same("type", info.Type, 0);
+    same("allocation", (ULONG64)info.AllocationBase, 0);
+    same("its protection", info.AllocationProtect, 0);
+}
+
+static void vm178(void)
+{
+    char *p = take(PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY);
+    no_success("read-only", !!VirtualQuery(p, (MEMORY_BASIC_INFORMATION *)p, 48), ERROR_NOACCESS);
+    no_success("nowhere", !!VirtualQuery(p, NULL, 48), ERROR_NOACCESS);
+    drop(p);
+}
+
+const struct statement query_statements[] = {S(078), S(079), S(080), S(081), S(082), S(083), S(084),
+                                             S(085), S(086), S(087), S(088), S(089), S(090), S(091),
+                                             S(143), S(144), S(177), S(178), END};

@@ -97,4 +97,42 @@ static void vm108(void)
     drop(p);
 }
 
-const struct statement watch_statements[] = {S(104), S(105), S(106), S(107), S(108), END};
+static void vm166(void)
+{
+    char *p;
+    unsigned i;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    for (i = 0; i < 8; i += 2)
+        probe_write(p + i * PAGE, PROBE_ONCE);
+    seen.count = 3;
+    same("room for three",
+         api.GetWriteWatch(1, p, 8 * PAGE, seen.pages, &seen.count, &seen.granularity), 0);
+    same("count", seen.count, 3);
+    same("first", (ULONG64)seen.pages[0], (ULONG64)p);
+    same("third", (ULONG64)seen.pages[2], (ULONG64)p + 4 * PAGE);
+    same("the rest", watch(p, 0), 0);
+    same("count", seen.count, 1);
+    same("which", (ULONG64)seen.pages[0], (ULONG64)p + 6 * PAGE);
+    drop(p);
+}
+
+static void vm167(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    probe_write(p + PAGE, PROBE_ONCE);
+    probe_write(p + 2 * PAGE, PROBE_ONCE);
+    ok("decommit", VirtualFree(p + PAGE, PAGE, MEM_DECOMMIT));
+    VirtualAlloc(p + PAGE, PAGE, MEM_COMMIT, PAGE_READWRITE);
+    same("ask", watch(p, 0), 0);
+    same("count", seen.count, 1);
+    same("which", (ULONG64)seen.pages[0], (ULONG64)p + 2 * PAGE);
+    drop(p);
+}
+
+const struct statement watch_statements[] = {S(104), S(105), S(106), S(107),
+                                             S(108), S(166), S(167), END};

@@ -60,4 +60,38 @@ static void vm112(void)
     same("maximum", maximum, 345 * PAGE);
 }
 
-const struct statement workingset_statements[] = {S(103), S(109), S(110), S(112), S(111), END};
+static void vm168(void)
+{
+    WIN32_MEMORY_RANGE_ENTRY ranges[2];
+    char *p;
+    if (!HERE(PrefetchVirtualMemory))
+        return;
+    p = take(PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    ranges[0].VirtualAddress = p;
+    ranges[0].NumberOfBytes = PAGE;
+    ranges[1].VirtualAddress = free_place(GRANULE);
+    ranges[1].NumberOfBytes = GRANULE;
+    ok("a hint", api.PrefetchVirtualMemory(GetCurrentProcess(), 2, ranges, 0));
+    same("still reserved", look(p).State, MEM_RESERVE);
+    drop(p);
+}
+
+static void vm181(void)
+{
+    SIZE_T minimum = 0, maximum = 0, low = 0, high = 0;
+    HANDLE self = GetCurrentProcess();
+    ok("before", GetProcessWorkingSetSize(self, &minimum, &maximum));
+    no_success("0", SetProcessWorkingSetSize(self, 0, maximum), ERROR_INVALID_PARAMETER);
+    no_success("wrong way", SetProcessWorkingSetSize(self, 500 * PAGE, 400 * PAGE),
+               ERROR_INVALID_PARAMETER);
+    ok("nothing changed", GetProcessWorkingSetSize(self, &low, &high));
+    same("minimum", low, minimum);
+    same("maximum", high, maximum);
+    ok("small", SetProcessWorkingSetSize(self, PAGE, 100 * PAGE));
+    ok("asked", GetProcessWorkingSetSize(self, &low, &high));
+    same("raised", low, 20 * PAGE);
+    ok("restore", SetProcessWorkingSetSize(self, minimum, maximum));
+}
+
+const struct statement workingset_statements[] = {S(103), S(109), S(110), S(112),
+                                                  S(111), S(168), S(181), END};
