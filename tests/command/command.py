@@ -98,6 +98,10 @@ def buffers():
 
 
 def mistakes():
+    out = run("call", "RtlMoveMemory", "&20=1,0x10000+2,-1", "&4", "0").stdout
+    assert "&1+00: 01 00 00 00 00 00 00 00  02 00 01 00 00 00 00 00\n  &1+10: FF FF FF FF\n" in out, out
+    for text in ("&8=1,2", "&8=", "&16=1,", "&16=1,,2"):
+        assert f"'{text}' is no" in run("call", "RtlMoveMemory", text, "&4", "0", code=2).stderr, text
     assert "no function" in run("call", "NoSuchFunction", code=2).stderr
     assert "no function" in run("call", "ntdll!VirtualAlloc", "0", "1", "2", "3", code=2).stderr
     assert "takes 4 arguments: LPVOID lpAddress" in run("call", "VirtualAlloc", "0", code=2).stderr
