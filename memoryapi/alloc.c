@@ -292,6 +292,9 @@ NTSTATUS mm_allocate(struct mm_request *request)
         return status;
     if (request->type & (MEM_RESET | MEM_RESET_UNDO))
         return mm_reset(request);
+    /* what a loader maps is no allocation of the program's */
+    if (request->kind == MM_PRIVATE && limits_refuse())
+        return request->type & MEM_COMMIT ? STATUS_COMMITMENT_LIMIT : STATUS_NO_MEMORY;
     if ((request->type & MEM_RESERVE) || request->base == 0)
         return reserve(request);
     return commit(request);

@@ -1,6 +1,7 @@
 /* Commit charge and address space: how much is taken, and what may be. */
 #include "memoryapi/limits.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/sysinfo.h>
 #include "memoryapi/base.h"
@@ -14,6 +15,14 @@ struct account {
 
 static struct account committed = {.limit = UINT64_MAX / PAGE_SIZE}; /* pages */
 static struct account reserved = {.limit = UINT64_MAX};              /* bytes */
+
+#define USUAL_ONE_IN 16u
+
+static struct {
+    uint64_t seed, one_in; /* constant after limits_init; one_in 0: nothing fails */
+    uint64_t number;       /* atomic: allocations so far */
+    bool exempt;           /* atomic */
+} failing;
 
 static bool charge(struct account *account, uint64_t amount)
 {
@@ -76,6 +85,66 @@ static uint64_t size_from(const char *name, uint64_t otherwise, atomic_flag *sai
     return otherwise;
 }
 
+void limits_exempt(bool exempt)
+{
+    __atomic_store_n(&failing.exempt, exempt, __ATOMIC_RELAXED);
+}
+
+/* Neighbouring numbers and seeds are to have nothing in common. */
+static uint64_t scatter(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBull;
+    return x ^ x >> 31;
+}
+
+bool limits_refuse(void)
+{
+    if (likely(failing.one_in == 0) || __atomic_load_n(&failing.exempt, __ATOMIC_RELAXED))
+        return false;
+    uint64_t number = __atomic_fetch_add(&failing.number, 1, __ATOMIC_RELAXED);
+    return scatter(scatter(failing.seed) + number) % failing.one_in == 0;
+}
+
+/* A number that `text` begins with; strtoull alone takes signs and blanks. */
+static bool read_number(const char **text, uint64_t *ret_number)
+{
+    char *end;
+    int kept = errno;
+    if (**text < '0' || **text > '9')
+        return false;
+    errno = 0;
+    *ret_number = strtoull(*text, &end, 0);
+    bool fits = errno == 0;
+    errno = kept;
+    *text = end;
+    return fits;
+}
+
+bool limits_read_failing(const char *text, uint64_t *ret_seed, uint64_t *ret_one_in)
+{
+    uint64_t seed, one_in = USUAL_ONE_IN;
+    if (!read_number(&text, &seed))
+        return false;
+    if (*text == ':' && (++text, !read_number(&text, &one_in)))
+        return false;
+    if (*text || one_in == 0)
+        return false;
+    *ret_seed = seed;
+    *ret_one_in = one_in;
+    return true;
+}
+
+static void failing_init(void)
+{
+    static const char name[] = "WINMEM_FAIL_ALLOCATION";
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    const char *text = getenv(name);
+    failing.one_in = 0;
+    if (text && *text && !limits_read_failing(text, &failing.seed, &failing.one_in))
+        setting_refuse(name, text, "SEED, or SEED:N for one in N", &said);
+}
+
 void limits_init(void)
 {
     static atomic_flag said_commit = ATOMIC_FLAG_INIT, said_space = ATOMIC_FLAG_INIT;
@@ -85,4 +154,5 @@ void limits_init(void)
         limit = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
     committed.limit = size_from("WINMEM_COMMIT_LIMIT", limit, &said_commit) / PAGE_SIZE;
     reserved.limit = size_from("WINMEM_ADDRESS_SPACE", UINT64_MAX, &said_space);
+    failing_init();
 }

@@ -7,6 +7,10 @@
  *   WINMEM_COMMIT_LIMIT=SIZE   at most so much committed
  *   WINMEM_ADDRESS_SPACE=SIZE  at most so much reserved (committed or not)
  * SIZE: a number with an optional K, M, G or T.
+ *
+ * And allocations that fail although nothing is short, so that a program's own handling is tried:
+ *   WINMEM_FAIL_ALLOCATION=SEED[:N]  one in N (16) of the program's allocations fails
+ * Which ones depends on the seed and their number alone: with one thread, a run repeats.
  */
 #pragma once
 
@@ -23,6 +27,17 @@ void commit_return(uint64_t pages);
 /* The same for reserved address space, in bytes. */
 bool reserve_charge(uint64_t size);
 void reserve_return(uint64_t size);
+
+/*
+ * Counts one allocation of the program, and says whether it is to fail: a commit with
+ * STATUS_COMMITMENT_LIMIT, anything else with STATUS_NO_MEMORY.
+ */
+bool limits_refuse(void);
+/* While a loader is at work, before the program runs, nothing counts. */
+void limits_exempt(bool exempt);
+
+/* SEED or SEED:N, decimal or 0x; N from 1. */
+bool limits_read_failing(const char *text, uint64_t *ret_seed, uint64_t *ret_one_in);
 
 /* Bytes charged now, the most there ever were, and the limit. */
 struct mm_commit {

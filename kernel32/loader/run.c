@@ -16,6 +16,7 @@
 #include "kernel32/process/teb.h"
 #include "kernel32/process/thread.h"
 #include "kernel32/process/utf.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/privilege.h"
 #include "memoryapi/trace.h"
@@ -56,6 +57,7 @@ static void start_program(void *argument)
 {
     struct module *program = argument;
     gate_enter();
+    limits_exempt(false);
     loader_lock();
     bool willing = attach_module(program, true);
     attach_init();
@@ -145,6 +147,7 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     struct image_failure failure = {.text = "no memory"};
     struct module *program;
 
+    limits_exempt(true);
     mm_own_address_space();
     char *host_path = realpath(path, NULL);
     if (!host_path)

@@ -204,6 +204,54 @@ def privileges():
     assert "no such privilege" in run("run", "--privilege", "SeNothing", "x.exe", code=2).stderr
 
 
+def limits():
+    """--commit-limit, --address-space, --pressure, --fail-allocation, and the variables that programs run in other ways have."""
+    program = sys.argv[3]
+    blocks = lambda text, what: int(re.search(rf"^{what}: (\d+) blocks, error (\d+)$", text, re.M).group(1))
+    error = lambda text, what: int(re.search(rf"^{what}: (\d+) blocks, error (\d+)$", text, re.M).group(2))
+
+    free = run("run", program, environment={}).stdout
+    assert error(free, "commit 1 MiB") == error(free, "reserve 16 MiB") == 0, free
+    assert re.search(r"^allocations: \.{480}$", free, re.M) and "threads: 96 started, wrong 0\n" in free, free
+
+    for words, environment in ((["--commit-limit", "64M"], {}), ([], {"WINMEM_COMMIT_LIMIT": "65536K"})):
+        said = run("run", *words, program, environment=environment).stdout
+        # what the process itself has committed is charged too: its stack and a few pages
+        assert 60 <= blocks(said, "commit 1 MiB") <= 63 and error(said, "commit 1 MiB") == 1455, said
+        assert error(said, "reserve 16 MiB") == 0 and "another number" not in said, said
+    for words, environment in ((["--address-space", "2G"], {}), ([], {"WINMEM_ADDRESS_SPACE": "2G"})):
+        said = run("run", *words, program, environment=environment).stdout
+        assert 126 <= blocks(said, "reserve 16 MiB") <= 127 and error(said, "reserve 16 MiB") == 8, said
+        assert error(said, "commit 1 MiB") == 0 and "another number" not in said, said
+    for words, environment in ((["--pressure", "9M"], {}), ([], {"WINMEM_AVAILABLE": "9M"})):
+        assert re.search(r"^available: \d+ MiB, low 1$", run("run", *words, program, environment=environment).stdout, re.M)
+    failing(program)
+    for option, value in (("--commit-limit", "64MB"), ("--address-space", "-1"), ("--pressure", "much"), ("--fail-allocation", "x"),
+                          ("--fail-allocation", "1:0"), ("--fail-allocation", "1:"), ("--fail-allocation", "1:2:3")):
+        said = run("run", option, value, program, code=2).stderr
+        assert said.startswith(f"winmem: '{value}' is no ") and said.count("\n") == 1, said
+
+
+def failing(program):
+    """Some allocations fail, chosen by the seed: a run repeats, another seed chooses others, and all fail with 1."""
+    letters = lambda text: re.search(r"^allocations: (.*)$", text, re.M).group(1)
+    def once(value):
+        done = run("run", "--fail-allocation", value, program, environment={}).stdout
+        assert "?" not in letters(done) and "wrong 0\n" in done, done
+        return re.sub(r"(?m)^available.*$", "", done)  # the machine's, not the seed's
+    first = once("7")
+    assert once("7") == first and letters(once("8")) != letters(first)
+    assert letters(run("run", program, environment={"WINMEM_FAIL_ALLOCATION": "7:16"}).stdout) == letters(first)
+    for value, one_in in (("7", 16), ("0x8:4", 4), ("12345678901234567:2", 2)):
+        said = letters(once(value))
+        for letter in "RC":  # 240 of each, drawn
+            assert abs(said.count(letter) / 240 - 1 / one_in) < 0.12, (value, said)
+    started = int(re.search(r"threads: (\d+) started", first).group(1))
+    assert 72 <= started < 96, first
+    said = run("run", program, environment={"WINMEM_FAIL_ALLOCATION": "x"}).stderr
+    assert re.fullmatch(r"winmem: WINMEM_FAIL_ALLOCATION='x': counts as not set; allowed: SEED.*\n", said), said
+
+
 def shortage():
     """What keeps a program from being set up is told in words."""
     with tempfile.TemporaryDirectory() as folder:

@@ -146,10 +146,56 @@ START_TEST(a_size_is_a_number_with_a_unit)
 }
 END_TEST
 
+/* All allocations fail, except what a loader does, and nothing is left behind. */
+START_TEST(allocations_fail_on_request)
+{
+    char *memory = VirtualAlloc(NULL, 16 * P, MEM_RESERVE, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(memory);
+    uint64_t before = charged();
+    limit("WINMEM_FAIL_ALLOCATION", "3:1");
+    EXPECT_ERROR(VirtualAlloc(memory, P, MEM_COMMIT, PAGE_READWRITE), 1455);
+    EXPECT_ERROR(VirtualAlloc(NULL, P, RC, PAGE_READWRITE), 1455);
+    EXPECT_ERROR(VirtualAlloc(NULL, P, MEM_RESERVE, PAGE_READWRITE), 8);
+    EXPECT_ERROR(VirtualAlloc(NULL, P, MEM_RESERVE, 3), 87); /* a mistake stays one */
+    ck_assert_uint_eq(charged(), before);
+    limits_exempt(true);
+    ck_assert_ptr_nonnull(VirtualAlloc(memory, P, MEM_COMMIT, PAGE_READWRITE));
+    limits_exempt(false);
+    EXPECT_ERROR(VirtualAlloc(memory, P, MEM_COMMIT, PAGE_READWRITE), 1455);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE)); /* giving back never fails */
+    ck_assert_uint_eq(charged(), before);
+}
+END_TEST
+
+START_TEST(a_seed_may_have_a_rate)
+{
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "-1",
+                                        " 1",
+                                        "1:",
+                                        "1:0",
+                                        "1:x",
+                                        "1:2:3",
+                                        "1 ",
+                                        ":2",
+                                        "18446744073709551616",
+                                        "1:18446744073709551616"};
+    uint64_t seed = 77, one_in = 77;
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        ck_assert_msg(!limits_read_failing(wrong[i], &seed, &one_in), "'%s'", wrong[i]);
+    ck_assert(seed == 77 && one_in == 77);
+    ck_assert(limits_read_failing("5", &seed, &one_in) && seed == 5 && one_in == 16);
+    ck_assert(limits_read_failing("0x10:3", &seed, &one_in) && seed == 16 && one_in == 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("limits");
     TCase *tests = tcase_create("limits");
+    tcase_add_test(tests, allocations_fail_on_request);
+    tcase_add_test(tests, a_seed_may_have_a_rate);
     tcase_add_test(tests, committing_charges_and_freeing_gives_back);
     tcase_add_test(tests, the_commit_limit_is_met_exactly);
     tcase_add_test(tests, the_native_status_is_commitment_limit);

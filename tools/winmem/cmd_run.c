@@ -5,11 +5,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kernel32/loader/run.h"
+#include "memoryapi/limits.h"
+#include "memoryapi/pressure.h"
 #include "memoryapi/privilege.h"
+#include "memoryapi/setting.h"
 #include "memoryapi/trace.h"
 #include "tools/winmem/commands.h"
 
 #define USAGE 2
+
+/* Long options without a letter. */
+enum { OPTION_COMMIT_LIMIT = 256, OPTION_ADDRESS_SPACE, OPTION_PRESSURE, OPTION_FAIL_ALLOCATION };
 
 static const char help[] =
     "usage: winmem run [options] program.exe [arguments]\n"
@@ -17,6 +23,12 @@ static const char help[] =
     "  --imports            list what the program imports and who answers, without running it\n"
     "  --aslr               put the program at a random base when it allows that\n"
     "  --privilege NAME     hold this privilege too (SeLockMemoryPrivilege, ...); may be repeated\n"
+    "  --commit-limit SIZE  let no more than SIZE be committed (512M, 2G, ...)\n"
+    "  --address-space SIZE let no more than SIZE be reserved\n"
+    "  --pressure SIZE      pretend that no more than SIZE of memory is available; @FILE holds "
+    "one\n"
+    "  --fail-allocation SEED[:N]\n"
+    "                       let one in N (16) allocations of the program fail, chosen by SEED\n"
     "  --trace[=family,..]  print every call of the Windows API to stderr (of these families)\n"
     "\n"
     "The exit code is the program's; 2: usage, 126: cannot be run, 127: no such file.\n";
@@ -37,12 +49,40 @@ static bool add_privilege(const char *name)
     return added;
 }
 
+/*
+ * Options that are an environment variable, so that what the program starts, and programs that are
+ * run in other ways, can have them too.
+ */
+static bool set_limit(int option, const char *text)
+{
+    uint64_t number, other;
+    bool size = setting_size(text, &number);
+    switch (option) {
+    case OPTION_COMMIT_LIMIT:
+        return size && setenv("WINMEM_COMMIT_LIMIT", text, 1) == 0;
+    case OPTION_ADDRESS_SPACE:
+        return size && setenv("WINMEM_ADDRESS_SPACE", text, 1) == 0;
+    case OPTION_PRESSURE:
+        if ((!size && text[0] != '@') || setenv("WINMEM_AVAILABLE", text, 1) != 0)
+            return false;
+        pressure_read_setting(); /* which was read at the start */
+        return true;
+    default:
+        return limits_read_failing(text, &number, &other) &&
+               setenv("WINMEM_FAIL_ALLOCATION", text, 1) == 0;
+    }
+}
+
 int cmd_run(int argc, char **argv)
 {
     static const struct option options[] = {
         {"imports", no_argument, NULL, 'i'},
         {"aslr", no_argument, NULL, 'a'},
         {"privilege", required_argument, NULL, 'p'},
+        {"commit-limit", required_argument, NULL, OPTION_COMMIT_LIMIT},
+        {"address-space", required_argument, NULL, OPTION_ADDRESS_SPACE},
+        {"pressure", required_argument, NULL, OPTION_PRESSURE},
+        {"fail-allocation", required_argument, NULL, OPTION_FAIL_ALLOCATION},
         {"trace", optional_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -63,6 +103,17 @@ int cmd_run(int argc, char **argv)
         case 'p':
             if (!add_privilege(optarg))
                 return USAGE;
+            break;
+        case OPTION_COMMIT_LIMIT:
+        case OPTION_ADDRESS_SPACE:
+        case OPTION_PRESSURE:
+        case OPTION_FAIL_ALLOCATION:
+            if (!set_limit(option, optarg)) {
+                fprintf(stderr, "winmem: '%s' is no %s\n", optarg,
+                        option == OPTION_FAIL_ALLOCATION ? "SEED or SEED:N"
+                                                         : "size (a number, or with K, M, G)");
+                return USAGE;
+            }
             break;
         case 't':
             if (!trace_start(optarg ? optarg : "all", getenv("WINMEM_TRACE_FILE")))
