@@ -11,6 +11,7 @@
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
+#include "memoryapi/watch.h"
 
 #define SPACE_END  (MM_HIGHEST_ADDRESS + 1)
 #define LARGE_PAGE (2ull << 20)
@@ -50,7 +51,7 @@ static NTSTATUS check_type(const struct mm_request *request)
     if (type & MEM_LARGE_PAGES)
         return check_large(request);
     if (type & MEM_WRITE_WATCH)
-        return type & MEM_RESERVE ? STATUS_NOT_SUPPORTED : STATUS_INVALID_PARAMETER;
+        return type & MEM_RESERVE ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     return STATUS_SUCCESS;
 }
 
@@ -106,7 +107,8 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
         if (back)
             wanted = run->state.committed ? prot_host_access(run->state.protect) : HOST_READ_WRITE;
         /* offered pages stay closed until they are reclaimed */
-        int result = host->protect(from, to - from, run->state.priority ? HOST_NONE : wanted);
+        int result =
+            watch_protect(region, from, to - from, run->state.priority ? HOST_NONE : wanted);
         if (!back)
             error = result;
         else if (!run->state.committed)
@@ -124,10 +126,12 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
 {
     unsigned access = prot_host_access(protect);
     NTSTATUS status = backing_commit(region, start, end);
-    if (status != STATUS_SUCCESS || (access == HOST_READ_WRITE && !mixed))
+    if (status != STATUS_SUCCESS || (access == HOST_READ_WRITE && !mixed && !region->watched))
         return commit_status(status);
-    int error = mixed ? set_access(region, start, end, access, false)
-                      : host->protect(start, end - start, access);
+    int error = watch_committed(region, start, end);
+    if (!error)
+        error = mixed ? set_access(region, start, end, access, false)
+                      : watch_protect(region, start, end - start, access);
     if (!error)
         return STATUS_SUCCESS;
     set_access(region, start, end, access, true);
@@ -164,8 +168,24 @@ static NTSTATUS commit_new(struct region *region, uint32_t protect)
     if (status == STATUS_SUCCESS) {
         space_finish_new(region, &committed);
     } else {
+        watch_stop(region);
         reserve_return(region->size);
         space_remove(region);
+    }
+    return status;
+}
+
+/* Watches and commits what is asked of a new region, which is the caller's. */
+static NTSTATUS complete(struct region *region, uint32_t protect, bool commit)
+{
+    NTSTATUS status = watch_start(region);
+    if (status != STATUS_SUCCESS) {
+        reserve_return(region->size);
+        space_remove(region);
+    } else if (commit) {
+        status = commit_new(region, protect);
+    } else {
+        space_release(region);
     }
     return status;
 }
@@ -199,12 +219,13 @@ static NTSTATUS reserve(struct mm_request *request)
     region->kind = request->kind;
     region->physical = window != NULL;
     region->window = window;
+    region->watched = request->type & MEM_WRITE_WATCH;
     pool_settle(&space.map.region_pool, 1);
-    if (commit)
+    if (commit || region->watched)
         space_claim_new(region);
     books_unlock();
-    if (commit)
-        status = commit_new(region, protect);
+    if (commit || region->watched)
+        status = complete(region, protect, commit);
     request->base = base;
     request->size = size;
     return status;

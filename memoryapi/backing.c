@@ -10,6 +10,7 @@
 #include "memoryapi/host.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/status.h"
+#include "memoryapi/watch.h"
 
 #define GRANULE ALLOCATION_GRANULARITY
 /* a region up to this is opened at once, and stays open when it is released */
@@ -123,7 +124,7 @@ static void close_reserved(const struct region *region, uint64_t start, uint64_t
         if (!run->state.committed)
             host->close_guards(from, to - from);
         else if (!host_caps.guard)
-            host->protect(from, to - from,
+            watch_protect(region, from, to - from,
                           run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
     }
 }
@@ -188,7 +189,7 @@ NTSTATUS backing_release(const struct region *region)
 
     if (!region->touched)
         return STATUS_SUCCESS;
-    if (limit - base <= SMALL && host_caps.guard) {
+    if (limit - base <= SMALL && host_caps.guard && !region->watched) {
         bool plain = true;
         for (const struct run *run = run_find(region, base); run; run = run_next(run))
             plain = plain && (!run->state.committed ||

@@ -9,6 +9,7 @@
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
+#include "memoryapi/watch.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 
@@ -25,6 +26,7 @@ static NTSTATUS release(struct region *region)
     if (region->kind == MM_PRIVATE)
         commit_return(region->committed);
     reserve_return(region->size);
+    watch_stop(region);
     space_remove(region);
     return STATUS_SUCCESS;
 }
@@ -45,7 +47,7 @@ static void restore(const struct region *region, uint64_t start, uint64_t end)
         if (!run->state.committed)
             continue;
         backing_commit(region, from, to); /* stretches that were closed before the failure */
-        host->protect(from, to - from,
+        watch_protect(region, from, to - from,
                       run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
     }
 }
@@ -83,6 +85,7 @@ static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
         pages += run->state.committed ? (to - from) / PAGE_SIZE : 0;
     }
     commit_return(pages);
+    watch_forget(region, start, end);
     space_finish(region, start, end, become_reserved, NULL);
     return STATUS_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include "memoryapi/limits.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
+#include "memoryapi/watch.h"
 
 /*
  * Our own code runs on the program's stack below the dispatcher of exceptions: this much is kept
@@ -160,13 +161,17 @@ static enum mm_fault_result fault_in(struct region *region, uint64_t address, un
     if (!run->state.committed || run->state.priority)
         return MM_FAULT_DENIED;
     if (run->state.protect & PAGE_GUARD) {
-        if (host->protect(page, PAGE_SIZE,
+        if (watch_protect(region, page, PAGE_SIZE,
                           prot_host_access(run->state.protect & ~(uint32_t)PAGE_GUARD)) != 0)
             return MM_FAULT_DENIED;
         space_change(region, page, page + PAGE_SIZE, drop_guard, NULL);
         return MM_FAULT_GUARD;
     }
-    return allows(run->state.protect, access) ? retry(address) : MM_FAULT_DENIED;
+    if (!allows(run->state.protect, access))
+        return MM_FAULT_DENIED;
+    if (access == FAULT_WRITE && region->marks && !watch_fault(region, page))
+        return MM_FAULT_DENIED;
+    return retry(address);
 }
 
 enum mm_fault_result mm_fault(uint64_t address, unsigned access)

@@ -19,14 +19,32 @@ enum host_access {
 };
 
 /*
- * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,-move"
- * takes features away.
+ * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,
+ * -move,-watch" takes features away.
  */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
     bool populate; /* MADV_POPULATE_WRITE (5.14): dirty a range in one call */
     bool move;     /* UFFDIO_MOVE (6.8): a page changes its place without a mapping of its own */
     bool lazyfree; /* MADV_FREE (4.5): pages the kernel may drop when it needs memory */
+    /* written pages told by the kernel (6.7); whether it really does, the first watch_begin says */
+    bool watch;
+};
+
+/* Neighbouring pages that were written. */
+struct host_written {
+    uint64_t start, end; /* end exclusive */
+    uint64_t reserved;   /* the host's own */
+};
+
+struct host_collect {
+    uint64_t start, end;
+    bool reset;                /* what is told restarts as not written */
+    uint64_t most;             /* pages that may be told, at least 1 */
+    struct host_written *list; /* ascending */
+    uint32_t capacity;         /* elements of `list`, at least 1 */
+    uint32_t count;            /* out: elements filled */
+    uint64_t stopped;          /* out: everything below was looked at; `end` when all was */
 };
 
 struct host_ops {
@@ -57,6 +75,21 @@ struct host_ops {
     int (*offer)(uint64_t address, uint64_t size);
     /* After this no page of the range is dropped any more. pre: readable and writable. */
     int (*keep)(uint64_t address, uint64_t size);
+    /*
+     * Write watch. watch_begin: writes to pages of the range are noted from now on; pages without
+     * contents are not written, others may be told although they were not. Again for a range that
+     * is watched: nothing changes. -ENOSYS: this host cannot. A `reset` ends the watch, as
+     * watch_end does.
+     */
+    int (*watch_begin)(uint64_t address, uint64_t size);
+    int (*watch_end)(uint64_t address, uint64_t size);
+    /*
+     * Tells, and with `reset` forgets in the same step, so that a write falls into one answer or
+     * the next. Guarded pages may be told too. -EPERM: part of the range is not watched.
+     */
+    int (*watch_collect)(struct host_collect *collect);
+    /* Pages that have contents count as written. */
+    int (*watch_mark)(uint64_t address, uint64_t size);
     /*
      * Zeroed bookkeeping memory that costs nothing until it is touched; never given back. `dense`:
      * all of it will be used, so huge pages may be behind it.

@@ -13,6 +13,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/host_awe.h"
 #include "memoryapi/host_kernel.h"
+#include "memoryapi/host_watch.h"
 #include "memoryapi/setting.h"
 
 #define HUGE_PAGE (2ull << 20)
@@ -145,6 +146,10 @@ static const struct host_ops linux_ops = {
     .drop = linux_drop,
     .offer = linux_offer,
     .keep = linux_keep,
+    .watch_begin = linux_watch_begin,
+    .watch_end = linux_watch_end,
+    .watch_collect = linux_watch_collect,
+    .watch_mark = linux_watch_mark,
     .bookkeeping = linux_bookkeeping,
     .frames_open = host_frames_open,
     .frames_fill = host_frames_fill,
@@ -174,9 +179,11 @@ static void limit(struct host_caps *caps)
             left.move = false;
         } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
             left.lazyfree = false;
+        } else if (length == 6 && memcmp(word, "-watch", length) == 0) {
+            left.watch = false;
         } else if (length) {
-            setting_refuse(name, text, "-guard, -populate, -lazyfree, -move, joined by commas",
-                           &said);
+            setting_refuse(name, text,
+                           "-guard, -populate, -lazyfree, -move, -watch, joined by commas", &said);
             return;
         }
         word += length + (word[length] == ',');
@@ -193,6 +200,7 @@ void host_init(void)
     host_caps.populate = madvise(page, PAGE_SIZE, MADV_POPULATE_WRITE) == 0;
     host_caps.move = host_can_move();
     host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
+    host_caps.watch = true;
     munmap(page, PAGE_SIZE);
     limit(&host_caps);
 }

@@ -11,6 +11,7 @@
 #include "memoryapi/setting.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
+#include "memoryapi/watch.h"
 
 #define SPACE_END        (MM_HIGHEST_ADDRESS + 1)
 #define LOWEST_PRIORITY  1u /* VmOfferPriorityVeryLow */
@@ -115,8 +116,8 @@ static void become_reclaimed(struct run_state *state, void *context)
  * Closes one run's part and notes the witnesses: nothing is lost yet. Undone on failure. A locked
  * or guard page is offered like any other; its protection comes back with the reclaim.
  */
-static NTSTATUS close_pages(uint64_t start, uint64_t end, const struct run *run,
-                            struct offer **ret_offer)
+static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_t end,
+                            const struct run *run, struct offer **ret_offer)
 {
     uint64_t pages = (end - start) / PAGE_SIZE;
     struct offer *offer = malloc(sizeof *offer + pages * sizeof offer->witness[0]);
@@ -132,7 +133,7 @@ static NTSTATUS close_pages(uint64_t start, uint64_t end, const struct run *run,
         error = host->protect(start, end - start, HOST_NONE);
     }
     if (error) {
-        host->protect(start, end - start, prot_host_access(run->state.protect));
+        watch_protect(region, start, end - start, prot_host_access(run->state.protect));
         free(offer);
         return status_from_errno(error);
     }
@@ -240,8 +241,10 @@ static NTSTATUS reclaim_pages(struct region *region, uint64_t start, uint64_t en
         run_clip(run, start, end, &from, &to);
         if (error && run->state.priority)
             host->protect(from, to - from, HOST_NONE);
-        else if (!error)
+        else if (!error && run->state.priority) {
             offer_forget(&run->state, (to - from) / PAGE_SIZE);
+            watch_written(region, from, to);
+        }
     }
     if (error)
         return status_from_errno(error);
@@ -265,7 +268,7 @@ static NTSTATUS close_all(const struct region *region, uint64_t start, uint64_t 
         run_clip(run, start, end, &from, &to);
         if (run->state.priority)
             continue;
-        status = close_pages(from, to, run, ret_offers);
+        status = close_pages(region, from, to, run, ret_offers);
         if (status == STATUS_SUCCESS)
             ret_offers = &(*ret_offers)->next;
     }
@@ -286,7 +289,7 @@ static NTSTATUS offer_pages(struct region *region, uint64_t start, uint64_t end,
         uint64_t size = offer->pages * PAGE_SIZE;
         next = offer->next;
         if (status != STATUS_SUCCESS) {
-            host->protect(offer->base, size,
+            watch_protect(region, offer->base, size,
                           prot_host_access(run_find(region, offer->base)->state.protect));
             free(offer);
             continue;
@@ -351,6 +354,8 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
             status = STATUS_INVALID_PAGE_PROTECTION;
     if (status == STATUS_SUCCESS)
         status = status_from_errno(host->drop(base, size));
+    if (status == STATUS_SUCCESS)
+        watch_dropped(region, base, base + size);
     if (region)
         space_give_up(region);
     return status;

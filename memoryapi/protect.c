@@ -6,6 +6,7 @@
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
+#include "memoryapi/watch.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 
@@ -44,8 +45,8 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
         run_clip(run, start, end, &from, &to);
         if (run->state.priority)
             continue;
-        int result =
-            host->protect(from, to - from, back ? prot_host_access(run->state.protect) : access);
+        int result = watch_protect(region, from, to - from,
+                                   back ? prot_host_access(run->state.protect) : access);
         if (result && !back)
             return result;
         error = error ? error : result;
@@ -79,7 +80,7 @@ static NTSTATUS protect_pages(struct region *region, uint64_t start, uint64_t en
     }
     old = run_find(region, start)->state.protect;
     error = offered ? set_access(region, start, end, access, false)
-                    : host->protect(start, end - start, access);
+                    : watch_protect(region, start, end - start, access);
     if (error) {
         set_access(region, start, end, 0, true);
         space_give_up(region);

@@ -37,6 +37,7 @@
 
 struct offer;
 struct awe_window;
+struct watch_marks;
 
 struct run_state {
     uint32_t protect; /* PAGE_*; 0 for reserved pages */
@@ -74,6 +75,7 @@ struct region {
     bool inline_used;
     struct run inline_run;     /* the first run needs no node of its own */
     struct awe_window *window; /* of a physical region (awe.h) */
+    struct watch_marks *marks; /* of a watched region that the host does not watch */
     const void *claimer;       /* the thread that works on it (space.h); NULL: nobody */
 } __attribute__((aligned(64)));
 
