@@ -29,6 +29,10 @@ static long live;
     X(drop, NO_MORE, RANGE)                                                                        \
     X(offer, NO_MORE, RANGE)                                                                       \
     X(keep, NO_MORE, RANGE)                                                                        \
+    X(watch_begin, ENOMEM, ENOSYS, RANGE)                                                          \
+    X(watch_end, NO_MORE, RANGE)                                                                   \
+    X(watch_collect, ENOMEM, EPERM, (struct host_collect * collect), (collect))                    \
+    X(watch_mark, NO_MORE, RANGE)                                                                  \
     X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
       (size, dense, ret_memory))                                                                   \
     X(frames_open, NO_MORE, (uint64_t count), (count))                                             \
