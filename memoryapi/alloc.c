@@ -103,16 +103,16 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
          run = run_next(run)) {
         uint64_t from, to;
         run_clip(run, start, end, &from, &to);
-        unsigned wanted = access;
-        if (back)
-            wanted = run->state.committed ? prot_host_access(run->state.protect) : HOST_READ_WRITE;
+        unsigned wanted = back ? prot_host_access(run->state.protect) : access;
+        if (back && !run->state.committed) {
+            host->protect(from, to - from, HOST_READ_WRITE);
+            backing_decommit(from, to);
+            continue;
+        }
         /* offered pages stay closed until they are reclaimed */
         int result =
             watch_protect(region, from, to - from, run->state.priority ? HOST_NONE : wanted);
-        if (!back)
-            error = result;
-        else if (!run->state.committed)
-            backing_decommit(from, to);
+        error = back ? 0 : result;
     }
     return error;
 }

@@ -10,6 +10,7 @@
 #include "memoryapi/limits.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
+#include "memoryapi/watch_marks.h"
 
 /*
  * What may be seen behind a page of this run: reserved pages are closed, or read-write with guard
@@ -20,6 +21,20 @@ static bool access_fits(const struct run_state *state, unsigned access)
     if (!state->committed)
         return access == HOST_NONE || (access == HOST_READ_WRITE && host_caps.guard);
     return access == (state->priority ? HOST_NONE : prot_host_access(state->protect));
+}
+
+/* Pages that are watched by marks may be closed to writes; those without a mark are. */
+static bool watch_fits(const struct region *region, const struct run *run, uint64_t start,
+                       uint64_t end, unsigned access)
+{
+    unsigned wanted = run->state.priority ? HOST_NONE : prot_host_access(run->state.protect);
+    for (uint64_t at = start; at < end;) {
+        bool written;
+        at = marks_alike(region, at, end, &written);
+        if (access != (wanted & ~(unsigned)HOST_WRITE) && !(written && access == wanted))
+            return false;
+    }
+    return true;
 }
 
 /* Called for each mapping of the process, in order. */
@@ -39,11 +54,12 @@ static bool mapping_fits(uint64_t start, uint64_t end, unsigned access, void *co
         }
         at = at > region_base(region) ? at : region_base(region);
         run = run_find(region, at);
-        /* a window that something was mapped to is read-write, all or where a frame is */
-        if (!access_fits(&run->state, access) &&
-            !(region->physical && region->window->open && access == HOST_READ_WRITE))
-            return false;
         uint64_t to = run_end(run) < end ? run_end(run) : end;
+        bool fits = region->marks && run->state.committed ? watch_fits(region, run, at, to, access)
+                                                          : access_fits(&run->state, access);
+        /* a window that something was mapped to is read-write, all or where a frame is */
+        if (!fits && !(region->physical && region->window->open && access == HOST_READ_WRITE))
+            return false;
         *covered += to - at;
         at = to;
     }

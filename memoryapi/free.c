@@ -67,8 +67,8 @@ static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
          run = run_next(run)) {
         run_clip(run, start, end, &from, &to);
-        if (run->state.committed &&
-            (run->state.priority || prot_host_access(run->state.protect) != HOST_READ_WRITE))
+        if (run->state.committed && (run->state.priority || region->marks ||
+                                     prot_host_access(run->state.protect) != HOST_READ_WRITE))
             error = host->protect(from, to - from, HOST_READ_WRITE);
     }
     if (!error)

@@ -16,8 +16,15 @@
  * Stretches of written pages taken at a time: the results leave for the caller's memory with
  * nothing claimed, through the caller's stack, which may be small.
  */
-#define STRETCHES 64u
-#define ADDRESSES 128u
+#define STRETCHES 120u
+#define ADDRESSES 64u
+
+static uint32_t marked; /* atomic: regions with marks of our own */
+
+bool watch_by_marks(void)
+{
+    return __atomic_load_n(&marked, __ATOMIC_RELAXED) != 0;
+}
 
 NTSTATUS watch_start(struct region *region)
 {
@@ -25,14 +32,19 @@ NTSTATUS watch_start(struct region *region)
     if (!error)
         return STATUS_SUCCESS;
     region->marks = marks_create(region);
-    return region->marks ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    if (!region->marks)
+        return STATUS_NO_MEMORY;
+    __atomic_fetch_add(&marked, 1, __ATOMIC_RELAXED);
+    return STATUS_SUCCESS;
 }
 
 void watch_stop(struct region *region)
 {
     if (!region->watched)
         return;
-    if (!region->marks)
+    if (region->marks)
+        __atomic_fetch_sub(&marked, 1, __ATOMIC_RELAXED);
+    else
         host->watch_end(region_base(region), region->size);
     free(region->marks);
     region->marks = NULL;
@@ -99,6 +111,43 @@ bool watch_fault(const struct region *region, uint64_t page)
         return false;
     marks_set(region, run_start(run), run_end(run), true);
     return true;
+}
+
+/*
+ * Opens what is closed only because of its marks; where the host refuses, the first write does. pre:
+ * by marks.
+ */
+static void expect(const struct region *region, uint64_t start, uint64_t end)
+{
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end;
+         run = run_next(run)) {
+        uint64_t from, to;
+        unsigned access = prot_host_access(run->state.protect);
+        run_clip(run, start, end, &from, &to);
+        if (!run->state.committed || run->state.priority || !(access & HOST_WRITE))
+            continue;
+        host->protect(from, to - from, access);
+        marks_set(region, from, to, true);
+    }
+}
+
+void mm_watch_expect(void *start, uint64_t size)
+{
+    uint64_t at = (uint64_t)start, end;
+    if (!watch_by_marks() || size == 0 || add_overflows(at, size, &end) || end > SPACE_END)
+        return;
+    for (at = round_down(at, PAGE_SIZE), end = round_up(end, PAGE_SIZE); at < end;) {
+        struct region *region = space_claim(at);
+        if (!region) /* somebody else's memory, or a hole: granules of both are whole */
+            at = round_down(at, ALLOCATION_GRANULARITY) + ALLOCATION_GRANULARITY;
+        if (!region)
+            continue;
+        uint64_t to = region_end(region) < end ? region_end(region) : end;
+        if (region->marks)
+            expect(region, at, to);
+        space_release(region);
+        at = to;
+    }
 }
 
 /* What one call has to look at, and how far it is. */
@@ -202,8 +251,11 @@ static void mark_back(const struct walk *walk)
     uint64_t from, to = walk->start;
     if (!walk->reset || claim_watched(walk->start, walk->end, &region) != STATUS_SUCCESS)
         return;
-    while (next_committed(region, to, walk->end, &from, &to))
+    while (next_committed(region, to, walk->end, &from, &to)) {
         watch_written(region, from, to);
+        if (region->marks)
+            expect(region, from, to);
+    }
     space_release(region);
 }
 

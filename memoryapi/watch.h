@@ -35,6 +35,15 @@ struct mm_watch_query {
 NTSTATUS mm_watch_get(struct mm_watch_query *query);
 NTSTATUS mm_watch_reset(uint64_t base, uint64_t size);
 
+/*
+ * A system call is about to write there for the program. By marks, the kernel would find pages
+ * closed to writes, and stop: they are opened and count as written. Nothing to do where the host
+ * watches. Pages may be reset again before the call is made: whoever gets -EFAULT, or less than
+ * there is, calls again while watch_by_marks says that this may be why.
+ */
+void mm_watch_expect(void *start, uint64_t size);
+bool watch_by_marks(void);
+
 struct region;
 
 /* For those who work on a claimed region; each does nothing when it is not watched. */

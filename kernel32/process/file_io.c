@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "memoryapi/guarded.h"
+#include "memoryapi/watch.h"
 
 /* From this size on a disk may keep us waiting so long that the thread must be stoppable. */
 #define LONG_TRANSFER (256u * 1024)
@@ -49,12 +50,20 @@ static bool touch(const struct transfer *transfer)
     return true;
 }
 
+/* Memory that is watched by marks may be closed again and again before the host comes to it. */
+static unsigned touches(void)
+{
+    return watch_by_marks() ? 100 : 1;
+}
+
 /* 0 or errno. */
 static int call(const struct transfer *transfer, uint64_t done, uint64_t *ret_moved)
 {
     bool may_block = transfer->file->kind != FILE_DISK || transfer->size >= LONG_TRANSFER;
-    bool touched = false;
+    unsigned touched = 0;
     for (;;) {
+        if (!transfer->write)
+            mm_watch_expect(transfer->buffer + done, transfer->size - done);
         uint32_t depth = may_block ? gate_open() : 0;
         ssize_t moved = host_call(transfer, done);
         int error = errno;
@@ -64,8 +73,8 @@ static int call(const struct transfer *transfer, uint64_t done, uint64_t *ret_mo
             *ret_moved = (uint64_t)moved;
             return 0;
         }
-        if (error == EFAULT && !touched && touch(transfer))
-            touched = true;
+        if (error == EFAULT && touched < touches() && touch(transfer))
+            touched++;
         else if (error != EINTR)
             return error;
     }
@@ -80,8 +89,13 @@ static NTSTATUS transfer_all(const struct transfer *transfer, uint64_t *ret_done
         if (error)
             return errno_to_status(error);
         *ret_done += moved;
-        /* a read of a disk is short at the end only, or when it was larger than one call moves */
-    } while (moved && *ret_done < transfer->size && (transfer->write || moved == TRANSFER_MAXIMUM));
+        /*
+         * a read of a disk is short at the end only, or when it was larger than one call moves, or
+         * when it met a page that is closed because it is watched
+         */
+    } while (moved && *ret_done < transfer->size &&
+             (transfer->write || moved == TRANSFER_MAXIMUM ||
+              (transfer->file->kind == FILE_DISK && watch_by_marks())));
     return STATUS_SUCCESS;
 }
 

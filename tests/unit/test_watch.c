@@ -515,7 +515,7 @@ END_TEST
 
 START_TEST(random_operations_match_an_oracle)
 {
-    enum { PAGES = 96, STEPS = 4000 };
+    enum { PAGES = 96, STEPS = 2500 };
     bool committed[PAGES] = {0}, written[PAGES] = {0}, writable[PAGES] = {0};
     volatile char *memory = watched(PAGES, MEM_RESERVE, PAGE_READWRITE);
     unsigned seed = (unsigned)getpid();
@@ -576,6 +576,7 @@ START_TEST(random_operations_match_an_oracle)
                 written[i] = false;
             break;
         default:
+            ck_assert(mm_space_is_valid());
             for (unsigned i = first; i < first + count; i++)
                 if (writable[i]) {
                     memory[i * P + step % P] = (char)step;
