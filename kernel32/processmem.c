@@ -1,11 +1,8 @@
 /*
- * The memory of a process as seen through a handle: reading, writing, counters. Only the calling
+ * The memory of a process as seen through a handle: reading and writing. Only the calling
  * process can be opened, so a copy is one within it, which stops at the first page that cannot be
  * accessed.
  */
-#include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
 #include "kernel32/face.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/object.h"
@@ -82,53 +79,4 @@ BOOL k32_WriteProcessMemory(HANDLE hProcess, LPVOID lpBaseAddress, LPCVOID lpBuf
 {
     return face_bool(nt_NtWriteVirtualMemory(hProcess, lpBaseAddress, (PVOID)lpBuffer, nSize,
                                              lpNumberOfBytesWritten));
-}
-
-/* The fields of /proc/self/status that Windows has a counter for, in bytes. */
-static bool read_own_status(PROCESS_MEMORY_COUNTERS_EX *counters)
-{
-    SIZE_T anonymous = 0, swapped = 0;
-    const struct {
-        const char *name;
-        SIZE_T *value;
-    } wanted[] = {
-        {"VmHWM:", &counters->PeakWorkingSetSize},
-        {"VmRSS:", &counters->WorkingSetSize},
-        {"RssAnon:", &anonymous},
-        {"VmSwap:", &swapped},
-    };
-    FILE *file = fopen("/proc/self/status", "re");
-    if (!file)
-        return false;
-    char line[128], name[32];
-    unsigned long long kib;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "%31s %llu", name, &kib) == 2)
-            for (unsigned i = 0; i < array_length(wanted); i++)
-                if (strcmp(name, wanted[i].name) == 0)
-                    *wanted[i].value = kib << 10;
-    fclose(file);
-    counters->PagefileUsage = counters->PrivateUsage = counters->PeakPagefileUsage =
-        anonymous + swapped;
-    return counters->WorkingSetSize != 0;
-}
-
-/* Windows charges commit when memory is committed; the nearest the host counts is private memory in
- * use, in RAM or swapped out. */
-BOOL k32_K32GetProcessMemoryInfo(HANDLE Process, PPROCESS_MEMORY_COUNTERS ppsmemCounters, DWORD cb)
-{
-    NTSTATUS status = handle_is_current_process(Process, PROCESS_QUERY_LIMITED_INFORMATION);
-    if (!NT_SUCCESS(status))
-        return face_bool(status);
-    if (cb < sizeof(PROCESS_MEMORY_COUNTERS))
-        return face_bool(STATUS_BUFFER_TOO_SMALL);
-    DWORD size = cb >= sizeof(PROCESS_MEMORY_COUNTERS_EX) ? sizeof(PROCESS_MEMORY_COUNTERS_EX)
-                                                          : sizeof(PROCESS_MEMORY_COUNTERS);
-    PROCESS_MEMORY_COUNTERS_EX counters = {.cb = size};
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) != 0 || !read_own_status(&counters))
-        return face_bool(STATUS_NOT_SUPPORTED);
-    counters.PageFaultCount = (DWORD)(usage.ru_minflt + usage.ru_majflt);
-    return face_bool(guarded_copy(ppsmemCounters, &counters, size) ? STATUS_SUCCESS
-                                                                   : STATUS_ACCESS_VIOLATION);
 }

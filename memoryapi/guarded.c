@@ -123,6 +123,11 @@ bool guarded_touch(void *at)
     return touch_or_fail(at);
 }
 
+bool guarded_writable(void *at, size_t size)
+{
+    return guarded_touch(at) && guarded_touch((char *)at + size - 1);
+}
+
 static bool length_of(size_t one_more, size_t *ret_length)
 {
     if (one_more)

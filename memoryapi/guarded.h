@@ -18,6 +18,8 @@ bool guarded_write(void *to, const void *value, size_t size);
  * same moment.
  */
 bool guarded_touch(void *at);
+/* Whether `size` bytes, of at most two pages, can be written: to give all outputs or none. */
+bool guarded_writable(void *at, size_t size);
 /* The units before the terminator, however far it is; the string may be at any address. */
 bool guarded_length(const char *string, size_t *ret_length);
 bool guarded_wide_length(const uint16_t *string, size_t *ret_length);

@@ -143,6 +143,12 @@ int host_shared_page(uint64_t address, void **ret_writable);
 /* Makes the pages of a readable and writable range present; a hint that may do nothing. */
 void host_prefault(uint64_t address, uint64_t size);
 
+/*
+ * Takes pages out of memory (Linux 5.4) where they can come back from: the swap space, or the file.
+ * Contents stay; a hint that may do nothing.
+ */
+void host_page_out(uint64_t address, uint64_t size);
+
 /* A whole file to read, at a place of the host's choosing. 0 or -errno. */
 int host_map_file(int file, uint64_t size, const void **ret_bytes);
 void host_unmap_file(const void *bytes, uint64_t size);

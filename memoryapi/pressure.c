@@ -45,36 +45,9 @@ static struct {
 } setting;
 
 static const char setting_name[] = "WINMEM_AVAILABLE";
-static const char setting_allowed[] = "SIZE, with K, M or G behind; @FILE that holds one";
+static const char setting_allowed[] =
+    "a number of bytes, or with K, M, G or T behind it; @FILE that holds one";
 static atomic_flag setting_said = ATOMIC_FLAG_INIT;
-
-/* "64M"; a newline may follow, as in a file. */
-static bool read_size(const char *text, uint64_t *ret_size)
-{
-    char *end;
-    unsigned shift = 0;
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    uint64_t size = strtoull(text, &end, 10);
-    switch (*end) {
-    case 'K':
-        shift = 10;
-        break;
-    case 'M':
-        shift = 20;
-        break;
-    case 'G':
-        shift = 30;
-        break;
-    }
-    end += shift != 0;
-    end += *end == '\n';
-    if (errno || *end || size > UINT64_MAX >> shift)
-        return false;
-    *ret_size = size << shift;
-    return true;
-}
 
 static bool read_size_file(const char *path, uint64_t *ret_size)
 {
@@ -83,7 +56,8 @@ static bool read_size_file(const char *path, uint64_t *ret_size)
     ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
     if (file >= 0)
         close(file);
-    return got > 0 && read_size(text, ret_size);
+    text[strcspn(text, "\n")] = '\0';
+    return got > 0 && setting_size(text, ret_size);
 }
 
 void pressure_read_setting(void)
@@ -94,7 +68,7 @@ void pressure_read_setting(void)
     if (text && text[0] == '@' && text[1] && strlen(text + 1) < sizeof setting.file) {
         strcpy(setting.file, text + 1);
         setting.kind = OVERRIDE_FILE;
-    } else if (text && *text && read_size(text, &setting.size)) {
+    } else if (text && *text && setting_size(text, &setting.size)) {
         setting.kind = OVERRIDE_SIZE;
     } else if (text && *text) {
         setting_refuse(setting_name, text, setting_allowed, &setting_said);

@@ -2,7 +2,7 @@
  * How much memory there is, for this process: the machine's, as far as control groups let it, and
  * being told when it runs short.
  *
- * WINMEM_AVAILABLE=SIZE (bytes, or with K, M, G behind) pretends that no more than SIZE is
+ * WINMEM_AVAILABLE=SIZE (bytes, or with K, M, G or T behind) pretends that no more than SIZE is
  * available; =@FILE reads the size from the file again each time.
  *
  * One thread, with all signals blocked, looks: when the kernel tells of pressure, and as often as

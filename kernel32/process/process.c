@@ -77,6 +77,9 @@ HANDLE k32_OpenProcess(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwProce
     HANDLE handle;
     if (dwProcessId != (DWORD)getpid())
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
+    /* win32 ProcThread/process-security-and-access-rights: the one brings the other */
+    if (dwDesiredAccess & PROCESS_QUERY_INFORMATION)
+        dwDesiredAccess |= PROCESS_QUERY_LIMITED_INFORMATION;
     NTSTATUS status =
         handle_create(object_current_process, dwDesiredAccess, bInheritHandle, &handle);
     return face_pointer(status, status == STATUS_SUCCESS ? handle : NULL);

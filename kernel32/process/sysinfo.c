@@ -9,6 +9,7 @@
 #include "kernel32/process/wait.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/pressure.h"
 
 #define ARCHITECTURE_AMD64 9u
 #define PROCESSOR_AMD64    8664u
@@ -272,13 +273,14 @@ static NTSTATUS answer(const void *value, ULONG size, PVOID buffer, ULONG length
 
 static NTSTATUS answer_basic(PVOID buffer, ULONG length, PULONG ret_length)
 {
-    long pages = sysconf(_SC_PHYS_PAGES);
+    struct mm_memory memory;
+    ULONG pages = pressure_read(&memory) ? (ULONG)(memory.total / PAGE_SIZE) : 0;
     SYSTEM_BASIC_INFORMATION basic = {
         .TimerResolution = 156250,
         .PageSize = PAGE_SIZE,
-        .NumberOfPhysicalPages = pages > 0 ? (ULONG)pages : 0,
+        .NumberOfPhysicalPages = pages,
         .LowestPhysicalPageNumber = 1,
-        .HighestPhysicalPageNumber = pages > 0 ? (ULONG)pages : 0,
+        .HighestPhysicalPageNumber = pages,
         .AllocationGranularity = ALLOCATION_GRANULARITY,
         .MinimumUserModeAddress = MM_LOWEST_ADDRESS,
         .MaximumUserModeAddress = MM_HIGHEST_ADDRESS,

@@ -1,0 +1,86 @@
+/* What the process itself uses, of memory and of its address space. */
+#include "memoryapi/usage.h"
+
+#include <sys/resource.h>
+#include "memoryapi/base.h"
+#include "memoryapi/limits.h"
+#include "memoryapi/pressure.h"
+#include "memoryapi/space.h"
+#include "memoryapi/textfile.h"
+
+#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+#define BATCH     256u /* regions counted while others wait for the books */
+
+bool mm_resident_now(struct mm_resident *ret_resident)
+{
+    struct mm_resident resident = {0};
+    struct rusage usage;
+    const struct text_key keys[] = {
+        {"VmHWM:", &resident.peak},        {"VmRSS:", &resident.now},
+        {"RssAnon:", &resident.anonymous}, {"RssFile:", &resident.of_files},
+        {"RssShmem:", &resident.shared},   {"VmSwap:", &resident.swapped},
+    };
+    if (text_numbers("/proc/self/status", keys, array_length(keys)) <= 0 || resident.now == 0 ||
+        getrusage(RUSAGE_SELF, &usage) != 0)
+        return false;
+    for (unsigned i = 0; i < array_length(keys); i++)
+        *keys[i].ret_value <<= 10; /* from KiB */
+    /* the kernel counts the peak in steps, and may be behind */
+    if (resident.peak < resident.now)
+        resident.peak = resident.now;
+    resident.faults = (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+    *ret_resident = resident;
+    return true;
+}
+
+/* What is in use of the next regions from *at on, which moves behind them. */
+static uint64_t count_batch(uint64_t *at)
+{
+    uint64_t sum = 0;
+    books_lock();
+    for (unsigned i = 0; i < BATCH && *at < SPACE_END; i++) {
+        const struct region *region = region_next_from(&space.map, *at);
+        uint64_t start = region_base(region) > *at ? region_base(region) : *at;
+        /* in a host program, what is not ours counts as free, as in a query */
+        if (start < SPACE_END && (!region->barrier || space.owned))
+            sum += region_end(region) - start;
+        *at = start < SPACE_END ? region_end(region) : SPACE_END;
+    }
+    books_unlock();
+    return sum;
+}
+
+uint64_t mm_unreserved(void)
+{
+    uint64_t used = 0;
+    if (space_init() != STATUS_SUCCESS)
+        return 0;
+    for (uint64_t at = MM_LOWEST_ADDRESS; at < SPACE_END;)
+        used += count_batch(&at);
+    return SPACE_END - MM_LOWEST_ADDRESS - used;
+}
+
+static uint64_t less_or_zero(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+bool mm_system_commit(struct mm_system_commit *ret_commit)
+{
+    struct mm_memory memory;
+    struct mm_resident resident;
+    struct mm_commit commit;
+    if (space_init() != STATUS_SUCCESS || !pressure_read(&memory) || !mm_resident_now(&resident))
+        return false;
+    mm_commit_state(&commit);
+    uint64_t limit = memory.total + memory.swap_total;
+    limit = limit < commit.limit ? limit : commit.limit;
+    uint64_t in_use = memory.total - memory.available + memory.swap_total - memory.swap_free;
+    uint64_t others = less_or_zero(in_use, resident.anonymous + resident.shared + resident.swapped);
+    if (memory.commit_strict && memory.commit_limit < limit)
+        limit = memory.commit_limit;
+    uint64_t total = commit.charge + others;
+    /* what is promised beyond the limit cannot be told from what is not there */
+    *ret_commit = (struct mm_system_commit){limit, total < limit ? total : limit};
+    return true;
+}
