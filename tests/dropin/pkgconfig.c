@@ -38,6 +38,9 @@ int main(void)
     check(memcmp(p, "f\0\0fff\0fx", 9) == 0, "FillMemory, ZeroMemory, CopyMemory, MoveMemory");
     check(SecureZeroMemory(p, 8) == p && memcmp(p, "\0\0\0\0\0\0\0\0x", 9) == 0,
           "SecureZeroMemory");
+    p[0] = 5;
+    check(RtlSecureZeroMemory(p, 1) == p && p[0] == 0, "RtlSecureZeroMemory");
+    check(RtlEqualMemory(p, p + 1, 7) && !RtlEqualMemory(p + 1, p + 2, 8), "RtlEqualMemory");
     check(VirtualProtect(p, 1, PAGE_READONLY, &old) && old == PAGE_READWRITE,
           "VirtualProtect tells the old protection");
     check(OfferVirtualMemory(p + 4096, 4096, VmOfferPriorityLow) == ERROR_SUCCESS,
