@@ -2,14 +2,12 @@
  * The limits of the system's file cache. The host's cache knows none: what a program that may set
  * them sets is remembered, and flushing really drops the host's cache.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/privilege.h"
-#include "memoryapi/status.h"
 #include "memoryapi/textfile.h"
 
 #define FLUSH      ((SIZE_T)-1) /* for both limits */
@@ -27,11 +25,10 @@ static struct {
 static NTSTATUS flush(void)
 {
     int file = text_open_file("/proc/sys/vm/drop_caches", O_WRONLY);
-    if (file < 0)
-        return status_from_errno(file);
-    int error = write(file, "1", 1) == 1 ? 0 : -errno;
-    close(file);
-    return error ? status_from_errno(error) : STATUS_SUCCESS;
+    bool done = file >= 0 && write(file, "1", 1) == 1;
+    if (file >= 0)
+        close(file);
+    return done ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
 BOOL k32_GetSystemFileCacheSize(PSIZE_T lpMinimumFileCacheSize, PSIZE_T lpMaximumFileCacheSize,
