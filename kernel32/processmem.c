@@ -74,6 +74,14 @@ BOOL k32_ReadProcessMemory(HANDLE hProcess, LPCVOID lpBaseAddress, LPVOID lpBuff
                                             lpNumberOfBytesRead));
 }
 
+BOOL k32_Toolhelp32ReadProcessMemory(DWORD th32ProcessID, LPCVOID lpBaseAddress, LPVOID lpBuffer,
+                                     SIZE_T cbRead, PSIZE_T lpNumberOfBytesRead)
+{
+    if (th32ProcessID && th32ProcessID != k32_GetCurrentProcessId())
+        return face_bool(STATUS_INVALID_PARAMETER);
+    return k32_ReadProcessMemory((HANDLE)-1, lpBaseAddress, lpBuffer, cbRead, lpNumberOfBytesRead);
+}
+
 BOOL k32_WriteProcessMemory(HANDLE hProcess, LPVOID lpBaseAddress, LPCVOID lpBuffer, SIZE_T nSize,
                             PSIZE_T lpNumberOfBytesWritten)
 {
