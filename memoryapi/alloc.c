@@ -5,18 +5,21 @@
 #include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
+#include "memoryapi/large.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/offer.h"
+#include "memoryapi/placeholder.h"
 #include "memoryapi/privilege.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
-#define SPACE_END  (MM_HIGHEST_ADDRESS + 1)
-#define LARGE_PAGE (2ull << 20)
-#define ACTIONS    (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
-#define MODIFIERS  (MEM_TOP_DOWN | MEM_WRITE_WATCH | MEM_PHYSICAL | MEM_LARGE_PAGES)
+#define SPACE_END    (MM_HIGHEST_ADDRESS + 1)
+#define ACTIONS      (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
+#define PAGES_64K    (MEM_LARGE_PAGES | MEM_PHYSICAL) /* MEM_64K_PAGES */
+#define PLACEHOLDERS (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER)
+#define MODIFIERS    (MEM_TOP_DOWN | MEM_WRITE_WATCH | MEM_PHYSICAL | MEM_LARGE_PAGES)
 
 static NTSTATUS check_physical(const struct mm_request *request)
 {
@@ -27,29 +30,72 @@ static NTSTATUS check_physical(const struct mm_request *request)
     return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_SUCCESS : STATUS_PRIVILEGE_NOT_HELD;
 }
 
-static NTSTATUS check_large(const struct mm_request *request)
+/* Memory that stays put takes a privilege; of large pages only together with their flag. */
+static NTSTATUS check_attributes(const struct mm_request *request)
 {
-    if ((request->type & (MEM_RESERVE | MEM_COMMIT)) != (MEM_RESERVE | MEM_COMMIT) ||
-        !is_aligned(request->size, LARGE_PAGE) || !is_aligned(request->base, LARGE_PAGE))
+    const uint64_t large =
+        MEM_EXTENDED_PARAMETER_NONPAGED_LARGE | MEM_EXTENDED_PARAMETER_NONPAGED_HUGE;
+    if ((request->attributes & large) &&
+        (!(request->type & MEM_LARGE_PAGES) || (request->attributes & large) == large))
         return STATUS_INVALID_PARAMETER;
-    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_INSUFFICIENT_RESOURCES
+    if (!(request->attributes & MEM_EXTENDED_PARAMETER_NONPAGED) ||
+        (request->type & MEM_LARGE_PAGES)) /* which never leave memory */
+        return STATUS_SUCCESS;
+    return privilege_enabled(PRIVILEGE_LOCK_MEMORY) ? STATUS_NOT_SUPPORTED
                                                     : STATUS_PRIVILEGE_NOT_HELD;
 }
 
-static NTSTATUS check_type(const struct mm_request *request)
+/* Either is for reservations; what replaces one says where, and may commit. */
+static NTSTATUS check_placeholder(const struct mm_request *request)
 {
     uint32_t type = request->type;
-    if (!(type & ACTIONS) || (type & ~(uint32_t)(ACTIONS | MODIFIERS)))
+    if (!request->placeholders)
+        return STATUS_INVALID_PARAMETER;
+    if ((type & ~(uint32_t)MEM_TOP_DOWN) == (MEM_RESERVE | MEM_RESERVE_PLACEHOLDER))
+        return request->protect == PAGE_NOACCESS ? STATUS_SUCCESS : STATUS_INVALID_PAGE_PROTECTION;
+    return (type & ~(uint32_t)MEM_COMMIT) == (MEM_RESERVE | MEM_REPLACE_PLACEHOLDER) &&
+                   request->base
+               ? STATUS_SUCCESS
+               : STATUS_INVALID_PARAMETER;
+}
+
+/*
+ * Pages of 64 KiB are a wish: the usual ones will do. The bits are those of two other types
+ * together.
+ */
+static NTSTATUS take_hint(struct mm_request *request)
+{
+    if ((request->type & PAGES_64K) != PAGES_64K || !request->placeholders)
+        return STATUS_SUCCESS;
+    request->type &= ~(uint32_t)PAGES_64K;
+    return (request->type & ~(uint32_t)MEM_TOP_DOWN) == (MEM_RESERVE | MEM_COMMIT)
+               ? STATUS_SUCCESS
+               : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS check_type(struct mm_request *request)
+{
+    uint32_t type = request->type;
+    if (!(type & ACTIONS) || (type & ~(uint32_t)(ACTIONS | MODIFIERS | PLACEHOLDERS)))
         return STATUS_INVALID_PARAMETER;
     if ((type & (MEM_RESET | MEM_RESET_UNDO)) && (type & (type - 1)))
+        return STATUS_INVALID_PARAMETER;
+    /* pages of a region that is there already follow that one's node */
+    if (request->node && ((type & MEM_RESERVE) || request->base == 0) &&
+        (request->node & ~MM_NODE_MANDATORY) > mm_node(host_highest_node()))
         return STATUS_INVALID_PARAMETER;
     if (!prot_is_valid(request->protect, request->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE,
                        false))
         return STATUS_INVALID_PAGE_PROTECTION;
+    NTSTATUS status = check_attributes(request);
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (type & PLACEHOLDERS)
+        return check_placeholder(request);
     if (type & MEM_PHYSICAL)
         return check_physical(request);
     if (type & MEM_LARGE_PAGES)
-        return check_large(request);
+        return large_check(request);
     if (type & MEM_WRITE_WATCH)
         return type & MEM_RESERVE ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     return STATUS_SUCCESS;
@@ -106,7 +152,7 @@ static int set_access(const struct region *region, uint64_t start, uint64_t end,
         unsigned wanted = back ? prot_host_access(run->state.protect) : access;
         if (back && !run->state.committed) {
             host->protect(from, to - from, HOST_READ_WRITE);
-            backing_decommit(from, to);
+            backing_decommit(region, from, to);
             continue;
         }
         /* offered pages stay closed until they are reclaimed */
@@ -151,20 +197,30 @@ static void return_pages(const struct region *region, uint64_t pages)
         commit_return(pages);
 }
 
+/* All of a region that is reserved throughout, but for the books. */
+static NTSTATUS commit_all(const struct region *region, uint32_t protect)
+{
+    uint64_t base = region_base(region), end = region_end(region);
+    NTSTATUS status = charge_pages(region, region->size / PAGE_SIZE);
+    if (status != STATUS_SUCCESS && region->large)
+        return STATUS_INSUFFICIENT_RESOURCES; /* there cannot be so many */
+    if (status == STATUS_SUCCESS) {
+        status = region->large ? large_commit(region, protect)
+                               : commit_pages(region, base, end, protect, false);
+        if (status != STATUS_SUCCESS)
+            return_pages(region, region->size / PAGE_SIZE);
+    }
+    return status;
+}
+
 /* Commits all of a new region, which is the caller's; without success it goes again. */
 static NTSTATUS commit_new(struct region *region, uint32_t protect)
 {
     struct run_state committed = {.committed = true, .protect = protect};
-    uint64_t base = region_base(region), end = region_end(region);
     NTSTATUS status;
 
     region->touched = true;
-    status = charge_pages(region, region->size / PAGE_SIZE);
-    if (status == STATUS_SUCCESS) {
-        status = commit_pages(region, base, end, protect, false);
-        if (status != STATUS_SUCCESS)
-            return_pages(region, region->size / PAGE_SIZE);
-    }
+    status = commit_all(region, protect);
     if (status == STATUS_SUCCESS) {
         space_finish_new(region, &committed);
     } else {
@@ -175,10 +231,13 @@ static NTSTATUS commit_new(struct region *region, uint32_t protect)
     return status;
 }
 
-/* Watches and commits what is asked of a new region, which is the caller's. */
+/* What is asked of a new region beyond its place; it is the caller's. */
 static NTSTATUS complete(struct region *region, uint32_t protect, bool commit)
 {
-    NTSTATUS status = watch_start(region);
+    NTSTATUS status;
+    if (region->placeholder)
+        return placeholder_begin(region);
+    status = watch_start(region);
     if (status != STATUS_SUCCESS) {
         reserve_return(region->size);
         space_remove(region);
@@ -190,9 +249,29 @@ static NTSTATUS complete(struct region *region, uint32_t protect, bool commit)
     return status;
 }
 
+static NTSTATUS replace(struct mm_request *request)
+{
+    struct run_state state = {0};
+    uint32_t protect = prot_shown(request->protect);
+    struct region *region;
+    NTSTATUS status = placeholder_claim(request->base, request->size, request->node, &region);
+
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (request->type & MEM_COMMIT) {
+        state = (struct run_state){.committed = true, .protect = protect};
+        status = commit_all(region, protect);
+    }
+    if (status == STATUS_SUCCESS)
+        placeholder_become(region, MM_PRIVATE, protect, &state);
+    else
+        placeholder_give_up(region);
+    return status;
+}
+
 static NTSTATUS reserve(struct mm_request *request)
 {
-    bool commit = request->type & MEM_COMMIT;
+    bool commit = request->type & MEM_COMMIT, placeholder = request->type & MEM_RESERVE_PLACEHOLDER;
     /* a loader fills it first and protects its sections then */
     bool image = request->kind == MM_IMAGE;
     uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
@@ -220,11 +299,15 @@ static NTSTATUS reserve(struct mm_request *request)
     region->physical = window != NULL;
     region->window = window;
     region->watched = request->type & MEM_WRITE_WATCH;
+    region->large = request->type & MEM_LARGE_PAGES ? (uint8_t)large_shift(request) : 0;
+    region->numa = (uint16_t)request->node;
     pool_settle(&space.map.region_pool, 1);
-    if (commit || region->watched)
+    if (placeholder)
+        placeholder_mark(region);
+    if (commit || placeholder || region->watched)
         space_claim_new(region);
     books_unlock();
-    if (commit || region->watched)
+    if (commit || placeholder || region->watched)
         status = complete(region, protect, commit);
     request->base = base;
     request->size = size;
@@ -251,10 +334,12 @@ static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64
 {
     *ret_mixed = false;
     *ret_pages = 0;
-    if (region->adopted || region->physical || region_end(region) < end)
+    if (region->adopted || region->physical || region->placeholder || region_end(region) < end)
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind != MM_PRIVATE)
         return STATUS_ALREADY_COMMITTED;
+    if (region->large) /* committed it is; its protection is for good */
+        return STATUS_INVALID_PAGE_PROTECTION;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
         uint64_t from, to;
@@ -306,6 +391,8 @@ NTSTATUS mm_allocate(struct mm_request *request)
 {
     NTSTATUS status = check_range(request);
     if (status == STATUS_SUCCESS)
+        status = take_hint(request);
+    if (status == STATUS_SUCCESS)
         status = check_type(request);
     if (status == STATUS_SUCCESS)
         status = space_init();
@@ -316,6 +403,8 @@ NTSTATUS mm_allocate(struct mm_request *request)
     /* what a loader maps is no allocation of the program's */
     if (request->kind == MM_PRIVATE && limits_refuse())
         return request->type & MEM_COMMIT ? STATUS_COMMITMENT_LIMIT : STATUS_NO_MEMORY;
+    if (request->type & MEM_REPLACE_PLACEHOLDER)
+        return replace(request);
     if ((request->type & MEM_RESERVE) || request->base == 0)
         return reserve(request);
     return commit(request);

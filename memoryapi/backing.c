@@ -3,6 +3,10 @@
  * in it that are not committed carry a guard marker, so committing and decommitting splits no
  * mapping. Granules are opened in stretches that grow with the region, so that a program that
  * commits page by page pays for few of them.
+ *
+ * Exact regions share granules, which are closed then: what is behind their pages is PROT_NONE, or
+ * read-write with a guard marker, or what their runs say. Markers may be left anywhere in an exact
+ * region that was touched, so its end maps its pages anew.
  */
 #include "memoryapi/space.h"
 
@@ -63,9 +67,10 @@ static uint64_t same_until(uint64_t at, uint64_t end)
     return here < end ? here : end;
 }
 
+/* The end of what is the region's alone. */
 static uint64_t region_limit(const struct region *region)
 {
-    return round_up(region_end(region), GRANULE);
+    return region->exact ? region_end(region) : round_up(region_end(region), GRANULE);
 }
 
 /*
@@ -129,11 +134,54 @@ static void close_reserved(const struct region *region, uint64_t start, uint64_t
     }
 }
 
+/*
+ * All of the region, so that its mappings stay alike: what a reset took away comes back. A
+ * preference that the host has nothing to satisfy with is none.
+ */
+static bool prefer_node(const struct region *region)
+{
+    bool mandatory = region->numa & MM_NODE_MANDATORY;
+    uint32_t node = (region->numa & ~MM_NODE_MANDATORY) - mm_node(0);
+    int error = host->prefer_node(region_base(region), region_limit(region) - region_base(region),
+                                  node, mandatory);
+    return !error || !mandatory || host_highest_node() == 0;
+}
+
+/* The reserved pages of [start, end) in an exact region. */
+static NTSTATUS commit_exact(const struct region *region, uint64_t start, uint64_t end)
+{
+    uint64_t from, to;
+    const struct run *run;
+    int error = 0;
+
+    for (run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        run_clip(run, start, end, &from, &to);
+        if (run->state.committed)
+            continue;
+        error = host->protect(from, to - from, HOST_READ_WRITE);
+        if (!error)
+            error = host->open_guards(from, to - from);
+    }
+    if (!error)
+        return STATUS_SUCCESS;
+    for (run = run_find(region, start); run && run_start(run) < end; run = run_next(run)) {
+        run_clip(run, start, end, &from, &to);
+        if (!run->state.committed && host->reset(from, to - from) != 0)
+            host->close_guards(from, to - from); /* the limit of mappings: a marker needs none */
+    }
+    return status_from_errno(error);
+}
+
 NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t end)
 {
     uint64_t at = round_down(start, GRANULE), limit = round_up(end, GRANULE);
     int error = 0;
 
+    if (region->numa && !prefer_node(region))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (region->exact)
+        return commit_exact(region, start, end);
     while (at < limit && !error) {
         uint64_t to = same_until(at, limit);
         uint64_t first = start > at ? start : at, last = end < to ? end : to;
@@ -149,10 +197,12 @@ NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t en
     return status_from_errno(error);
 }
 
-int backing_decommit(uint64_t start, uint64_t end)
+int backing_decommit(const struct region *region, uint64_t start, uint64_t end)
 {
     int error = 0;
-    if (!host_caps.guard)
+    if (region->exact && !region->touched)
+        return 0; /* nothing was ever there, and no marker is to be */
+    if (!host_caps.guard || region->exact)
         return host->close_guards(start, end - start);
     /*
      * one call for each stretch of open granules: reserved pages in them are marked already, and
@@ -189,7 +239,10 @@ NTSTATUS backing_release(const struct region *region)
 
     if (!region->touched)
         return STATUS_SUCCESS;
-    if (limit - base <= SMALL && host_caps.guard && !region->watched) {
+    if (region->exact || region->large)
+        return status_from_errno(host->reset(base, limit - base));
+    /* what had a node or a watch is mapped anew, which forgets it */
+    if (limit - base <= SMALL && host_caps.guard && !region->watched && !region->numa) {
         bool plain = true;
         for (const struct run *run = run_find(region, base); run; run = run_next(run))
             plain = plain && (!run->state.committed ||
@@ -220,16 +273,56 @@ uint64_t backing_size(const struct region *region)
     return region_limit(region) - region_base(region);
 }
 
+/* Maps the open granules of [start, end) anew; they are closed then. */
+static int close_granules(uint64_t start, uint64_t end)
+{
+    int error = 0;
+    for (uint64_t at = start, to; at < end && !error; at = to) {
+        to = same_until(at, end);
+        if (!is_open(at))
+            continue;
+        error = host->reset(at, to - at);
+        if (!error)
+            set_open(at, to, false);
+    }
+    return error;
+}
+
 NTSTATUS backing_close(const struct region *region)
 {
-    uint64_t base = region_base(region), limit = region_limit(region);
-    bool open = false;
-    for (uint64_t at = base; at < limit && !open; at = same_until(at, limit))
-        open = is_open(at);
-    if (!open)
-        return STATUS_SUCCESS;
-    int error = host->reset(base, limit - base);
-    if (!error)
-        set_open(base, limit, false);
-    return status_from_errno(error);
+    return status_from_errno(
+        close_granules(region_base(region), round_up(region_end(region), GRANULE)));
+}
+
+void backing_leave_exact(const struct region *region)
+{
+    if (region->committed)
+        set_open(region_base(region), region_end(region), true);
+}
+
+int backing_carve(const struct region *region, uint64_t start, uint64_t end)
+{
+    uint64_t base = region_base(region), last = region_end(region), limit = region_limit(region);
+    bool left_exact = start > base && !is_aligned(start, GRANULE),
+         right_exact = end < last && !is_aligned(end, GRANULE);
+    int error = 0;
+
+    if (region->exact)
+        return region->touched ? host->reset(start, end - start) : 0;
+    /* what follows the region in its last granule goes with the last page that owns the granule */
+    if (right_exact && last < limit && is_open(limit - GRANULE))
+        error = host->reset(last, limit - last);
+    if (!error) {
+        uint64_t to = end == last ? limit : end;
+        error = host->reset(start, to - start);
+        if (error && right_exact && last < limit && is_open(limit - GRANULE)) {
+            host->protect(last, limit - last, HOST_READ_WRITE);
+            host->close_guards(last, limit - last);
+        }
+    }
+    if (error)
+        return error;
+    set_open(left_exact ? base : round_down(start, GRANULE),
+             right_exact ? limit : round_up(end, GRANULE), false);
+    return 0;
 }

@@ -171,6 +171,15 @@ void space_release_range(uint64_t start, uint64_t end)
     unlock_and_wake(wake);
 }
 
+void space_join_locked(uint64_t start, uint64_t end)
+{
+    struct region *first = region_find(&space.map, start);
+    while (region_end(first) < end) {
+        region_join(&space.map, first, region_find(&space.map, region_end(first)));
+        give_back(NULL); /* who waits for that one is woken with the first */
+    }
+}
+
 void space_release(struct region *region)
 {
     books_lock();

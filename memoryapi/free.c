@@ -6,12 +6,15 @@
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/offer.h"
+#include "memoryapi/placeholder.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
+#define PRESERVE  (MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
+#define COALESCE  (MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
 
 /* Ends the claim: with success by the end of the region. */
 static NTSTATUS release(struct region *region)
@@ -72,7 +75,7 @@ static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
             error = host->protect(from, to - from, HOST_READ_WRITE);
     }
     if (!error)
-        error = backing_decommit(start, end);
+        error = backing_decommit(region, start, end);
     if (error) {
         restore(region, start, end);
         space_give_up(region);
@@ -90,6 +93,11 @@ static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
     return STATUS_SUCCESS;
 }
 
+static bool is_all(const struct region *region, uint64_t start, uint64_t end)
+{
+    return start == region_base(region) && end == region_end(region);
+}
+
 /* *size 0 becomes all of the region. */
 static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t *size,
                            uint32_t type, bool image)
@@ -104,9 +112,10 @@ static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t
         end = region_end(region);
     if (end > region_end(region))
         return STATUS_UNABLE_TO_FREE_VM;
-    if (type == MEM_RELEASE && (start != region_base(region) || end != region_end(region)))
+    if (type == MEM_RELEASE && !is_all(region, start, end) &&
+        (image || region->placeholder || region->physical || region->large || region->watched))
         return STATUS_UNABLE_TO_FREE_VM;
-    if (type != MEM_RELEASE && region->physical)
+    if (type != MEM_RELEASE && (region->physical || region->large))
         return STATUS_UNABLE_TO_FREE_VM; /* a window has nothing that was committed */
     *base = start;
     *size = end - start;
@@ -120,13 +129,17 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
     NTSTATUS status;
 
     type &= ~(uint32_t)MM_FREE_IMAGE;
-    if (type != MEM_RELEASE && type != MEM_DECOMMIT)
+    if (type != MEM_RELEASE && type != MEM_DECOMMIT && type != PRESERVE && type != COALESCE)
         return STATUS_INVALID_PARAMETER;
     if (start >= SPACE_END || add_overflows(start, length, &end) || end > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     status = space_init();
     if (status != STATUS_SUCCESS)
         return status;
+    if (type == PRESERVE)
+        return placeholder_preserve(start, length);
+    if (type == COALESCE)
+        return placeholder_coalesce(start, length);
     struct region *region = space_claim(round_down(start, PAGE_SIZE));
     if (!region)
         return STATUS_MEMORY_NOT_ALLOCATED;
@@ -135,7 +148,12 @@ NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type)
         space_release(region);
         return status;
     }
-    status = type == MEM_RELEASE ? release(region) : decommit(region, start, start + length);
+    if (type == MEM_DECOMMIT)
+        status = decommit(region, start, start + length);
+    else if (is_all(region, start, start + length))
+        status = release(region);
+    else
+        status = region_release_part(region, start, start + length);
     if (status == STATUS_SUCCESS) {
         *base = start;
         *size = length;

@@ -91,6 +91,18 @@ struct host_ops {
     /* Pages that have contents count as written. */
     int (*watch_mark)(uint64_t address, uint64_t size);
     /*
+     * Where pages of the range that are touched from now on come from; `mandatory`: from no other
+     * node. reset forgets it.
+     */
+    int (*prefer_node)(uint64_t address, uint64_t size, uint32_t node, bool mandatory);
+    /*
+     * Pages of 1 << `shift` bytes, all present and zero, where reserve left nothing. -ENOMEM: there
+     * are not so many. May leave a hole when it fails: reset.
+     */
+    int (*map_large)(uint64_t address, uint64_t size, unsigned shift, unsigned access,
+                     uint32_t node, bool mandatory);
+#define HOST_ANY_NODE UINT32_MAX
+    /*
      * Zeroed bookkeeping memory that costs nothing until it is touched; never given back. `dense`:
      * all of it will be used, so huge pages may be behind it.
      */
@@ -119,6 +131,9 @@ extern struct host_caps host_caps;
 void host_init(void);
 /* In the child of a fork: the frames are the parent's, and no range is a window. */
 void host_frames_forget(void);
+
+/* The NUMA nodes are numbered from 0 to this. */
+uint32_t host_highest_node(void);
 
 /*
  * The lowest and the end of the highest stretch of the address space in use by others in [from,

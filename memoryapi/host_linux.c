@@ -14,6 +14,8 @@
 #include "memoryapi/host_awe.h"
 #include "memoryapi/host_kernel.h"
 #include "memoryapi/host_watch.h"
+#include "memoryapi/host_large.h"
+#include "memoryapi/host_numa.h"
 #include "memoryapi/setting.h"
 
 #define HUGE_PAGE (2ull << 20)
@@ -150,6 +152,8 @@ static const struct host_ops linux_ops = {
     .watch_end = linux_watch_end,
     .watch_collect = linux_watch_collect,
     .watch_mark = linux_watch_mark,
+    .prefer_node = linux_prefer_node,
+    .map_large = linux_map_large,
     .bookkeeping = linux_bookkeeping,
     .frames_open = host_frames_open,
     .frames_fill = host_frames_fill,

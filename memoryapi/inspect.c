@@ -32,7 +32,8 @@ static uint32_t flags_of(const struct region *region)
     return flag_of_kind[region->kind] | (region->placeholder ? MEMORY_REGION_PLACEHOLDER : 0) |
            (region->physical ? MEMORY_REGION_MAPPED_AWE : 0) |
            (region->watched ? MEMORY_REGION_MAPPED_WRITE_WATCH : 0) |
-           (region->large ? MEMORY_REGION_PAGE_SIZE_LARGE : 0);
+           (region->large == 21 ? MEMORY_REGION_PAGE_SIZE_LARGE : 0) |
+           (region->large == 30 ? MEMORY_REGION_PAGE_SIZE_HUGE : 0);
 }
 
 /* In a host program, what is not ours counts as free, as in mm_query. */

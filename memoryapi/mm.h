@@ -54,7 +54,17 @@ struct mm_request {
     uint64_t highest;         /* highest last byte (inclusive), 0: none */
     uint64_t alignment;       /* power of two >= granularity, 0: none */
     enum mm_region_kind kind; /* MM_PRIVATE but for the loader */
+    bool placeholders;        /* MEM_*_PLACEHOLDER may be asked for: VirtualAlloc2 */
+    uint32_t node;            /* mm_node() of where a new region's memory should be, 0: anywhere */
+    uint64_t attributes;      /* MEM_EXTENDED_PARAMETER_* */
 };
+
+/* A NUMA node in a request, so that 0 is none. */
+static inline uint32_t mm_node(uint32_t node)
+{
+    return node + 1;
+}
+#define MM_NODE_MANDATORY 0x8000u /* with mm_node(): no other node will do */
 
 /* MEM_RESERVE, MEM_COMMIT, MEM_RESET, ... On success base and size are what was really taken. */
 NTSTATUS mm_allocate(struct mm_request *request);

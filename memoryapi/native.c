@@ -1,4 +1,5 @@
 /* The native calls: in/out pointers and the process handle around the engine's entries. */
+#include "memoryapi/extended.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/object.h"
@@ -56,6 +57,25 @@ NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, UL
     NTSTATUS status = highest_of_zero_bits(ZeroBits, &request.highest);
     if (status == STATUS_SUCCESS)
         status = read_range(BaseAddress, RegionSize, &request.base, &request.size);
+    if (status == STATUS_SUCCESS)
+        status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
+    if (status == STATUS_SUCCESS)
+        status = mm_allocate(&request);
+    if (status == STATUS_SUCCESS)
+        write_range(BaseAddress, RegionSize, request.base, request.size);
+    return status;
+}
+
+NTSTATUS nt_NtAllocateVirtualMemoryEx(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_T RegionSize,
+                                      ULONG AllocationType, ULONG PageProtection,
+                                      PMEM_EXTENDED_PARAMETER ExtendedParameters,
+                                      ULONG ExtendedParameterCount)
+{
+    struct mm_request request = {
+        .type = AllocationType, .protect = PageProtection, .placeholders = true};
+    NTSTATUS status = read_range(BaseAddress, RegionSize, &request.base, &request.size);
+    if (status == STATUS_SUCCESS)
+        status = extended_read(ExtendedParameters, ExtendedParameterCount, &request);
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)

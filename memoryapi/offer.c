@@ -315,7 +315,7 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
         return status;
     status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
-        status = region->kind == MM_PRIVATE
+        status = region->kind == MM_PRIVATE && !region->large /* which stay in memory */
                      ? offer_pages(region, base, base + size, (uint8_t)priority)
                      : STATUS_INVALID_PARAMETER;
     if (region)

@@ -110,7 +110,7 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->adopted || region_end(region) < end)
         status = STATUS_CONFLICTING_ADDRESSES;
-    else if (!allowed(region, protect))
+    else if (region->large || !allowed(region, protect))
         status = STATUS_INVALID_PAGE_PROTECTION;
     if (status != STATUS_SUCCESS) {
         space_release(region);

@@ -59,16 +59,22 @@ struct region *region_next_from(const struct region_map *map, uint64_t address)
     return region_of(node ? itree_next(node) : itree_first(&map->regions));
 }
 
+/* The free space before a region ends with the last granule that the region has no part in. */
+static uint64_t gap_end(const struct itree_node *node)
+{
+    return round_down(node->key, GRANULE);
+}
+
 /* Each search enters a subtree only when something in it may be large enough. */
 static uint64_t find_low(const struct itree_node *node, const struct region_request *request)
 {
     while (node) {
-        uint64_t gap = node->key - node->weight, start, end, found;
+        uint64_t gap = gap_end(node) - node->weight, start, end, found;
         if (node->left_max >= request->size && gap > request->lowest &&
             (found = find_low(node->left, request)))
             return found;
         start = round_up(gap > request->lowest ? gap : request->lowest, request->alignment);
-        end = node->key < request->end ? node->key : request->end;
+        end = gap_end(node) < request->end ? gap_end(node) : request->end;
         if (start < end && end - start >= request->size)
             return start;
         if (node->right_max < request->size || node->key >= request->end)
@@ -81,12 +87,12 @@ static uint64_t find_low(const struct itree_node *node, const struct region_requ
 static uint64_t find_high(const struct itree_node *node, const struct region_request *request)
 {
     while (node) {
-        uint64_t gap = node->key - node->weight, lowest, end, found;
+        uint64_t gap = gap_end(node) - node->weight, lowest, end, found;
         if (node->right_max >= request->size && node->key < request->end &&
             (found = find_high(node->right, request)))
             return found;
         lowest = gap > request->lowest ? gap : request->lowest;
-        end = node->key < request->end ? node->key : request->end;
+        end = gap_end(node) < request->end ? gap_end(node) : request->end;
         if (end > lowest && end - lowest >= request->size &&
             round_down(end - request->size, request->alignment) >= lowest)
             return round_down(end - request->size, request->alignment);
@@ -106,25 +112,26 @@ uint64_t region_find_free(const struct region_map *map, const struct region_requ
 bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
 {
     struct region *next = region_next_from(map, base);
-    return next && region_base(next) >= base && region_base(next) - base >= size;
+    return next && region_base(next) >= base && gap_end(&next->node) - base >= size;
 }
 
 static void index_set(struct region_map *map, const struct region *region, struct region *value)
 {
     uint64_t first = region_base(region) >> GRANULE_SHIFT,
              count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
-    if (!map->index || region->barrier || count > INDEX_LIMIT)
+    if (!map->index || region->barrier || region->exact || count > INDEX_LIMIT)
         return;
     for (uint64_t i = 0; i < count; i++)
         map->index[first + i] = value;
 }
 
-/* The free space before `region`, from the granule after the one before it. */
+/* The free whole granules before `region`. */
 static uint64_t gap_before(const struct region *region)
 {
     struct region *before = region_of(itree_previous(&region->node));
     uint64_t from = before ? round_up(region_end(before), GRANULE) : MM_LOWEST_ADDRESS;
-    return region_base(region) - from;
+    uint64_t end = gap_end(&region->node);
+    return end > from ? end - from : 0;
 }
 
 static void link_region(struct region_map *map, struct region *region)
@@ -261,6 +268,70 @@ void region_set(struct region_map *map, struct region *region, uint64_t start, u
     region_change(map, region, start, end, assign, (void *)state);
 }
 
+void region_set_exact(struct region_map *map, struct region *region, bool exact)
+{
+    index_set(map, region, NULL);
+    region->exact = exact;
+    index_set(map, region, region);
+}
+
+/* The run goes over to another region, into the node that this has of its own when that is free. */
+static void move_run(struct region_map *map, struct region *from, struct region *to,
+                     struct run *run)
+{
+    struct run copy = {.node.key = run->node.key, .size = run->size, .state = run->state};
+    uint64_t pages = copy.state.committed ? copy.size / PAGE_SIZE : 0;
+    give_run(map, from, run);
+    run = take_run(map, to);
+    *run = copy;
+    itree_insert(&to->runs, &run->node);
+    from->committed -= pages;
+    to->committed += pages;
+}
+
+struct region *region_split(struct region_map *map, struct region *region, uint64_t at)
+{
+    struct region *right = pool_take(&map->region_pool);
+    bool exact = region->exact || !is_aligned(at, GRANULE);
+    struct run *run;
+
+    right->node.key = at;
+    right->size = region_end(region) - at;
+    right->protect = region->protect;
+    right->kind = region->kind;
+    right->touched = region->touched;
+    right->placeholder = region->placeholder;
+    right->numa = region->numa;
+    right->exact = exact;
+    split_at(map, region, at);
+    while ((run = run_of(itree_last(&region->runs))) && run_start(run) >= at)
+        move_run(map, region, right, run);
+    index_set(map, region, NULL);
+    region->size = at - region_base(region);
+    region->exact = exact;
+    index_set(map, region, region);
+    link_region(map, right);
+    map->count++;
+    return right;
+}
+
+void region_join(struct region_map *map, struct region *left, struct region *right)
+{
+    struct run *run = run_of(itree_last(&left->runs));
+    uint64_t size = right->size;
+    struct itree_node *next;
+
+    assert(region_end(left) == region_base(right) && left->exact && right->exact);
+    left->touched |= right->touched;
+    left->committed += right->committed;
+    region_remove(map, right);
+    left->size += size;
+    run->size += size;
+    next = itree_next(&left->node);
+    if (next)
+        itree_set_weight(next, gap_before(region_of(next)));
+}
+
 static bool runs_are_valid(const struct region *region)
 {
     uint64_t at = region_base(region), committed = 0;
@@ -282,7 +353,7 @@ static bool index_is_valid(const struct region_map *map, const struct region *re
 {
     uint64_t first = region_base(region) >> GRANULE_SHIFT,
              count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
-    bool inside = !region->barrier && count <= INDEX_LIMIT;
+    bool inside = !region->barrier && !region->exact && count <= INDEX_LIMIT;
     if (!map->index || region == &map->end)
         return true;
     for (uint64_t i = 0; i < count && i <= INDEX_LIMIT; i++)
@@ -291,18 +362,28 @@ static bool index_is_valid(const struct region_map *map, const struct region *re
     return true;
 }
 
+/* A granule is one region's alone, but for regions that are exact both. */
+static bool place_is_valid(const struct region *region, const struct region *before)
+{
+    uint64_t from = before ? region_end(before) : MM_LOWEST_ADDRESS;
+    if (before && !(before->exact && region->exact))
+        from = round_up(from, GRANULE);
+    return region_base(region) >= from &&
+           is_aligned(region_base(region), region->exact ? PAGE_SIZE : GRANULE);
+}
+
 bool region_map_is_valid(const struct region_map *map)
 {
-    uint64_t from = MM_LOWEST_ADDRESS, count = 0;
+    const struct region *before = NULL;
+    uint64_t count = 0;
     if (!itree_is_valid(&map->regions))
         return false;
     for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
         const struct region *region = region_of(node);
-        if (region_base(region) < from || !is_aligned(region_base(region), GRANULE) ||
-            node->weight != region_base(region) - from || !index_is_valid(map, region) ||
-            (!region->barrier && !runs_are_valid(region)))
+        if (!place_is_valid(region, before) || node->weight != gap_before(region) ||
+            !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region)))
             return false;
-        from = round_up(region_end(region), GRANULE);
+        before = region;
         count += !region->barrier;
     }
     return count == map->count && count + 1 <= map->region_pool.in_use + 1;

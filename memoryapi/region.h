@@ -7,14 +7,14 @@
  * never allocated.
  *
  * Invariants, walked by region_map_is_valid:
- *   1. regions do not overlap; bases are multiples of 64 KiB
- *   2. weight of a region's node == free space before it, counted from the granule after the region
- *   before
+ *   1. regions do not overlap; bases are multiples of 64 KiB, those of exact regions of a page. A
+ *      granule is one region's alone, or shared by exact regions
+ *   2. weight of a region's node == whole free granules between it and the region before
  *   3. the runs of a region cover it exactly, in order
  *   4. neighbouring runs differ in something
  *   5. committed == pages of committed runs
- *   6. every granule of a region of at most INDEX_LIMIT granules is in the index, and nothing else
- *   is
+ *   6. every granule of a region of at most INDEX_LIMIT granules that is not exact is in the index,
+ *      and nothing else is
  *
  * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
  *
@@ -25,6 +25,12 @@
  *   picture 4   |..A..|..C..|     ->  |.A.|.B.|.C.|     across a border: one new, none gone
  *   picture 5   |.A.|.C.|.D.|     ->  |.A|..B..|D.|     whole runs inside become one
  *   picture 6   |.B.|.A.|.B.|     ->  |.....B.....|     equal neighbours merge
+ *
+ * Regions are cut for placeholders and by partial release, and joined as placeholders only:
+ *
+ *   picture 7   |....A....|       ->  |.A.||.A'.|       exact both when the cut is in a granule, or
+ *                                                       when they were
+ *   picture 8   |.P.||.P'.|       ->  |....P....|       each one run, alike
  */
 #pragma once
 
@@ -69,10 +75,11 @@ struct region {
     bool touched;       /* something was committed: the host has to be asked at release */
     bool physical;      /* an AWE window (MEM_PHYSICAL) */
     bool watched;       /* MEM_WRITE_WATCH */
-    bool large;         /* of large pages: always read-write, never in part */
+    uint8_t large;      /* log2 of the size of its pages (large.h); 0: usual ones */
     bool placeholder;   /* MEM_RESERVE_PLACEHOLDER, not replaced yet */
     bool exact;         /* shares a granule with a neighbour: the open bits do not speak of it */
     bool inline_used;
+    uint16_t numa;             /* mm_node() of where its memory should be, 0: anywhere */
     struct run inline_run;     /* the first run needs no node of its own */
     struct awe_window *window; /* of a physical region (awe.h) */
     struct watch_marks *marks; /* of a watched region that the host does not watch */
@@ -153,6 +160,16 @@ void region_set(struct region_map *map, struct region *region, uint64_t start, u
 /* Changes the state of every run in [start, end) through `change`. pre: as region_set. */
 void region_change(struct region_map *map, struct region *region, uint64_t start, uint64_t end,
                    void (*change)(struct run_state *state, void *context), void *context);
+
+/*
+ * Cuts a region in two at a page: `region` is the left one, the right one is returned, with the
+ * same properties and nobody's claim. pre: inside the region, a region and two runs reserved.
+ */
+struct region *region_split(struct region_map *map, struct region *region, uint64_t at);
+/* `left` takes over `right`. pre: exact, adjacent, one run each and these alike. */
+void region_join(struct region_map *map, struct region *left, struct region *right);
+/* pre: without `exact` the region is alone in its granules. */
+void region_set_exact(struct region_map *map, struct region *region, bool exact);
 
 bool region_map_is_valid(const struct region_map *map);
 void region_map_dump(const struct region_map *map, int fd);

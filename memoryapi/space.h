@@ -52,6 +52,8 @@ bool space_claim_set(const uint64_t *addresses, uint32_t count, struct region **
 void space_release_set(struct region **regions, uint32_t count);
 void space_release(struct region *region);
 void space_release_range(uint64_t start, uint64_t end); /* what the same range claimed */
+/* Under books: placeholders that cover the range, all claimed, become one, which stays claimed. */
+void space_join_locked(uint64_t start, uint64_t end);
 /* Under books: a region of the caller's own making is claimed from the start. */
 void space_claim_new(struct region *region);
 /* The region leaves the books, and the claim ends. */
@@ -91,7 +93,8 @@ NTSTATUS space_open_place(uint64_t base, uint64_t size);
 
 /*
  * Backing. Only for a claimed region; none touches the books. Pages of a closed granule are
- * PROT_NONE; of an open granule they are accessible as their run says, or guard-marked.
+ * PROT_NONE but for exact regions; of an open granule they are accessible as their run says, or
+ * guard-marked.
  */
 /*
  * Makes the reserved pages of [start, end) accessible read-write. `stretch`: how much may be opened
@@ -102,10 +105,20 @@ NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t en
  * Drops pages: they fault from then on, and read zero when committed again. pre: read-write by
  * protect.
  */
-int backing_decommit(uint64_t start, uint64_t end);
+int backing_decommit(const struct region *region, uint64_t start, uint64_t end);
 /* The granules of a region with nothing committed become closed. */
 NTSTATUS backing_close(const struct region *region);
 /* The bytes from the region's base to the end of its last granule. */
 uint64_t backing_size(const struct region *region);
 /* The whole region goes back to reserved space. */
 NTSTATUS backing_release(const struct region *region);
+/*
+ * An exact region, closed, has its granules to itself from now on. pre: all committed, or none and
+ * untouched.
+ */
+void backing_leave_exact(const struct region *region);
+/*
+ * [start, end) goes back to reserved space before the region is cut there: what is left of it is
+ * exact where a cut is in a granule. 0 or -errno.
+ */
+int backing_carve(const struct region *region, uint64_t start, uint64_t end);

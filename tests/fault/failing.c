@@ -33,6 +33,13 @@ static long live;
     X(watch_end, NO_MORE, RANGE)                                                                   \
     X(watch_collect, ENOMEM, EPERM, (struct host_collect * collect), (collect))                    \
     X(watch_mark, NO_MORE, RANGE)                                                                  \
+    X(prefer_node, EPERM, ENOMEM,                                                                  \
+      (uint64_t address, uint64_t size, uint32_t node, bool mandatory),                            \
+      (address, size, node, mandatory))                                                            \
+    X(map_large, NO_MORE,                                                                          \
+      (uint64_t address, uint64_t size, unsigned shift, unsigned access, uint32_t node,            \
+       bool mandatory),                                                                            \
+      (address, size, shift, access, node, mandatory))                                             \
     X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
       (size, dense, ret_memory))                                                                   \
     X(frames_open, NO_MORE, (uint64_t count), (count))                                             \

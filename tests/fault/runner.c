@@ -16,9 +16,9 @@
 #include "tests/fault/scenario.h"
 
 extern const struct scenario virtual_scenarios[], offer_scenarios[], watch_scenarios[],
-    face_scenarios[];
+    face_scenarios[], placeholder_scenarios[];
 static const struct scenario *const lists[] = {virtual_scenarios, offer_scenarios, watch_scenarios,
-                                               face_scenarios};
+                                               face_scenarios, placeholder_scenarios};
 /* Families every built function of which is to be in a scenario. */
 static const char *const families[] = {"virtual", "offer",         "awe",       "general",
                                        "native",  "native_memory", "workingset"};

@@ -1,6 +1,6 @@
 /*
  * The whole engine against an array of pages: random reserves, commits, protections, decommits,
- * offers, reclaims and releases at fixed places, some of them malformed on purpose. After each call
+ * offers, reclaims, releases and placeholders at fixed places, some of them malformed on purpose. After each call
  * the answer, the queries, what the kernel lets be read, and the contents must be what the array
  * says. The seed is printed; WINMEM_SEED sets it, WINMEM_ROUNDS how many operations.
  */
@@ -18,7 +18,7 @@
 
 struct page {
     uint32_t owner;
-    bool committed, offered;
+    bool committed, offered, placeholder;
     uint32_t protect;
     uint8_t value; /* of the first byte */
 };
@@ -127,6 +127,15 @@ static void commit_model(uint32_t first, uint32_t end, uint32_t protect)
     }
 }
 
+/* A new region has its granules to itself. */
+static bool is_free(uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < PAGES && i < (end + GRANULE - 1) / GRANULE * GRANULE; i++)
+        if (model[i].owner)
+            return false;
+    return true;
+}
+
 static void do_reserve(void)
 {
     uint32_t first = below(PAGES / GRANULE) * GRANULE, count = 1 + below(below(2) ? 20 : 150),
@@ -139,8 +148,7 @@ static void do_reserve(void)
                                  .size = (uint64_t)count * PAGE_SIZE,
                                  .protect = protect,
                                  .type = MEM_RESERVE | (commit ? MEM_COMMIT : 0)};
-    for (uint32_t i = first; i < end; i++)
-        possible &= !model[i].owner;
+    possible = is_free(first, end);
     CHECK((mm_allocate(&request) == STATUS_SUCCESS) == possible);
     if (!possible)
         return;
@@ -168,7 +176,7 @@ static void do_commit(void)
                                  .size = (uint64_t)(end - first) * PAGE_SIZE,
                                  .type = MEM_COMMIT,
                                  .protect = protect};
-    possible = one_region(first, end);
+    possible = one_region(first, end) && !model[first].placeholder;
     for (uint32_t i = first; i < end; i++)
         if (model[i].offered)
             return;
@@ -185,7 +193,7 @@ static void do_decommit(void)
     bool possible = one_region(first, end);
     CHECK((mm_free(&at, &size, MEM_DECOMMIT) == STATUS_SUCCESS) == possible);
     for (uint32_t i = first; possible && i < end; i++)
-        model[i] = (struct page){.owner = model[i].owner};
+        model[i] = (struct page){.owner = model[i].owner, .placeholder = model[i].placeholder};
 }
 
 static void do_release(void)
@@ -239,6 +247,109 @@ static void do_reclaim(void)
         model[i].offered = false;
 }
 
+/* The pages of the region that holds `page`. */
+static void extent(uint32_t page, uint32_t *ret_first, uint32_t *ret_end)
+{
+    *ret_first = *ret_end = page;
+    while (*ret_first > 0 && model[*ret_first - 1].owner == model[page].owner)
+        --*ret_first;
+    while (*ret_end < PAGES && model[*ret_end].owner == model[page].owner)
+        ++*ret_end;
+}
+
+/* [first, end) becomes a region of its own, and so does what follows it in its old one. */
+static void cut_model(uint32_t first, uint32_t end, struct page becomes)
+{
+    uint32_t owner = model[first].owner, right = next_owner++;
+    for (uint32_t i = end; owner && i < PAGES && model[i].owner == owner; i++)
+        model[i].owner = right;
+    for (uint32_t i = first; i < end; i++)
+        model[i] = becomes;
+}
+
+static void do_placeholder(void)
+{
+    uint32_t first = below(PAGES / GRANULE) * GRANULE, end = first + 1 + below(150);
+    struct mm_request request = {.base = address_of(first),
+                                 .size = (uint64_t)(end - first) * PAGE_SIZE,
+                                 .type = MEM_RESERVE | MEM_RESERVE_PLACEHOLDER,
+                                 .protect = PAGE_NOACCESS,
+                                 .placeholders = true};
+    if (end > PAGES)
+        return;
+    CHECK((mm_allocate(&request) == STATUS_SUCCESS) == is_free(first, end));
+    if (is_free(first, end))
+        cut_model(first, end, (struct page){.owner = next_owner++, .placeholder = true});
+}
+
+static void do_preserve(void)
+{
+    uint32_t first, end;
+    pick(&first, &end);
+    uint64_t at = address_of(first), size = (uint64_t)(end - first) * PAGE_SIZE;
+    bool possible = one_region(first, end);
+    CHECK((mm_free(&at, &size, MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER) == STATUS_SUCCESS) ==
+          possible);
+    if (possible)
+        cut_model(first, end, (struct page){.owner = next_owner++, .placeholder = true});
+}
+
+static void do_replace(void)
+{
+    uint32_t first, end, protect = random_protect();
+    uint32_t page = below(PAGES);
+    bool commit = below(2);
+    extent(page, &first, &end);
+    if (below(4) == 0)
+        first = page;
+    struct mm_request request = {.base = address_of(first),
+                                 .size = (uint64_t)(end - first) * PAGE_SIZE,
+                                 .type = MEM_RESERVE | MEM_REPLACE_PLACEHOLDER |
+                                         (commit ? MEM_COMMIT : 0),
+                                 .protect = protect,
+                                 .placeholders = true};
+    bool possible =
+        model[page].placeholder && (first == 0 || model[first - 1].owner != model[first].owner);
+    CHECK((mm_allocate(&request) == STATUS_SUCCESS) == possible);
+    for (uint32_t i = first; possible && i < end; i++)
+        model[i].placeholder = false;
+    if (possible && commit)
+        commit_model(first, end, protect);
+}
+
+static void do_coalesce(void)
+{
+    uint32_t first, end, last;
+    extent(below(PAGES), &first, &end);
+    for (unsigned more = below(4); more > 0 && end < PAGES; more--)
+        extent(end, &last, &end);
+    if (below(8) == 0)
+        end = first + 1 + below(end - first);
+    uint64_t at = address_of(first), size = (uint64_t)(end - first) * PAGE_SIZE;
+    bool possible = end == PAGES || model[end].owner != model[end - 1].owner;
+    for (uint32_t i = first; i < end; i++)
+        possible &= model[i].placeholder;
+    CHECK((mm_free(&at, &size, MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS) == STATUS_SUCCESS) ==
+          possible);
+    for (uint32_t i = first; possible && i < end; i++)
+        model[i].owner = model[first].owner;
+}
+
+/* As the native call may. */
+static void do_release_part(void)
+{
+    uint32_t first, end;
+    pick(&first, &end);
+    uint64_t at = address_of(first), size = (uint64_t)(end - first) * PAGE_SIZE;
+    uint32_t from, to;
+    extent(first, &from, &to);
+    bool possible =
+        one_region(first, end) && (!model[first].placeholder || (from == first && to == end));
+    CHECK((mm_free(&at, &size, MEM_RELEASE) == STATUS_SUCCESS) == possible);
+    if (possible)
+        cut_model(first, end, (struct page){0});
+}
+
 /* Gives everything back, so that a leak checker sees what the books would forget. */
 static void release_all(void)
 {
@@ -259,9 +370,11 @@ int main(void)
     const char *seed = getenv("WINMEM_SEED"), *rounds = getenv("WINMEM_ROUNDS");
     uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL),
              count = rounds ? strtoull(rounds, NULL, 0) : 20000, size = 0;
-    void (*const each[])(void) = {do_reserve,  do_reserve,  do_commit,  do_commit,
-                                  do_decommit, do_decommit, do_protect, do_protect,
-                                  do_release,  do_offer,    do_reclaim, do_reclaim};
+    void (*const each[])(void) = {
+        do_reserve,     do_reserve,  do_commit,      do_commit,  do_decommit, do_decommit,
+        do_protect,     do_protect,  do_release,     do_offer,   do_reclaim,  do_reclaim,
+        do_placeholder, do_preserve, do_preserve,    do_replace, do_replace,  do_replace,
+        do_coalesce,    do_coalesce, do_release_part};
     struct mm_request place = {
         .size = PAGES * PAGE_SIZE, .type = MEM_RESERVE, .protect = PAGE_NOACCESS};
     printf("live_model: WINMEM_SEED=%lu\n", first);

@@ -50,9 +50,11 @@ static uint64_t address_of(uint32_t page)
     return WINDOW + (uint64_t)page * PAGE_SIZE;
 }
 
+/* A new region has its granules to itself. pre: `page` begins one. */
 static bool model_is_free(uint32_t page, uint32_t count)
 {
-    for (uint32_t i = page; i < page + count; i++)
+    uint32_t end = (page + count + GRANULE_PAGES - 1) / GRANULE_PAGES * GRANULE_PAGES;
+    for (uint32_t i = page; i < end; i++)
         if (i >= PAGES || model[i].owner)
             return false;
     return true;
@@ -146,6 +148,71 @@ static void try_change(void)
     model_set(from, to - from, model[page].owner, &wanted);
 }
 
+/* Cuts a region in two. */
+static void try_split(void)
+{
+    uint32_t page = below(PAGES), first, end, cut;
+    if (!model[page].owner)
+        return;
+    model_extent(page, &first, &end);
+    if (end - first < 2)
+        return;
+    cut = first + 1 + below(end - first - 1);
+    CHECK(pool_reserve(&map.region_pool, 1) && pool_reserve(&map.run_pool, 2));
+    uint64_t in_use = map.run_pool.in_use;
+    struct region *left = region_find(&map, address_of(page)), *right;
+    bool exact = left->exact || cut % GRANULE_PAGES;
+    right = region_split(&map, left, address_of(cut));
+    CHECK(map.run_pool.in_use <= in_use + 2);
+    CHECK(left->exact == exact && right->exact == exact && !right->claimer);
+    CHECK(region_end(left) == address_of(cut) && region_base(right) == address_of(cut));
+    for (uint32_t i = cut; i < end; i++)
+        model[i].owner = next_owner;
+    next_owner++;
+}
+
+static bool is_alike(uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from + 1; i < to; i++)
+        if (model[i].committed != model[from].committed ||
+            model[i].protect != model[from].protect || model[i].priority != model[from].priority)
+            return false;
+    return true;
+}
+
+/* Joins a region with the one behind it, when there is one like it. */
+static void try_join(void)
+{
+    uint32_t page = below(PAGES), first, end, next, next_end;
+    if (!model[page].owner)
+        return;
+    model_extent(page, &first, &next);
+    if (next == PAGES || !model[next].owner)
+        return;
+    model_extent(next, &next, &next_end);
+    end = next_end;
+    struct region *left = region_find(&map, address_of(first)),
+                  *right = region_find(&map, address_of(next));
+    if (!left->exact || !right->exact || !is_alike(first, end))
+        return;
+    region_join(&map, left, right);
+    for (uint32_t i = next; i < end; i++)
+        model[i].owner = model[first].owner;
+}
+
+/* An exact region that is alone in its granules may do without, and the other way. */
+static void try_exact(void)
+{
+    uint32_t page = below(PAGES), first, end;
+    if (!model[page].owner)
+        return;
+    model_extent(page, &first, &end);
+    if (first % GRANULE_PAGES || end % GRANULE_PAGES)
+        return;
+    struct region *region = region_find(&map, address_of(page));
+    region_set_exact(&map, region, !region->exact);
+}
+
 static void try_search(void)
 {
     uint32_t count = 1 + below(6 * GRANULE_PAGES), align = GRANULE_PAGES << below(4);
@@ -188,7 +255,7 @@ static void check_everything(void)
 static void run(uint64_t rounds)
 {
     for (uint64_t i = 0; i < rounds; i++) {
-        switch (below(16)) {
+        switch (below(19)) {
         case 0:
         case 1:
         case 2:
@@ -207,6 +274,15 @@ static void run(uint64_t rounds)
             break;
         case 10:
             try_search();
+            break;
+        case 16:
+            try_split();
+            break;
+        case 17:
+            try_join();
+            break;
+        case 18:
+            try_exact();
             break;
         default:
             try_find();
