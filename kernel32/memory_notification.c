@@ -97,6 +97,8 @@ static NTSTATUS create(enum memory_level level, struct object **ret_object)
         object_unref(&notification->waitable.object);
         return status;
     }
+    /* the level may have changed since it was read above, before the thread knew of this one */
+    pressure_look_again();
     *ret_object = &notification->waitable.object;
     return STATUS_SUCCESS;
 }

@@ -298,29 +298,54 @@ static NTSTATUS start_locked(void)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *))
+/* An eventfd takes a write unless it was written to for ever. */
+static void wake_locked(void)
+{
+    const uint64_t one = 1;
+    while (write(watch.wake, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/* Where `on_level` is, or could be; SUBSCRIBERS: nowhere. */
+static unsigned place_locked(void (*on_level)(const struct mm_memory *))
 {
     unsigned place = SUBSCRIBERS;
-    uint64_t one = 1;
-    futex_lock(&watch.lock);
     for (unsigned i = SUBSCRIBERS; i-- > 0;) {
-        if (watch.subscribers[i] == on_level) {
-            place = i;
-            break;
-        }
+        if (watch.subscribers[i] == on_level)
+            return i;
         if (!watch.subscribers[i])
             place = i;
     }
+    return place;
+}
+
+NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *))
+{
+    futex_lock(&watch.lock);
+    unsigned place = place_locked(on_level);
+    bool known = watch.running && place < SUBSCRIBERS && watch.subscribers[place] == on_level;
     NTSTATUS status = place < SUBSCRIBERS ? start_locked() : STATUS_NO_MEMORY;
-    if (status == STATUS_SUCCESS) {
+    if (status == STATUS_SUCCESS && !known) {
+        int kept = errno;
         watch.subscribers[place] = on_level;
         watch.fresh[place] = true;
-        /* an eventfd takes a write unless it was written to for ever */
-        if (write(watch.wake, &one, sizeof one) < 0)
-            status = STATUS_SUCCESS;
+        wake_locked();
+        errno = kept;
     }
     futex_unlock(&watch.lock);
     return status;
+}
+
+void pressure_look_again(void)
+{
+    int kept = errno;
+    futex_lock(&watch.lock);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        watch.fresh[i] = true;
+    if (watch.running)
+        wake_locked();
+    futex_unlock(&watch.lock);
+    errno = kept;
 }
 
 void pressure_unsubscribe(void (*on_level)(const struct mm_memory *))

@@ -288,6 +288,14 @@ START_TEST(subscribers_are_told)
     unsigned before = __atomic_load_n(&calls, __ATOMIC_ACQUIRE);
     usleep(200000);
     ck_assert_uint_eq(__atomic_load_n(&calls, __ATOMIC_ACQUIRE), before);
+    /* nor because somebody subscribes again; only when it is asked for */
+    ck_assert_int_eq(pressure_subscribe(note), STATUS_SUCCESS);
+    usleep(200000);
+    ck_assert_uint_eq(__atomic_load_n(&calls, __ATOMIC_ACQUIRE), before);
+    pressure_look_again();
+    for (int i = 0; i < 500 && __atomic_load_n(&calls, __ATOMIC_ACQUIRE) == before; i++)
+        usleep(10000);
+    ck_assert_uint_eq(__atomic_load_n(&calls, __ATOMIC_ACQUIRE), before + 1);
     pressure_unsubscribe(note);
     usleep(50000);
     make("/size", "1M\n");
