@@ -324,6 +324,14 @@ NTSTATUS awe_map_scatter(const void *addresses, uint64_t count, const void *arra
     return status;
 }
 
+static bool is_among(const uint32_t *frames, uint32_t count, uint32_t frame)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (frames[i] == frame)
+            return true;
+    return false;
+}
+
 /*
  * Where they are may change until the regions are claimed: those that moved are left, and a window
  * that went meanwhile hides nothing; the caller looks again.
@@ -338,7 +346,7 @@ NTSTATUS awe_hide_frames(const uint32_t *frames, uint32_t count)
     futex_lock(&awe.lock);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t place = frames[i] ? awe.places[frames[i]] : FRAME_FREE;
-        if (place < MM_LOWEST_ADDRESS)
+        if (place < MM_LOWEST_ADDRESS || is_among(frames, i, frames[i]))
             break;
         found[shown] = frames[i];
         addresses[shown++] = place;
@@ -443,10 +451,11 @@ bool awe_is_valid(void)
          node = itree_next(node))
         valid = window_is_valid(container_of(node, struct region, node), &shown);
     for (uint32_t frame = 1; frame < awe.top; frame++) {
-        owned += awe.places[frame] != FRAME_FREE;
+        bool is_free = awe.places[frame] == FRAME_FREE || awe.places[frame] == FRAME_STALE;
+        owned += !is_free;
         placed += awe.places[frame] >= MM_LOWEST_ADDRESS;
         valid = valid && awe.places[frame] != FRAME_PASSING && awe.places[frame] != FRAME_LEAVING &&
-                (awe.places[frame] != FRAME_FREE || frame >= awe.lowest);
+                (!is_free || frame >= awe.lowest);
     }
     books_unlock();
     return valid && shown == placed && owned == awe.owned;

@@ -42,6 +42,7 @@ struct awe_window {
 /* Values of awe.places below the lowest address; else the address where the frame is shown. */
 enum {
     FRAME_FREE,
+    FRAME_STALE,   /* free, but the host still has what was in it */
     FRAME_OWNED,   /* and shown nowhere */
     FRAME_PASSING, /* being filled or freed: nobody else's business */
     FRAME_LEAVING, /* shown at a place that a map call overwrites */
@@ -82,7 +83,7 @@ bool awe_is_window(uint64_t address);
 
 /* The frame table and the store; STATUS_NO_MEMORY. */
 NTSTATUS awe_init(void);
-/* Empties the places of the first frames, as many as are shown; at most AWE_PIECE. */
+/* Empties the places of the first frames, until one is not shown or repeated; at most AWE_PIECE. */
 #define AWE_PIECE 64u
 NTSTATUS awe_hide_frames(const uint32_t *frames, uint32_t count);
 

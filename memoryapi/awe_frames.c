@@ -86,15 +86,26 @@ NTSTATUS awe_init(void)
     return status;
 }
 
-/* Under lock: up to `wanted` free frames that follow one another; 0 when none is free. */
-static uint32_t take_run(uint32_t wanted, uint32_t *ret_first)
+static bool is_free(uint64_t place)
+{
+    return place == FRAME_FREE || place == FRAME_STALE;
+}
+
+/*
+ * Under lock: up to `wanted` free frames that follow one another; 0 when none is free. *ret_stale:
+ * some have to be dropped first.
+ */
+static uint32_t take_run(uint32_t wanted, uint32_t *ret_first, bool *ret_stale)
 {
     uint32_t at = awe.lowest, count = 0;
-    while (at < awe.top && awe.places[at] != FRAME_FREE)
+    while (at < awe.top && !is_free(awe.places[at]))
         at++;
     awe.lowest = at;
-    while (count < wanted && at + count < awe.count && awe.places[at + count] == FRAME_FREE)
+    *ret_stale = false;
+    while (count < wanted && at + count < awe.count && is_free(awe.places[at + count])) {
+        *ret_stale |= awe.places[at + count] == FRAME_STALE;
         awe.places[at + count++] = FRAME_PASSING;
+    }
     awe.lowest += count;
     awe.owned += count;
     if (at + count > awe.top)
@@ -103,11 +114,12 @@ static uint32_t take_run(uint32_t wanted, uint32_t *ret_first)
     return count;
 }
 
-static void give_run(uint32_t first, uint32_t count)
+/* `place`: FRAME_FREE or FRAME_STALE. */
+static void give_run(uint32_t first, uint32_t count, uint64_t place)
 {
     futex_lock(&awe.lock);
     for (uint32_t i = 0; i < count; i++)
-        awe.places[first + i] = FRAME_FREE;
+        awe.places[first + i] = place;
     awe.owned -= count;
     if (first < awe.lowest)
         awe.lowest = first;
@@ -136,23 +148,26 @@ static uint32_t affordable(uint64_t wanted)
 static uint32_t get_run(uint64_t wanted, uint32_t *ret_first)
 {
     uint32_t charged = affordable(wanted);
+    bool stale;
     if (charged == 0 || !commit_charge(charged))
         return 0;
     futex_lock(&awe.lock);
-    uint32_t count = take_run(charged, ret_first);
+    uint32_t count = take_run(charged, ret_first, &stale);
     futex_unlock(&awe.lock);
     commit_return(charged - count);
-    if (count == 0 || host->frames_fill(*ret_first, count) == 0)
+    if (count == 0)
+        return 0;
+    if ((!stale || host->frames_drop(*ret_first, count) == 0) &&
+        host->frames_fill(*ret_first, count) == 0)
         return count;
-    give_run(*ret_first, count);
+    give_run(*ret_first, count, stale ? FRAME_STALE : FRAME_FREE);
     return 0;
 }
 
-/* Frames that nobody else can know of go back to the host. */
+/* Frames that nobody else can know of go back to the host, or are dropped before their next use. */
 static void drop_run(uint32_t first, uint32_t count)
 {
-    host->frames_drop(first, count);
-    give_run(first, count);
+    give_run(first, count, host->frames_drop(first, count) == 0 ? FRAME_FREE : FRAME_STALE);
 }
 
 struct frame_run {
@@ -263,27 +278,18 @@ static bool take_back(const uint64_t *numbers, uint32_t count, uint32_t *ret_tak
     if (i == count)
         return true;
     uint64_t place = numbers[i] && numbers[i] < awe.count ? awe.places[numbers[i]] : FRAME_FREE;
-    return place != FRAME_FREE && place != FRAME_PASSING;
+    return !is_free(place) && place != FRAME_PASSING;
 }
 
-/* Frames that are PASSING go back to the host. Returns how many did: all, but for its failure. */
-static uint32_t drop_taken(const uint64_t *numbers, uint32_t count)
+/* Frames that are PASSING are free from then on. */
+static void drop_taken(const uint64_t *numbers, uint32_t count)
 {
-    uint32_t done = 0;
-    while (done < count) {
-        uint32_t run = 1;
+    for (uint32_t done = 0, run; done < count; done += run) {
+        run = 1;
         while (done + run < count && numbers[done + run] == numbers[done] + run)
             run++;
-        if (host->frames_drop(numbers[done], run) != 0)
-            break;
-        give_run((uint32_t)numbers[done], run);
-        done += run;
+        drop_run((uint32_t)numbers[done], run);
     }
-    futex_lock(&awe.lock);
-    for (uint32_t i = done; i < count; i++)
-        awe.places[numbers[i]] = FRAME_OWNED;
-    futex_unlock(&awe.lock);
-    return done;
 }
 
 /* Frees one piece; *ret_count is how many of it. */
@@ -293,14 +299,12 @@ static NTSTATUS free_piece(const uint64_t *numbers, uint32_t count, uint32_t *re
     *ret_count = 0;
     while (*ret_count < count) {
         const uint64_t *rest = numbers + *ret_count;
-        uint32_t left = count - *ret_count, dropped;
+        uint32_t left = count - *ret_count;
         futex_lock(&awe.lock);
         bool known = take_back(rest, left, &taken);
         futex_unlock(&awe.lock);
-        dropped = drop_taken(rest, taken);
-        *ret_count += dropped;
-        if (dropped < taken)
-            return STATUS_INSUFFICIENT_RESOURCES;
+        drop_taken(rest, taken);
+        *ret_count += taken;
         if (!known)
             return STATUS_INVALID_PARAMETER;
         if (taken == left)

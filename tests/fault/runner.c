@@ -19,6 +19,10 @@ extern const struct scenario virtual_scenarios[], offer_scenarios[], watch_scena
     face_scenarios[], placeholder_scenarios[];
 static const struct scenario *const lists[] = {virtual_scenarios, offer_scenarios, watch_scenarios,
                                                face_scenarios, placeholder_scenarios};
+extern const struct scenario virtual_scenarios[], offer_scenarios[], awe_scenarios[],
+    face_scenarios[];
+static const struct scenario *const lists[] = {virtual_scenarios, offer_scenarios, awe_scenarios,
+                                               face_scenarios};
 /* Families every built function of which is to be in a scenario. */
 static const char *const families[] = {"virtual", "offer",         "awe",       "general",
                                        "native",  "native_memory", "workingset"};
