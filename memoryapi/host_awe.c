@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "memoryapi/base.h"
@@ -23,8 +24,9 @@
 static struct {
     uint64_t store; /* the place of frame 0 */
     uint64_t count;
-    int file;   /* of the frames; -1: moving */
-    int faults; /* the userfaultfd; -1: not moving */
+    int file;    /* of the frames; -1: moving */
+    int faults;  /* the userfaultfd; -1: not moving */
+    bool locked; /* frames are not swapped, in the store and in windows */
 } frames = {.file = -1, .faults = -1};
 
 static void *at(uint64_t address)
@@ -53,26 +55,52 @@ bool host_can_move(void)
     return file >= 0;
 }
 
-/* Pages of the range can be moved to and from; `mode` UFFDIO_REGISTER_MODE_* says what faults. */
-static int register_range(uint64_t address, uint64_t size, uint64_t mode)
+/* Pages move only between ranges that are both locked or both not. */
+static int lock_range(uint64_t address, uint64_t size)
+{
+    /* a program that locks all it maps (mlockall) would have the whole range made present */
+    if (!frames.locked)
+        return munlock(at(address), size) == 0 ? 0 : -errno;
+    return mlock2(at(address), size, MLOCK_ONFAULT) == 0 ? 0 : -errno;
+}
+
+/*
+ * Reserved space becomes read-write, and pages can be moved to and from it; `mode`
+ * UFFDIO_REGISTER_MODE_* says what faults there.
+ */
+static int open_range(uint64_t address, uint64_t size, uint64_t mode)
 {
     struct uffdio_register range = {.range = {address, size}, .mode = mode};
+    int error = lock_range(address, size);
+    if (error)
+        return error;
     /* small pages only, and none of them shared with a child: those cannot be moved */
     if (madvise(at(address), size, MADV_DONTFORK) != 0)
         return -errno;
     madvise(at(address), size, MADV_NOHUGEPAGE); /* refused by a kernel that has no others */
+    if (mprotect(at(address), size, PROT_READ | PROT_WRITE) != 0)
+        return -errno;
     return ioctl(frames.faults, UFFDIO_REGISTER, &range) == 0 ? 0 : -errno;
+}
+
+/* Who may lock as much as there is; with less, windows would end where the limit does. */
+static bool may_lock(void)
+{
+    struct rlimit limit;
+    return geteuid() == 0 ||
+           (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
 }
 
 /* Write protection is never used, but what is moved to has to be registered for something. */
 static int open_store(uint64_t size)
 {
-    void *store = mmap(NULL, size, PROT_READ | PROT_WRITE, STORE, -1, 0);
+    void *store = mmap(NULL, size, PROT_NONE, STORE, -1, 0);
     if (store == MAP_FAILED)
         return -errno;
+    frames.locked = may_lock() && mlock2(store, size, MLOCK_ONFAULT) == 0;
     frames.faults = open_faults();
     int error = frames.faults < 0 ? frames.faults
-                                  : register_range((uint64_t)store, size, UFFDIO_REGISTER_MODE_WP);
+                                  : open_range((uint64_t)store, size, UFFDIO_REGISTER_MODE_WP);
     if (!error) {
         frames.store = (uint64_t)store;
         return 0;
@@ -132,14 +160,11 @@ int host_frames_drop(uint64_t first, uint64_t count)
     if (frames.file >= 0)
         return allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first, count);
     void *start = at(frames.store + first * PAGE_SIZE);
-    int error = 0;
-    do
-        error = madvise(start, count * PAGE_SIZE, MADV_DONTNEED) == 0 ? 0 : errno;
-    while (error == EINTR || error == EAGAIN);
-    /* a program that locks all its memory (mlockall) locks this as well */
-    if (error == EINVAL && madvise(start, count * PAGE_SIZE, MADV_DONTNEED_LOCKED) == 0)
-        error = 0;
-    return -error;
+    int advice = frames.locked ? MADV_DONTNEED_LOCKED : MADV_DONTNEED;
+    while (madvise(start, count * PAGE_SIZE, advice) != 0)
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    return 0;
 }
 
 /* A page that is written is the frame's own; one that is only read could be the shared zero. */
@@ -169,10 +194,8 @@ int host_window_open(uint64_t address, uint64_t size)
 {
     if (frames.faults < 0)
         return 0;
-    if (mprotect(at(address), size, PROT_READ | PROT_WRITE) != 0)
-        return -errno;
-    int error = register_range(address, size, UFFDIO_REGISTER_MODE_MISSING);
-    if (error) /* as it was reserved; a failure leaves pages that are read-write and not there */
+    int error = open_range(address, size, UFFDIO_REGISTER_MODE_MISSING);
+    if (error) /* as it was reserved */
         mmap(at(address), size, PROT_NONE, STORE | MAP_FIXED, -1, 0);
     return error;
 }
