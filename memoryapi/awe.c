@@ -10,7 +10,6 @@
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/space.h"
-#include "memoryapi/status.h"
 
 /* In awe_window.frames: a page that the call in progress already names. */
 #define NAMED (1u << 31)
@@ -401,7 +400,7 @@ NTSTATUS awe_close(struct region *region)
     if (error) {
         if (host_caps.move)
             hide_window(region, done, true, &done);
-        return status_from_errno(error);
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     futex_lock(&awe.lock);
     for (uint64_t page = 0; page < pages && window->shown > 0; page++) {

@@ -1,10 +1,14 @@
 /* Address windowing extensions, both ways: pages that are moved, and pages that are mapped. */
 #include <check.h>
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel32/face.h"
@@ -444,6 +448,79 @@ START_TEST(system_calls)
 }
 END_TEST
 
+/*
+ * At the host's limit of mappings: pages that are moved need none; a call that runs out half-way
+ * has changed nothing.
+ */
+START_TEST(mappings_run_out)
+{
+    begin(_i);
+    enum { SCATTERED = 64, LEFT = 30 };
+    PVOID places[SCATTERED];
+    ULONG_PTR frames[SCATTERED];
+    uint8_t *a = window(2 * SCATTERED);
+    uint64_t size = 1ull << 30, at = 0;
+    allocate(frames, SCATTERED);
+    for (unsigned i = 0; i < SCATTERED; i++)
+        places[i] = a + 2 * i * PAGE;
+    ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
+    for (unsigned i = 0; i < SCATTERED; i++)
+        *(uint8_t *)places[i] = (uint8_t)(i + 1);
+    ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places + 1, SCATTERED - 1, NULL), TRUE);
+    char *many = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ck_assert_ptr_ne(many, MAP_FAILED);
+    while (at < size && mprotect(many + at, PAGE, PROT_READ) == 0)
+        at += 2 * PAGE;
+    ck_assert_uint_lt(at, size); /* the limit was met */
+    for (unsigned i = 0; i < LEFT; i++)
+        mprotect(many + (at -= 2 * PAGE), PAGE, PROT_NONE);
+    if (host_caps.move) {
+        ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
+    } else {
+        refused(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames),
+                ERROR_NO_SYSTEM_RESOURCES);
+        ck_assert_uint_eq(*(uint8_t *)places[0], 1);
+        for (unsigned i = 1; i < SCATTERED; i++)
+            ck_assert_int_eq(touch(places[i], false), STATUS_ACCESS_VIOLATION);
+        munmap(many, size);
+        ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
+    }
+    for (unsigned i = 0; i < SCATTERED; i++)
+        ck_assert_uint_eq(*(uint8_t *)places[i], i + 1);
+    sound();
+}
+END_TEST
+
+/* A page that the host holds for input or output stays where it is, and the call fails as a whole. */
+START_TEST(a_held_page)
+{
+    begin(0);
+    ULONG_PTR frames[3];
+    uint8_t *a = window(3);
+    struct io_uring_params parameters = {0};
+    allocate(frames, 3);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, frames), TRUE);
+    memset(a, 9, 3 * PAGE);
+    int ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
+    struct iovec held = {a + PAGE, PAGE};
+    if (!host_caps.move || ring < 0 ||
+        syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &held, 1) != 0)
+        return; /* nothing to hold it with */
+    refused(k32_MapUserPhysicalPages(a, 3, NULL), ERROR_NO_SYSTEM_RESOURCES);
+    refused(k32_VirtualFree(a, 0, MEM_RELEASE), ERROR_NO_SYSTEM_RESOURCES);
+    ULONG_PTR count = 3;
+    refused(k32_FreeUserPhysicalPages(SELF, &count, frames), ERROR_NO_SYSTEM_RESOURCES);
+    ck_assert_uint_eq(count, 0);
+    for (unsigned i = 0; i < 3 * PAGE; i++)
+        ck_assert_uint_eq(a[i], 9);
+    syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
+    close(ring);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, NULL), TRUE);
+    ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
+    sound();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("awe");
@@ -461,6 +538,8 @@ int main(void)
     tcase_add_loop_test(all, arguments_of_allocation, 0, 2);
     tcase_add_loop_test(all, child_of_fork, 0, 2);
     tcase_add_loop_test(all, system_calls, 0, 2);
+    tcase_add_loop_test(all, mappings_run_out, 0, 2);
+    tcase_add_test(all, a_held_page);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
