@@ -14,7 +14,6 @@ import tomllib
 from pathlib import Path
 
 KEYS = {"what", "calls", "privileges", "result", "error", "out", "source"}
-KEYS = {"what", "calls", "environment", "result", "error", "out", "source"}
 
 
 class Spec:
@@ -45,10 +44,6 @@ def run(winmem, calls, privileges):
     words = " then ".join(calls).split()
     done = subprocess.run([winmem, "call", *words], capture_output=True, text=True, timeout=30,
                           env={**os.environ, "WINMEM_PRIVILEGES": privileges})
-def run(winmem, calls, environment):
-    """[(result, {argument: bytes}, last error)] of the calls, made in one process."""
-    words = " then ".join(calls).split()
-    done = subprocess.run([winmem, "call", *words], capture_output=True, text=True, timeout=30, env=os.environ | environment)
     if done.returncode:
         raise ValueError(f"exit code {done.returncode}: {done.stderr.strip()}")
     results = []
@@ -99,7 +94,6 @@ def main(winmem, generator, folder, path):
             continue
         try:
             wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"], case.get("privileges", ""))))
-            wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"], case.get("environment", {}))))
         except (ValueError, KeyError, subprocess.TimeoutExpired) as error:
             wrong = [repr(error)]
         if wrong:
