@@ -13,7 +13,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-KEYS = {"what", "calls", "privileges", "result", "error", "out", "source"}
+KEYS = {"what", "calls", "privileges", "environment", "result", "error", "out", "source"}
 
 
 class Spec:
@@ -39,11 +39,11 @@ class Spec:
         return {e["code"] for e in self.functions[name].entry.get("error", [])}
 
 
-def run(winmem, calls, privileges):
-    """[(result, {argument: bytes}, last error)] of the calls, made in one process that holds these privileges."""
+def run(winmem, calls, privileges, variables):
+    """[(result, {argument: bytes}, last error)] of the calls, made in one process that holds these privileges and has these variables."""
     words = " then ".join(calls).split()
     done = subprocess.run([winmem, "call", *words], capture_output=True, text=True, timeout=30,
-                          env={**os.environ, "WINMEM_PRIVILEGES": privileges})
+                          env=os.environ | variables | {"WINMEM_PRIVILEGES": privileges})
     if done.returncode:
         raise ValueError(f"exit code {done.returncode}: {done.stderr.strip()}")
     results = []
@@ -93,7 +93,7 @@ def main(winmem, generator, folder, path):
             skipped += 1
             continue
         try:
-            wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"], case.get("privileges", ""))))
+            wrong = [f"unknown: {', '.join(unknown)}"] if unknown else list(wrong_with(spec, case, run(winmem, case["calls"], case.get("privileges", ""), case.get("environment", {}))))
         except (ValueError, KeyError, subprocess.TimeoutExpired) as error:
             wrong = [repr(error)]
         if wrong:
