@@ -9,9 +9,9 @@
 static const struct host_ops *real;
 static enum failing_kind failing;
 static unsigned calls, fail_at;
-static bool on;
+static __thread bool on; /* of the thread that runs the scenarios; others only count blocks */
 static const char *happened;
-static long live;
+static long live; /* atomic */
 
 /* Every operation: how it fails, usually and otherwise, and how it is called. */
 #define NO_MORE ENOMEM, EAGAIN
@@ -110,30 +110,35 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void __wrap_free(void *block);
 
+static void note(long blocks)
+{
+    __atomic_add_fetch(&live, blocks, __ATOMIC_RELAXED);
+}
+
 void *__wrap_malloc(size_t size)
 {
     void *block = memory_fails("malloc") ? NULL : __real_malloc(size);
-    live += block != NULL;
+    note(block != NULL);
     return block;
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
     void *block = memory_fails("calloc") ? NULL : __real_calloc(count, size);
-    live += block != NULL;
+    note(block != NULL);
     return block;
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
     void *block = memory_fails("realloc") ? NULL : __real_realloc(old, size);
-    live += block && !old;
+    note(block && !old);
     return block;
 }
 
 void __wrap_free(void *block)
 {
-    live -= block != NULL;
+    note(-(block != NULL));
     __real_free(block);
 }
 
@@ -169,5 +174,5 @@ const char *failing_happened(void)
 
 long failing_live_blocks(void)
 {
-    return live;
+    return __atomic_load_n(&live, __ATOMIC_RELAXED);
 }
