@@ -31,6 +31,7 @@ struct scenario {
     struct step steps[STEPS];
     void (*after)(void); /* gives back what is not memory of the world, or NULL */
     bool remains;        /* some regions cannot be given back */
+    bool partial;        /* what was done before the failure is documented to stay */
     bool watched;        /* starts a thread of the library that has files open */
     bool varies;         /* coping may end in something else that is good: no reference */
 };

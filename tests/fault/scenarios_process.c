@@ -139,11 +139,6 @@ const struct scenario process_scenarios[] = {
     {"what the process has of it",
      "GetProcessMemoryInfo K32GetProcessMemoryInfo",
      {BOTH(0, 32, RW), {do_process_memory, 0, 0, 0, 0, 0}}},
-    {"being told when memory runs short",
-     "CreateMemoryResourceNotification QueryMemoryResourceNotification",
-     {{do_notification, 0, 0, LowMemoryResourceNotification, 0, 0},
-      {do_notification, 0, 0, HighMemoryResourceNotification, 0, 0}},
-     .watched = true},
     {"callbacks of secure caches",
      "AddSecureMemoryCacheCallback RemoveSecureMemoryCacheCallback "
      "RtlRegisterSecureMemoryCacheCallback RtlDeregisterSecureMemoryCacheCallback "
@@ -160,5 +155,11 @@ const struct scenario process_scenarios[] = {
     {"what a 64-bit process is refused",
      "GetProcessDEPPolicy SetProcessDEPPolicy GetSystemDEPPolicy",
      {{do_execution_policy, 0, 0, 0, 0, OF_WIN32(ERROR_NOT_SUPPORTED)}}},
+    /* last: its thread closes files when it likes */
+    {"being told when memory runs short",
+     "CreateMemoryResourceNotification QueryMemoryResourceNotification",
+     {{do_notification, 0, 0, LowMemoryResourceNotification, 0, 0},
+      {do_notification, 0, 0, HighMemoryResourceNotification, 0, 0}},
+     .watched = true},
     {0},
 };
