@@ -30,6 +30,21 @@ extern const struct scenario virtual_scenarios[], offer_scenarios[], image_scena
 static const struct scenario *const lists[] = {
     virtual_scenarios, offer_scenarios, image_scenarios,
     face_scenarios,    awe_scenarios,   process_scenarios /* last: see there */};
+/* The files scenarios_*.c, one a line. */
+#define LISTS(X)                                                                                   \
+    X(virtual)                                                                                     \
+    X(offer)                                                                                       \
+    X(watch)                                                                                       \
+    X(image)                                                                                       \
+    X(face)                                                                                        \
+    X(awe)                                                                                         \
+    X(process) /* last: see there */
+
+#define DECLARE(family) extern const struct scenario family##_scenarios[];
+LISTS(DECLARE)
+#define NAME(family) family##_scenarios,
+static const struct scenario *const lists[] = {LISTS(NAME)};
+
 /* Families every built function of which is to be in a scenario. */
 static const char *const families[] = {"virtual", "offer",         "awe",       "general",
                                        "native",  "native_memory", "workingset"};
