@@ -38,6 +38,7 @@ static const struct scenario *const lists[] = {
     X(image)                                                                                       \
     X(face)                                                                                        \
     X(awe)                                                                                         \
+    X(workingset)                                                                                  \
     X(process) /* last: see there */
 
 #define DECLARE(family) extern const struct scenario family##_scenarios[];
