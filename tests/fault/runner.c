@@ -16,20 +16,6 @@
 #include "tests/fault/failing.h"
 #include "tests/fault/scenario.h"
 
-extern const struct scenario virtual_scenarios[], offer_scenarios[], watch_scenarios[],
-    face_scenarios[], placeholder_scenarios[];
-static const struct scenario *const lists[] = {virtual_scenarios, offer_scenarios, watch_scenarios,
-                                               face_scenarios, placeholder_scenarios};
-extern const struct scenario virtual_scenarios[], offer_scenarios[], awe_scenarios[],
-    face_scenarios[];
-static const struct scenario *const lists[] = {virtual_scenarios, offer_scenarios, awe_scenarios,
-                                               face_scenarios};
-                                               face_scenarios};
-extern const struct scenario virtual_scenarios[], offer_scenarios[], image_scenarios[],
-    face_scenarios[], process_scenarios[], awe_scenarios[];
-static const struct scenario *const lists[] = {
-    virtual_scenarios, offer_scenarios, image_scenarios,
-    face_scenarios,    awe_scenarios,   process_scenarios /* last: see there */};
 /* The files scenarios_*.c, one a line. */
 #define LISTS(X)                                                                                   \
     X(virtual)                                                                                     \
@@ -37,6 +23,7 @@ static const struct scenario *const lists[] = {
     X(watch)                                                                                       \
     X(image)                                                                                       \
     X(face)                                                                                        \
+    X(placeholder)                                                                                 \
     X(awe)                                                                                         \
     X(workingset)                                                                                  \
     X(process) /* last: see there */
