@@ -1,7 +1,7 @@
 /*
- * Writers and a collector at the same watched memory. A writer counts up the tag of a page before
- * each write of it; the collector takes written pages with reset and notes each tag it finds. A
- * write that no answer told is a tag that stays unseen once the writers are done.
+ * Writers and a collector at the same watched memory. A writer counts up the tag of a page, and
+ * again only once the collector, which takes written pages with reset, has been told of that page
+ * and noted the tag. So a write that no answer told leaves a page behind for good.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -17,8 +17,8 @@
 #define ALL     (WRITERS * PAGES)
 
 static uint64_t area;
-static bool enough; /* atomic */
-static uint32_t seen[ALL];
+static bool enough;        /* atomic */
+static uint32_t seen[ALL]; /* atomic */
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -39,8 +39,10 @@ static void *write_pages(void *context)
     uint64_t random = first + 1;
     while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
         random = random * 6364136223846793005ull + 1442695040888963407ull;
-        uint32_t *tag = tag_of(first + (unsigned)(random >> 33) % PAGES);
-        __atomic_store_n(tag, *tag + 1, __ATOMIC_RELEASE);
+        unsigned page = first + (unsigned)(random >> 33) % PAGES;
+        uint32_t *tag = tag_of(page);
+        if (__atomic_load_n(&seen[page], __ATOMIC_ACQUIRE) == *tag)
+            __atomic_store_n(tag, *tag + 1, __ATOMIC_RELEASE);
     }
     return NULL;
 }
@@ -59,7 +61,7 @@ static uint64_t collect(uint64_t most)
         CHECK(i == 0 || pages[i] > pages[i - 1]);
         unsigned page = (unsigned)((pages[i] - area) / PAGE_SIZE);
         __atomic_store_n(&seen[page], __atomic_load_n(tag_of(page), __ATOMIC_ACQUIRE),
-                         __ATOMIC_RELAXED);
+                         __ATOMIC_RELEASE);
     }
     return query.ret_count;
 }
