@@ -171,13 +171,17 @@ static NTSTATUS commit_pages(const struct region *region, uint64_t start, uint64
                              uint32_t protect, bool mixed)
 {
     unsigned access = prot_host_access(protect);
-    NTSTATUS status = backing_commit(region, start, end);
+    /* by marks, a page gets its access first: not for a moment may it be written unseen */
+    NTSTATUS status =
+        region->marks ? backing_open(region, start, end) : backing_commit(region, start, end);
     if (status != STATUS_SUCCESS || (access == HOST_READ_WRITE && !mixed && !region->watched))
         return commit_status(status);
     int error = watch_committed(region, start, end);
     if (!error)
         error = mixed ? set_access(region, start, end, access, false)
                       : watch_protect(region, start, end - start, access);
+    if (!error && region->marks && host_caps.guard)
+        error = host->open_guards(start, end - start);
     if (!error)
         return STATUS_SUCCESS;
     set_access(region, start, end, access, true);

@@ -93,21 +93,25 @@ static void choose_stretch(const struct region *region, uint64_t *start, uint64_
 
 /*
  * Opens the closed granules [from, to) and more; [start, end) becomes accessible, the rest of the
- * stretch is guarded.
+ * stretch is guarded. Guards come first: a thread that writes to reserved pages has to meet them,
+ * and not a moment in which they take what it wrote.
  */
 static int open_stretch(const struct region *region, uint64_t from, uint64_t to, uint64_t start,
                         uint64_t end)
 {
     uint64_t low = from, high = to;
-    int error;
+    int error = 0;
     choose_stretch(region, &low, &high);
     if (high < to)
         high = to;
-    error = host->protect(low, high - low, HOST_READ_WRITE);
-    if (!error && start > low)
+    if (host_caps.guard && start > low)
         error = host->close_guards(low, start - low);
-    if (!error && end < high)
+    if (host_caps.guard && !error && end < high)
         error = host->close_guards(end, high - end);
+    if (!error && host_caps.guard)
+        error = host->protect(low, high - low, HOST_READ_WRITE);
+    else if (!error && start < end)
+        error = host->protect(start, end - start, HOST_READ_WRITE);
     if (error) {
         host->reset(low, high - low);
         return error;
@@ -194,6 +198,22 @@ NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t en
         return STATUS_SUCCESS;
     if (at > start)
         close_reserved(region, start, at < end ? at : end);
+    return status_from_errno(error);
+}
+
+NTSTATUS backing_open(const struct region *region, uint64_t start, uint64_t end)
+{
+    int error = 0;
+    if (region->numa && !prefer_node(region))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (region->exact) /* access is all its pages need */
+        return STATUS_SUCCESS;
+    for (uint64_t at = round_down(start, GRANULE), limit = round_up(end, GRANULE), to;
+         at < limit && !error; at = to) {
+        to = same_until(at, limit);
+        if (!is_open(at))
+            error = open_stretch(region, at, to, at, at);
+    }
     return status_from_errno(error);
 }
 

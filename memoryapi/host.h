@@ -65,7 +65,7 @@ struct host_ops {
     /*
      * open_guards: pages become readable and writable where a guard marker was; other pages stay as
      * they are. close_guards: pages lose their contents and fault from then on. pre: the range is
-     * HOST_READ_WRITE by protect. Without guard markers: protect(read-write), and reset.
+     * HOST_READ_WRITE by protect, or will be before it is opened. Without guard markers: protect(read-write), and reset.
      */
     int (*open_guards)(uint64_t address, uint64_t size);
     int (*close_guards)(uint64_t address, uint64_t size);

@@ -101,6 +101,8 @@ NTSTATUS space_open_place(uint64_t base, uint64_t size);
  * ahead. Undoes itself on failure.
  */
 NTSTATUS backing_commit(const struct region *region, uint64_t start, uint64_t end);
+/* The same for the granules only: no page becomes accessible. On failure some stay open. */
+NTSTATUS backing_open(const struct region *region, uint64_t start, uint64_t end);
 /*
  * Drops pages: they fault from then on, and read zero when committed again. pre: read-write by
  * protect.

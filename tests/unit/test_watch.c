@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
@@ -513,6 +514,75 @@ START_TEST(at_the_mapping_limit_more_is_told)
 }
 END_TEST
 
+static volatile char *prey;
+static unsigned moments;
+
+/* What a thread would meet that writes at this moment: a system call instead, which cannot fault. */
+static void try_to_write(void)
+{
+    char value = 1;
+    struct iovec from = {&value, 1}, to = {(void *)prey, 1};
+    moments += process_vm_writev(getpid(), &from, 1, &to, 1, 0) == 1;
+}
+
+static int watched_protect(uint64_t address, uint64_t size, unsigned access)
+{
+    int error = real->protect(address, size, access);
+    try_to_write();
+    return error;
+}
+
+static int watched_open_guards(uint64_t address, uint64_t size)
+{
+    int error = real->open_guards(address, size);
+    try_to_write();
+    return error;
+}
+
+static int watched_close_guards(uint64_t address, uint64_t size)
+{
+    int error = real->close_guards(address, size);
+    try_to_write();
+    return error;
+}
+
+/* A commit as the host sees it: whether `page` could be written meanwhile. */
+static unsigned moments_of_commit(volatile char *memory, unsigned page, unsigned first,
+                                  unsigned count)
+{
+    prey = memory + page * P;
+    moments = 0;
+    host = &fake;
+    void *committed =
+        VirtualAlloc((void *)(memory + first * P), count * P, MEM_COMMIT, PAGE_READWRITE);
+    host = real;
+    ck_assert(committed != NULL);
+    return moments;
+}
+
+START_TEST(a_commit_has_no_moment_of_unseen_writes)
+{
+    volatile char *memory = watched(1024, MEM_RESERVE, PAGE_READWRITE);
+    real = host;
+    fake = *host;
+    fake.protect = watched_protect;
+    fake.open_guards = watched_open_guards;
+    fake.close_guards = watched_close_guards;
+    /* not of pages that stay reserved, */
+    ck_assert_uint_eq(moments_of_commit(memory, 20, 2, 4), 0);
+    ck_assert_uint_eq(moments_of_commit(memory, 21, 20, 1), 0);
+    /* and by marks not of those that are committed */
+    if (!host_caps.watch) {
+        ck_assert_uint_eq(moments_of_commit(memory, 9, 8, 4), 0);
+        ck_assert_uint_eq(moments_of_commit(memory, 900, 899, 4), 0);
+    }
+    TOLD(memory, 1024, 0, "");
+    memory[4 * P] = memory[20 * P] = 1;
+    TOLD(memory, 1024, 0, "4 20");
+    release(memory);
+}
+END_TEST
+
 START_TEST(random_operations_match_an_oracle)
 {
     enum { PAGES = 96, STEPS = 2500 };
@@ -608,6 +678,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_forked_child_sees_its_own_writes);
     tcase_add_test(tests, a_failed_call_loses_no_write);
     tcase_add_test(tests, at_the_mapping_limit_more_is_told);
+    tcase_add_test(tests, a_commit_has_no_moment_of_unseen_writes);
     tcase_add_test(tests, random_operations_match_an_oracle);
 }
 
