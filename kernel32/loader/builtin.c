@@ -43,14 +43,32 @@ static bool is_in_set(const struct export_entry *entry, const char *name)
     return false;
 }
 
-const char *builtin_name(const char *name)
+/*
+ * The library behind a set: the one with all of its functions. Some are not where older programs
+ * find the others.
+ */
+static const char *set_host(const char *name)
 {
-    bool set = strncasecmp(name, "api-ms-", 7) == 0 || strncasecmp(name, "ext-ms-", 7) == 0;
+    static const char base[] = "kernelbase.dll";
+    const char *first = NULL;
+    bool in_base = true;
     for (unsigned i = 0; i < winmem_export_count; i++) {
         const struct export_entry *entry = &winmem_exports[i];
-        if (set && is_in_set(entry, name))
-            return entry->modules[0];
-        for (const char *const *module = entry->modules; !set && *module; module++)
+        if (!is_in_set(entry, name))
+            continue;
+        first = first ? first : entry->modules[0];
+        in_base = in_base && is_from(entry, base);
+    }
+    return first && in_base ? base : first;
+}
+
+const char *builtin_name(const char *name)
+{
+    if (strncasecmp(name, "api-ms-", 7) == 0 || strncasecmp(name, "ext-ms-", 7) == 0)
+        return set_host(name);
+    for (unsigned i = 0; i < winmem_export_count; i++) {
+        const struct export_entry *entry = &winmem_exports[i];
+        for (const char *const *module = entry->modules; *module; module++)
             if (strcasecmp(*module, name) == 0)
                 return *module;
     }
