@@ -1,4 +1,4 @@
-/* What is where in memory: allocations as a whole. */
+/* What is where in memory: allocations as a whole, pages of the working set. */
 #include "kernel32/face.h"
 
 BOOL k32_QueryVirtualMemoryInformation(HANDLE Process, LPCVOID VirtualAddress,
@@ -14,4 +14,16 @@ BOOL k32_QueryVirtualMemoryInformation(HANDLE Process, LPCVOID VirtualAddress,
     return face_bool(nt_NtQueryVirtualMemory(Process, (PVOID)VirtualAddress,
                                              MemoryRegionInformation, MemoryInformation,
                                              MemoryInformationSize, ReturnSize));
+}
+
+BOOL k32_K32QueryWorkingSet(HANDLE hProcess, PVOID pv, DWORD cb)
+{
+    return face_bool(
+        nt_NtQueryVirtualMemory(hProcess, NULL, MemoryWorkingSetInformation, pv, cb, NULL));
+}
+
+BOOL k32_K32QueryWorkingSetEx(HANDLE hProcess, PVOID pv, DWORD cb)
+{
+    return face_bool(
+        nt_NtQueryVirtualMemory(hProcess, NULL, MemoryWorkingSetExInformation, pv, cb, NULL));
 }

@@ -52,6 +52,8 @@ static void restore(const struct region *region, uint64_t start, uint64_t end)
         backing_commit(region, from, to); /* stretches that were closed before the failure */
         watch_protect(region, from, to - from,
                       run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+        if (run->state.locked)
+            host->lock(from, to - from);
     }
 }
 

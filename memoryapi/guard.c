@@ -38,9 +38,12 @@ static void drop_guard(struct run_state *state, void *context)
     state->protect &= ~(uint32_t)PAGE_GUARD;
 }
 
+/* A lock stays: the host knows nothing of the change. */
 static void set_state(struct run_state *state, void *context)
 {
+    bool locked = state->locked;
     *state = *(const struct run_state *)context;
+    state->locked = locked;
 }
 
 /*

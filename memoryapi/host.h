@@ -19,8 +19,8 @@ enum host_access {
 };
 
 /*
- * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,
- * -move,-watch" takes features away.
+ * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS takes features away:
+ * "-guard,-populate,-lazyfree,-move,-watch,-pagemap".
  */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
@@ -29,6 +29,7 @@ struct host_caps {
     bool lazyfree; /* MADV_FREE (4.5): pages the kernel may drop when it needs memory */
     /* written pages told by the kernel (6.7); whether it really does, the first watch_begin says */
     bool watch;
+    bool pagemap; /* PAGEMAP_SCAN (6.7): finds pages in memory without a word for each page */
 };
 
 /* Neighbouring pages that were written. */
@@ -45,6 +46,18 @@ struct host_collect {
     uint32_t capacity;         /* elements of `list`, at least 1 */
     uint32_t count;            /* out: elements filled */
     uint64_t stopped;          /* out: everything below was looked at; `end` when all was */
+};
+
+struct host_stretch {
+    uint64_t start, end;
+};
+
+/* What will become of pages, as far as the caller knows. */
+enum host_hint {
+    HOST_WILL_NEED,    /* read ahead what is in swap space or in a file */
+    HOST_MAKE_PRESENT, /* bring them into memory now (Linux 5.14) */
+    HOST_COOL,         /* among the first to go when memory is short (5.4) */
+    HOST_PAGE_OUT      /* out of memory, where they can come back from (5.4) */
 };
 
 struct host_ops {
@@ -102,6 +115,22 @@ struct host_ops {
     int (*map_large)(uint64_t address, uint64_t size, unsigned shift, unsigned access,
                      uint32_t node, bool mandatory);
 #define HOST_ANY_NODE UINT32_MAX
+    /*
+     * lock: every page is in memory and stays there until unlock, close_guards or reset. -ENOMEM,
+     * -EAGAIN, -EPERM: not so many, or a page cannot be brought in. pre: readable.
+     */
+    int (*lock)(uint64_t address, uint64_t size);
+    int (*unlock)(uint64_t address, uint64_t size);
+    /* Contents stay. The host may do nothing, or not know the hint: -EINVAL. */
+    int (*hint)(uint64_t address, uint64_t size, enum host_hint hint);
+    /*
+     * Finds what is in memory in [*at, end): up to `room` stretches, ascending, of `pages` pages in
+     * all. Their number or -errno; *at becomes where the search stopped, which may be before `end`.
+     */
+    int (*resident)(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
+                    unsigned room);
+    /* The NUMA node of each page; negative where there is no page. */
+    int (*nodes)(const uint64_t *pages, unsigned count, int *ret_nodes);
     /*
      * Zeroed bookkeeping memory that costs nothing until it is touched; never given back. `dense`:
      * all of it will be used, so huge pages may be behind it.

@@ -9,6 +9,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#ifndef MADV_COLD
+#define MADV_COLD 20 /* Linux 5.4 */
+#endif
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21 /* Linux 5.4 */
 #endif

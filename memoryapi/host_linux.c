@@ -13,6 +13,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/host_awe.h"
 #include "memoryapi/host_kernel.h"
+#include "memoryapi/host_linux.h"
 #include "memoryapi/host_watch.h"
 #include "memoryapi/host_large.h"
 #include "memoryapi/host_numa.h"
@@ -86,9 +87,17 @@ static int linux_open_guards(uint64_t address, uint64_t size)
                            : linux_protect(address, size, HOST_READ_WRITE);
 }
 
+/* The kernel marks no locked page; what is lost is not locked any more. */
 static int linux_close_guards(uint64_t address, uint64_t size)
 {
-    return host_caps.guard ? advise(address, size, MADV_GUARD_INSTALL) : linux_reset(address, size);
+    int error;
+    if (!host_caps.guard)
+        return linux_reset(address, size);
+    error = advise(address, size, MADV_GUARD_INSTALL);
+    if (error != -EINVAL)
+        return error;
+    error = linux_unlock(address, size);
+    return error ? error : advise(address, size, MADV_GUARD_INSTALL);
 }
 
 static int linux_drop(uint64_t address, uint64_t size)
@@ -161,9 +170,31 @@ static const struct host_ops linux_ops = {
     .window_open = host_window_open,
     .window_show = host_window_show,
     .window_hide = host_window_hide,
+    .lock = linux_lock,
+    .unlock = linux_unlock,
+    .hint = linux_hint,
+    .resident = linux_resident,
+    .nodes = linux_nodes,
 };
 
 const struct host_ops *host = &linux_ops;
+
+/* False: no feature is called that. */
+static bool take_away(struct host_caps *caps, const char *word, size_t length)
+{
+    const struct {
+        const char *word;
+        bool *feature;
+    } known[] = {{"-guard", &caps->guard},       {"-populate", &caps->populate},
+                 {"-lazyfree", &caps->lazyfree}, {"-pagemap", &caps->pagemap},
+                 {"-watch", &caps->watch},       {"-move", &caps->move}};
+    for (unsigned i = 0; i < array_length(known); i++)
+        if (strlen(known[i].word) == length && memcmp(word, known[i].word, length) == 0) {
+            *known[i].feature = false;
+            return true;
+        }
+    return false;
+}
 
 /* Takes away what the words of WINMEM_HOST_CAPS name; all of them must be known. */
 static void limit(struct host_caps *caps)
@@ -175,19 +206,10 @@ static void limit(struct host_caps *caps)
 
     for (const char *word = text ? text : ""; *word;) {
         size_t length = strcspn(word, ",");
-        if (length == 6 && memcmp(word, "-guard", length) == 0) {
-            left.guard = false;
-        } else if (length == 9 && memcmp(word, "-populate", length) == 0) {
-            left.populate = false;
-        } else if (length == 5 && memcmp(word, "-move", length) == 0) {
-            left.move = false;
-        } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
-            left.lazyfree = false;
-        } else if (length == 6 && memcmp(word, "-watch", length) == 0) {
-            left.watch = false;
-        } else if (length) {
-            setting_refuse(name, text,
-                           "-guard, -populate, -lazyfree, -move, -watch, joined by commas", &said);
+        if (length && !take_away(&left, word, length)) {
+            setting_refuse(
+                name, text,
+                "-guard, -populate, -lazyfree, -move, -watch, -pagemap, joined by commas", &said);
             return;
         }
         word += length + (word[length] == ',');
@@ -206,6 +228,7 @@ void host_init(void)
     host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
     host_caps.watch = true;
     munmap(page, PAGE_SIZE);
+    host_caps.pagemap = true; /* found out when it is asked for */
     limit(&host_caps);
 }
 

@@ -2,6 +2,7 @@
 #include "memoryapi/extended.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/native.h"
 #include "memoryapi/object.h"
 
 #include "faces.h"
@@ -28,23 +29,20 @@ static NTSTATUS highest_of_zero_bits(ULONG_PTR zero_bits, uint64_t *ret_highest)
     return STATUS_SUCCESS;
 }
 
-/* Whether a caller's value can be written, first byte and last, without changing it. */
-static bool writable(void *at, size_t size)
+bool native_is_writable(void *at, size_t size)
 {
     return guarded_touch(at) && guarded_touch((char *)at + size - 1);
 }
 
-/* A place that cannot be written has to be known before anything is changed. */
-static NTSTATUS read_range(PVOID *base, PSIZE_T size, uint64_t *ret_base, uint64_t *ret_size)
+NTSTATUS native_read_range(PVOID *base, PSIZE_T size, uint64_t *ret_base, uint64_t *ret_size)
 {
-    return writable(base, 8) && writable(size, 8) && guarded_read(base, ret_base, 8) &&
-                   guarded_read(size, ret_size, 8)
+    return native_is_writable(base, 8) && native_is_writable(size, 8) &&
+                   guarded_read(base, ret_base, 8) && guarded_read(size, ret_size, 8)
                ? STATUS_SUCCESS
                : STATUS_ACCESS_VIOLATION;
 }
 
-/* The change is made; should the call itself have taken the place away, it is a success still. */
-static void write_range(PVOID *base, PSIZE_T size, uint64_t new_base, uint64_t new_size)
+void native_write_range(PVOID *base, PSIZE_T size, uint64_t new_base, uint64_t new_size)
 {
     guarded_write(base, &new_base, 8);
     guarded_write(size, &new_size, 8);
@@ -56,13 +54,13 @@ NTSTATUS nt_NtAllocateVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, UL
     struct mm_request request = {.type = AllocationType, .protect = Protect};
     NTSTATUS status = highest_of_zero_bits(ZeroBits, &request.highest);
     if (status == STATUS_SUCCESS)
-        status = read_range(BaseAddress, RegionSize, &request.base, &request.size);
+        status = native_read_range(BaseAddress, RegionSize, &request.base, &request.size);
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_allocate(&request);
     if (status == STATUS_SUCCESS)
-        write_range(BaseAddress, RegionSize, request.base, request.size);
+        native_write_range(BaseAddress, RegionSize, request.base, request.size);
     return status;
 }
 
@@ -89,14 +87,14 @@ NTSTATUS nt_NtFreeVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSIZE_
                                 ULONG FreeType)
 {
     uint64_t base, size;
-    NTSTATUS status = read_range(BaseAddress, RegionSize, &base, &size);
+    NTSTATUS status = native_read_range(BaseAddress, RegionSize, &base, &size);
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status =
             FreeType & MM_FREE_IMAGE ? STATUS_INVALID_PARAMETER : mm_free(&base, &size, FreeType);
     if (status == STATUS_SUCCESS)
-        write_range(BaseAddress, RegionSize, base, size);
+        native_write_range(BaseAddress, RegionSize, base, size);
     return status;
 }
 
@@ -105,15 +103,15 @@ NTSTATUS nt_NtProtectVirtualMemory(HANDLE ProcessHandle, PVOID *BaseAddress, PSI
 {
     uint64_t base, size;
     uint32_t old = 0;
-    NTSTATUS status = read_range(BaseAddress, RegionSize, &base, &size);
-    if (status == STATUS_SUCCESS && !writable(OldProtect, sizeof old))
+    NTSTATUS status = native_read_range(BaseAddress, RegionSize, &base, &size);
+    if (status == STATUS_SUCCESS && !native_is_writable(OldProtect, sizeof old))
         status = STATUS_ACCESS_VIOLATION;
     if (status == STATUS_SUCCESS)
         status = handle_is_current_process(ProcessHandle, PROCESS_VM_OPERATION_RIGHT);
     if (status == STATUS_SUCCESS)
         status = mm_protect(&base, &size, NewProtect, &old);
     if (status == STATUS_SUCCESS) {
-        write_range(BaseAddress, RegionSize, base, size);
+        native_write_range(BaseAddress, RegionSize, base, size);
         guarded_write(OldProtect, &old, sizeof old);
     }
     return status;

@@ -3,10 +3,13 @@
 #include "memoryapi/base.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/native.h"
+#include "memoryapi/native_residency.h"
 #include "memoryapi/object.h"
 
 #include "faces.h"
 
+#define PROCESS_VM_READ_RIGHT           0x0010u
 #define PROCESS_QUERY_INFORMATION_RIGHT 0x0400u
 
 union answer {
@@ -56,7 +59,7 @@ static const struct {
 /* Where the length goes is looked at first: a failure must not have filled the buffer. */
 static bool writable(PSIZE_T length)
 {
-    return !length || (guarded_touch(length) && guarded_touch((char *)length + sizeof *length - 1));
+    return !length || native_is_writable(length, sizeof *length);
 }
 
 static NTSTATUS write_length(PSIZE_T to, SIZE_T length)
@@ -122,6 +125,22 @@ static NTSTATUS query_name(HANDLE process, uint64_t address, void *buffer, SIZE_
     return status;
 }
 
+/* Who asks for all pages could as well read them: psapi/QueryWorkingSet names the right. */
+static NTSTATUS query_residency(HANDLE process, unsigned class, void *buffer, SIZE_T length,
+                                PSIZE_T ret_length)
+{
+    bool all = class == MemoryWorkingSetInformation;
+    SIZE_T size;
+    NTSTATUS status = handle_is_current_process(process, PROCESS_QUERY_INFORMATION_RIGHT |
+                                                             (all ? PROCESS_VM_READ_RIGHT : 0));
+    if (status == STATUS_SUCCESS && !writable(ret_length))
+        status = STATUS_ACCESS_VIOLATION;
+    if (status == STATUS_SUCCESS)
+        status = all ? native_working_set(buffer, length, &size)
+                     : native_working_set_ex(buffer, length, &size);
+    return status == STATUS_SUCCESS ? write_length(ret_length, size) : status;
+}
+
 NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
                                  INT MemoryInformationClass, PVOID MemoryInformation,
                                  SIZE_T MemoryInformationLength, PSIZE_T ReturnLength)
@@ -130,6 +149,9 @@ NTSTATUS nt_NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
     if (class == MemoryMappedFilenameInformation)
         return query_name(ProcessHandle, (uint64_t)BaseAddress, MemoryInformation,
                           MemoryInformationLength, ReturnLength);
+    if (class == MemoryWorkingSetInformation || class == MemoryWorkingSetExInformation)
+        return query_residency(ProcessHandle, class, MemoryInformation, MemoryInformationLength,
+                               ReturnLength);
     if (class >= array_length(classes) || !classes[class].size)
         return STATUS_INVALID_INFO_CLASS;
     return query_fixed(ProcessHandle, (uint64_t)BaseAddress, class, MemoryInformation,

@@ -103,6 +103,7 @@ static void become_offered(struct run_state *state, void *context)
     const struct offering *offering = context;
     state->offer = offering->offer;
     state->priority = offering->priority;
+    state->locked = false;
 }
 
 static void become_reclaimed(struct run_state *state, void *context)
@@ -112,9 +113,19 @@ static void become_reclaimed(struct run_state *state, void *context)
     state->priority = 0;
 }
 
+/* Undoes close_pages. */
+static void reopen(const struct region *region, uint64_t start, uint64_t size,
+                   const struct run_state *state)
+{
+    watch_protect(region, start, size, prot_host_access(state->protect));
+    if (state->locked)
+        host->lock(start, size);
+}
+
 /*
- * Closes one run's part and notes the witnesses: nothing is lost yet. Undone on failure. A locked
- * or guard page is offered like any other; its protection comes back with the reclaim.
+ * Closes one run's part and notes the witnesses: nothing is lost yet. Undone on failure. A guard
+ * page is offered like any other, and its protection comes back with the reclaim; a locked page is
+ * unlocked.
  */
 static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_t end,
                             const struct run *run, struct offer **ret_offer)
@@ -126,14 +137,16 @@ static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_
     if (!offer)
         return STATUS_NO_MEMORY;
     *offer = (struct offer){.base = start, .pages = pages, .left = pages};
-    error = host->protect(start, end - start, HOST_READ);
+    error = run->state.locked ? host->unlock(start, end - start) : 0;
+    if (!error)
+        error = host->protect(start, end - start, HOST_READ);
     if (!error) {
         for (uint64_t i = 0; i < pages; i++)
             offer->witness[i] = find_witness((const uint64_t *)(start + i * PAGE_SIZE));
         error = host->protect(start, end - start, HOST_NONE);
     }
     if (error) {
-        watch_protect(region, start, end - start, prot_host_access(run->state.protect));
+        reopen(region, start, end - start, &run->state);
         free(offer);
         return status_from_errno(error);
     }
@@ -289,8 +302,7 @@ static NTSTATUS offer_pages(struct region *region, uint64_t start, uint64_t end,
         uint64_t size = offer->pages * PAGE_SIZE;
         next = offer->next;
         if (status != STATUS_SUCCESS) {
-            watch_protect(region, offer->base, size,
-                          prot_host_access(run_find(region, offer->base)->state.protect));
+            reopen(region, offer->base, size, &run_find(region, offer->base)->state);
             free(offer);
             continue;
         }
@@ -340,6 +352,20 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     return status;
 }
 
+/* What is locked stays in memory, and with it its contents: they are undefined, not gone. */
+static int drop_unlocked(const struct region *region, uint64_t start, uint64_t end)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
+        if (!run->state.locked)
+            error = host->drop(from, to - from);
+    }
+    return error;
+}
+
 NTSTATUS mm_discard(uint64_t base, uint64_t size)
 {
     struct region *region;
@@ -353,7 +379,7 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
             run->state.priority)
             status = STATUS_INVALID_PAGE_PROTECTION;
     if (status == STATUS_SUCCESS)
-        status = status_from_errno(host->drop(base, size));
+        status = status_from_errno(drop_unlocked(region, base, base + size));
     if (status == STATUS_SUCCESS)
         watch_dropped(region, base, base + size);
     if (region)

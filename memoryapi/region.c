@@ -192,8 +192,10 @@ void region_remove(struct region_map *map, struct region *region)
     struct itree_node *next = itree_next(&region->node);
     struct run *run;
     index_set(map, region, NULL);
-    while ((run = run_of(region->runs.root)))
+    while ((run = run_of(region->runs.root))) {
+        map->locked -= run->state.locked ? run->size / PAGE_SIZE : 0;
         give_run(map, region, run);
+    }
     itree_remove(&map->regions, &region->node);
     if (next)
         itree_set_weight(next, gap_before(region_of(next)));
@@ -248,8 +250,10 @@ void region_change(struct region_map *map, struct region *region, uint64_t start
     for (struct run *each = run; each && run_start(each) < end; each = run_next(each)) {
         uint64_t pages = each->size / PAGE_SIZE;
         region->committed -= each->state.committed ? pages : 0;
+        map->locked -= each->state.locked ? pages : 0;
         change(&each->state, context);
         region->committed += each->state.committed ? pages : 0;
+        map->locked += each->state.locked ? pages : 0;
     }
     if (before)
         run = before;
@@ -332,7 +336,7 @@ void region_join(struct region_map *map, struct region *left, struct region *rig
         itree_set_weight(next, gap_before(region_of(next)));
 }
 
-static bool runs_are_valid(const struct region *region)
+static bool runs_are_valid(const struct region *region, uint64_t *locked)
 {
     uint64_t at = region_base(region), committed = 0;
     const struct run *before = NULL;
@@ -343,7 +347,10 @@ static bool runs_are_valid(const struct region *region)
         if (run_start(run) != at || run->size == 0 || !is_aligned(run->size, PAGE_SIZE) ||
             (before && same_state(&before->state, &run->state)))
             return false;
+        if (run->state.locked && !run->state.committed)
+            return false;
         committed += run->state.committed ? run->size / PAGE_SIZE : 0;
+        *locked += run->state.locked ? run->size / PAGE_SIZE : 0;
         at = run_end(run);
     }
     return at == region_end(region) && committed == region->committed;
@@ -375,18 +382,18 @@ static bool place_is_valid(const struct region *region, const struct region *bef
 bool region_map_is_valid(const struct region_map *map)
 {
     const struct region *before = NULL;
-    uint64_t count = 0;
+    uint64_t count = 0, locked = 0;
     if (!itree_is_valid(&map->regions))
         return false;
     for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
         const struct region *region = region_of(node);
         if (!place_is_valid(region, before) || node->weight != gap_before(region) ||
-            !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region)))
+            !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region, &locked)))
             return false;
         before = region;
         count += !region->barrier;
     }
-    return count == map->count && count + 1 <= map->region_pool.in_use + 1;
+    return count == map->count && locked == map->locked && count + 1 <= map->region_pool.in_use + 1;
 }
 
 void region_map_dump(const struct region_map *map, int fd)
@@ -397,8 +404,8 @@ void region_map_dump(const struct region_map *map, int fd)
                 region_end(region), region->barrier ? "barrier" : "region", region->protect,
                 region->committed);
         for (const struct run *run = run_of(itree_first(&region->runs)); run; run = run_next(run))
-            dprintf(fd, "    %012lx-%012lx %s %#x%s\n", run_start(run), run_end(run),
+            dprintf(fd, "    %012lx-%012lx %s %#x%s%s\n", run_start(run), run_end(run),
                     run->state.committed ? "commit " : "reserve", run->state.protect,
-                    run->state.priority ? " offered" : "");
+                    run->state.locked ? " locked" : "", run->state.priority ? " offered" : "");
     }
 }

@@ -13,7 +13,8 @@
  *   3. the runs of a region cover it exactly, in order
  *   4. neighbouring runs differ in something
  *   5. committed == pages of committed runs
- *   6. every granule of a region of at most INDEX_LIMIT granules that is not exact is in the index,
+ *   6. map->locked == pages of locked runs, in all regions; locked pages are committed
+ *   7. every granule of a region of at most INDEX_LIMIT granules that is not exact is in the index,
  *      and nothing else is
  *
  * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
@@ -96,6 +97,7 @@ struct region_map {
     struct pool region_pool, run_pool;
     struct region end; /* barrier that closes the address space */
     uint64_t count;    /* regions, without barriers */
+    uint64_t locked;   /* pages of locked runs, in all regions */
 };
 
 static inline uint64_t region_base(const struct region *region)

@@ -40,6 +40,15 @@ static long live; /* atomic */
       (uint64_t address, uint64_t size, unsigned shift, unsigned access, uint32_t node,            \
        bool mandatory),                                                                            \
       (address, size, shift, access, node, mandatory))                                             \
+    X(lock, NO_MORE, RANGE)                                                                        \
+    X(unlock, NO_MORE, RANGE)                                                                      \
+    X(hint, EINVAL, EAGAIN, (uint64_t address, uint64_t size, enum host_hint hint),                \
+      (address, size, hint))                                                                       \
+    X(resident, NO_MORE,                                                                           \
+      (uint64_t * at, uint64_t end, uint64_t pages, struct host_stretch * ret, unsigned room),     \
+      (at, end, pages, ret, room))                                                                 \
+    X(nodes, EPERM, ENOSYS, (const uint64_t *pages, unsigned count, int *ret_nodes),               \
+      (pages, count, ret_nodes))                                                                   \
     X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
       (size, dense, ret_memory))                                                                   \
     X(frames_open, NO_MORE, (uint64_t count), (count))                                             \

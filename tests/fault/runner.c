@@ -33,6 +33,11 @@ LISTS(DECLARE)
 #define NAME(family) family##_scenarios,
 static const struct scenario *const lists[] = {LISTS(NAME)};
 
+extern const struct scenario virtual_scenarios[], offer_scenarios[], watch_scenarios[],
+    face_scenarios[], placeholder_scenarios[], inspect_scenarios[];
+static const struct scenario *const lists[] = {virtual_scenarios,     offer_scenarios,
+                                               watch_scenarios,       face_scenarios,
+                                               placeholder_scenarios, inspect_scenarios};
 /* Families every built function of which is to be in a scenario. */
 static const char *const families[] = {"virtual", "offer",         "awe",       "general",
                                        "native",  "native_memory", "workingset"};
@@ -142,6 +147,8 @@ static bool is_shortage(NTSTATUS status)
                                        STATUS_INSUFFICIENT_RESOURCES,
                                        STATUS_CONFLICTING_ADDRESSES,
                                        STATUS_ACCESS_VIOLATION,
+                                       STATUS_WORKING_SET_QUOTA,
+                                       OF_WIN32(ERROR_WORKING_SET_QUOTA),
                                        OF_WIN32(ERROR_NOT_ENOUGH_MEMORY),
                                        OF_WIN32(ERROR_COMMITMENT_LIMIT),
                                        OF_WIN32(ERROR_NO_SYSTEM_RESOURCES),

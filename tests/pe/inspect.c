@@ -171,8 +171,131 @@ static void in005(void)
     same("not written", narrow[5], 'x');
 }
 
+typedef struct {
+    PVOID address;
+    ULONG64 attributes;
+} page_information;
+
+typedef BOOL WINAPI pages_function(HANDLE process, PVOID buffer, DWORD size);
+
+#define VALID         1u
+#define LOCKED        0x400000u
+#define PROTECTION(a) ((a) >> 4 & 0x7FF)
+
+static ULONG64 page(PVOID address)
+{
+    static pages_function *get;
+    page_information information = {address, ~0ull};
+    if (!get)
+        get = (pages_function *)(void *)GetProcAddress(GetModuleHandleW(L"kernel32"),
+                                                       "K32QueryWorkingSetEx");
+    ok("answers", get(THIS_PROCESS, &information, sizeof information));
+    return information.attributes;
+}
+
+static void in006(void)
+{
+    char *memory = VirtualAlloc(NULL, 4 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+    int local = 0;
+
+    memory[PAGE] = 1;
+    same("not touched", page(memory) & VALID, 0);
+    same("touched", page(memory + PAGE) & VALID, VALID);
+    same("protection", PROTECTION(page(memory + PAGE)), PAGE_READWRITE);
+    same("private", page(memory + PAGE) & 0x8000, 0);
+    same("the stack", page(&local) & VALID, VALID);
+    same("code of the program", page((PVOID)in006) & (VALID | 0x8000), VALID | 0x8000);
+    same("free memory", page((PVOID)PAGE), 0);
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+static void in007(void)
+{
+    pages_function *get = (pages_function *)(void *)GetProcAddress(GetModuleHandleW(L"kernel32"),
+                                                                   "K32QueryWorkingSet");
+    char *memory = VirtualAlloc(NULL, 16 * PAGE, MEM_COMMIT, PAGE_READWRITE);
+    ULONG64 needed = 0, *list, i, found = 0, room;
+
+    for (i = 0; i < 16; i += 3)
+        memory[i * PAGE] = 1;
+    ok("too short", !get(THIS_PROCESS, &needed, sizeof needed));
+    same("last error", GetLastError(), ERROR_BAD_LENGTH);
+    ok("the number is told", needed >= 6);
+    room = needed + 1024;
+    list = VirtualAlloc(NULL, room * 8, MEM_COMMIT, PAGE_READWRITE);
+    ok("listed", get(THIS_PROCESS, list, (DWORD)(room * 8)));
+    for (i = 1; i <= list[0]; i++)
+        if ((list[i] & ~0xFFFull) - (ULONG64)memory < 16 * PAGE) {
+            same("protection", list[i] & 0x1F, 4);
+            found++;
+        }
+    same("found", found, 6);
+    VirtualFree(list, 0, MEM_RELEASE);
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+/* The sample of the page "Creating Guard Pages". */
+static void in008(void)
+{
+    char *memory = VirtualAlloc(NULL, PAGE, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY | PAGE_GUARD);
+
+    SetLastError(0);
+    ok("the first lock meets the guard", !VirtualLock(memory, PAGE));
+    same("last error", GetLastError(), STATUS_GUARD_PAGE_VIOLATION);
+    ok("the second does not", VirtualLock(memory, PAGE));
+    same("locked", page(memory) & (VALID | LOCKED), VALID | LOCKED);
+    ok("unlocked", VirtualUnlock(memory, PAGE));
+    same("not locked", page(memory) & LOCKED, 0);
+    ok("once is enough", !VirtualUnlock(memory, PAGE));
+    same("last error", GetLastError(), ERROR_NOT_LOCKED);
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+static void in009(void)
+{
+    volatile char local[2 * PAGE];
+    char *at = (char *)(((ULONG_PTR)local + PAGE - 1) & ~(ULONG_PTR)(PAGE - 1));
+
+    local[0] = local[2 * PAGE - 1] = 1;
+    ok("a page of the stack", VirtualLock(at, PAGE));
+    same("locked", page(at) & (VALID | LOCKED), VALID | LOCKED);
+    local[PAGE] = 2;
+    ok("unlocked", VirtualUnlock(at, PAGE));
+}
+
+static DWORD WINAPI on_another_stack(void *unused)
+{
+    MEMORY_BASIC_INFORMATION info;
+    volatile char here = 0;
+    char *at = (char *)&here;
+    unsigned i;
+
+    /* down to the guard page: it is met as an access meets it, so the stack grows */
+    for (i = 0; i < 1000; i++, at -= PAGE) {
+        VirtualQuery(at, &info, sizeof info);
+        if (info.Protect & PAGE_GUARD)
+            break;
+    }
+    ok("there is a guard page", i < 1000);
+    SetLastError(0);
+    ok("the stack grows under the lock", VirtualLock(at, 1));
+    VirtualQuery(at, &info, sizeof info);
+    same("committed", info.Protect, PAGE_READWRITE);
+    ok("unlocked", VirtualUnlock(at, 1));
+    (void)unused;
+    return here;
+}
+
+static void in010(void)
+{
+    HANDLE thread = CreateThread(NULL, 1 << 20, on_another_stack, NULL, 0, NULL);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+
 static const struct statement statements[] = {
     {"IN-001", in001}, {"IN-002", in002}, {"IN-003", in003}, {"IN-004", in004}, {"IN-005", in005},
+    {"IN-006", in006}, {"IN-007", in007}, {"IN-008", in008}, {"IN-009", in009}, {"IN-010", in010},
 };
 
 void start(void)

@@ -12,7 +12,9 @@
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
 #include "memoryapi/guarded.h"
+#include "memoryapi/lock.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/residency.h"
 
 #define THREADS 4u
 #define STEPS   15000u
@@ -123,6 +125,32 @@ static void try_write(struct target target)
     guarded_write((void *)target.base, &value, sizeof value);
 }
 
+/* The quota is for all threads: it is what refuses most. */
+static void try_lock(struct target target)
+{
+    bool before;
+    mm_lock(&target.base, &target.size, &before);
+}
+
+static void try_unlock(struct target target)
+{
+    mm_unlock(&target.base, &target.size);
+}
+
+/* What is in memory is told one page after the other, and every page is within what was asked. */
+static void try_look(struct target target)
+{
+    uint64_t at = target.base, count, entries[4], last = at - 1;
+    PSAPI_WORKING_SET_EX_INFORMATION page = {.VirtualAddress = (PVOID)target.base};
+    CHECK(mm_working_set(&at, entries, array_length(entries), &count) == STATUS_SUCCESS);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(entries[i] > last);
+        last = entries[i] | 0xFFF;
+    }
+    CHECK(mm_working_set_ex(&page, 1) == STATUS_SUCCESS);
+    CHECK(page.VirtualAttributes.Valid || !page.VirtualAttributes.Locked);
+}
+
 static void try_query(struct target target)
 {
     check_query(target.base);
@@ -147,7 +175,8 @@ static void try_release_contested(struct target target)
 static void try_anything_contested(struct target target)
 {
     void (*const each[])(struct target) = {try_commit,  try_decommit, try_protect, try_offer,
-                                           try_reclaim, try_discard,  try_reset,   try_write};
+                                           try_reclaim, try_discard,  try_reset,   try_write,
+                                           try_lock,    try_unlock,   try_look};
     target.base = contested + (target.base - shared);
     each[target.number % array_length(each)](target);
 }
@@ -170,6 +199,9 @@ static void (*const operations[])(struct target) = {try_commit,
                                                     try_reset,
                                                     try_write,
                                                     try_query,
+                                                    try_lock,
+                                                    try_unlock,
+                                                    try_look,
                                                     try_reserve_contested,
                                                     try_release_contested,
                                                     try_anything_contested,

@@ -1,0 +1,13 @@
+/* The operations of the host contract (host.h) that have files of their own. For host_linux.c. */
+#pragma once
+
+#include "memoryapi/host.h"
+
+/* host_lock.c */
+int linux_lock(uint64_t address, uint64_t size);
+int linux_unlock(uint64_t address, uint64_t size);
+int linux_hint(uint64_t address, uint64_t size, enum host_hint hint);
+/* host_pagemap.c */
+int linux_resident(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
+                   unsigned room);
+int linux_nodes(const uint64_t *pages, unsigned count, int *ret_nodes);

@@ -1,0 +1,100 @@
+/*
+ * Which pages are in memory, and where: from the kernel's map of the process's pages. The file is
+ * opened for each call, because after a fork an open one still speaks of the parent.
+ */
+#include "memoryapi/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "memoryapi/base.h"
+#include "memoryapi/host_kernel.h"
+#include "memoryapi/host_linux.h"
+
+#define AT_ONCE 64u   /* stretches one scan gives */
+#define WORDS   256u  /* pages one read of the file tells about */
+#define READS   1024u /* of the file in one call: a gigabyte of address space */
+
+/* A word of /proc/PID/pagemap (Linux, admin-guide/mm/pagemap): the page is in memory. */
+#define WORD_PRESENT (1ull << 63)
+
+/* The number of stretches; -ENOTTY before Linux 6.7. */
+static int scan(int file, uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
+                unsigned room)
+{
+    struct page_region found[AT_ONCE];
+    struct pm_scan_arg query = {
+        .size = sizeof query,
+        .start = *at,
+        .end = end,
+        .vec = (uint64_t)found,
+        .vec_len = room < AT_ONCE ? room : AT_ONCE,
+        .max_pages = pages,
+        .category_mask = PAGE_IS_PRESENT,
+        .return_mask = PAGE_IS_PRESENT,
+    };
+    int count;
+    do
+        count = ioctl(file, PAGEMAP_SCAN, &query);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++)
+        ret[i] = (struct host_stretch){found[i].start, found[i].end};
+    *at = query.walk_end;
+    return count;
+}
+
+/* The same, word by word. */
+static int walk(int file, uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
+                unsigned room)
+{
+    uint64_t words[WORDS], page = *at;
+    unsigned count = 0;
+
+    for (unsigned reads = 0; reads < READS && page < end && pages; reads++) {
+        uint64_t wanted = (end - page) / PAGE_SIZE < WORDS ? (end - page) / PAGE_SIZE : WORDS;
+        ssize_t got = pread(file, words, wanted * sizeof words[0],
+                            (off_t)(page / PAGE_SIZE * sizeof words[0]));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < (ssize_t)sizeof words[0])
+            return got < 0 ? -errno : -EIO;
+        for (uint64_t i = 0; i < (uint64_t)got / sizeof words[0] && pages; i++, page += PAGE_SIZE) {
+            if (!(words[i] & WORD_PRESENT))
+                continue;
+            bool follows = count && ret[count - 1].end == page;
+            if (!follows && count == room)
+                goto full;
+            if (!follows)
+                ret[count++].start = page;
+            ret[count - 1].end = page + PAGE_SIZE;
+            pages--;
+        }
+    }
+full:
+    *at = page;
+    return (int)count;
+}
+
+int linux_resident(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
+                   unsigned room)
+{
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int count = -ENOTTY;
+    if (file < 0)
+        return -errno;
+    if (host_caps.pagemap)
+        count = scan(file, at, end, pages, ret, room);
+    if (count == -ENOTTY)
+        count = walk(file, at, end, pages, ret, room);
+    close(file);
+    return count;
+}
+
+int linux_nodes(const uint64_t *pages, unsigned count, int *ret_nodes)
+{
+    return syscall(SYS_move_pages, 0, (unsigned long)count, pages, NULL, ret_nodes, 0) < 0 ? -errno
+                                                                                           : 0;
+}
