@@ -11,6 +11,7 @@
 #include "memoryapi/placeholder.h"
 #include "memoryapi/privilege.h"
 #include "memoryapi/prot.h"
+#include "memoryapi/reset.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
@@ -371,6 +372,8 @@ static NTSTATUS commit(struct mm_request *request)
     if (!region)
         return STATUS_CONFLICTING_ADDRESSES;
     status = check_commit(region, start, end, &mixed, &pages);
+    if (status == STATUS_SUCCESS)
+        status = reset_wake(region, start, end);
     if (status == STATUS_SUCCESS && !space_prepare(0, 2))
         status = STATUS_NO_MEMORY;
     if (status != STATUS_SUCCESS) {

@@ -67,6 +67,14 @@ static uint64_t same_until(uint64_t at, uint64_t end)
     return here < end ? here : end;
 }
 
+unsigned backing_access(const struct run_state *state)
+{
+    unsigned access = prot_host_access(state->protect);
+    if (state->priority)
+        return HOST_NONE;
+    return state->reset == RESET_ASLEEP ? access & ~(unsigned)HOST_WRITE : access;
+}
+
 /* The end of what is the region's alone. */
 static uint64_t region_limit(const struct region *region)
 {
@@ -133,8 +141,7 @@ static void close_reserved(const struct region *region, uint64_t start, uint64_t
         if (!run->state.committed)
             host->close_guards(from, to - from);
         else if (!host_caps.guard)
-            watch_protect(region, from, to - from,
-                          run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+            watch_protect(region, from, to - from, backing_access(&run->state));
     }
 }
 
@@ -265,8 +272,9 @@ NTSTATUS backing_release(const struct region *region)
     if (limit - base <= SMALL && host_caps.guard && !region->watched && !region->numa) {
         bool plain = true;
         for (const struct run *run = run_find(region, base); run; run = run_next(run))
-            plain = plain && (!run->state.committed ||
-                              (run->state.protect == PAGE_READWRITE && !run->state.priority));
+            plain = plain &&
+                    (!run->state.committed || (run->state.protect == PAGE_READWRITE &&
+                                               backing_access(&run->state) == HOST_READ_WRITE));
         for (uint64_t at = base, to; at < limit && plain && !error; at = to) {
             to = same_until(at, limit);
             if (is_open(at))

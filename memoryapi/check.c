@@ -4,11 +4,11 @@
  */
 #include "memoryapi/mm.h"
 
+#include <stdio.h>
 #include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
-#include "memoryapi/prot.h"
 #include "memoryapi/space.h"
 #include "memoryapi/watch_marks.h"
 
@@ -20,14 +20,14 @@ static bool access_fits(const struct run_state *state, unsigned access)
 {
     if (!state->committed)
         return access == HOST_NONE || (access == HOST_READ_WRITE && host_caps.guard);
-    return access == (state->priority ? HOST_NONE : prot_host_access(state->protect));
+    return access == backing_access(state);
 }
 
 /* Pages that are watched by marks may be closed to writes; those without a mark are. */
 static bool watch_fits(const struct region *region, const struct run *run, uint64_t start,
                        uint64_t end, unsigned access)
 {
-    unsigned wanted = run->state.priority ? HOST_NONE : prot_host_access(run->state.protect);
+    unsigned wanted = backing_access(&run->state);
     for (uint64_t at = start; at < end;) {
         bool written;
         at = marks_alike(region, at, end, &written);
@@ -98,9 +98,13 @@ bool mm_space_is_valid(void)
 
 void mm_space_dump(int fd)
 {
+    struct mm_offers offers;
     if (space_init() != STATUS_SUCCESS)
         return;
     space_stop();
     region_map_dump(&space.map, fd);
     space_go();
+    mm_offer_state(&offers);
+    dprintf(fd, "offered: %lu bytes held, %lu given to the kernel, %lu dropped\n", offers.held,
+            offers.given, offers.dropped);
 }

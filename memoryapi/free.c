@@ -50,8 +50,7 @@ static void restore(const struct region *region, uint64_t start, uint64_t end)
         if (!run->state.committed)
             continue;
         backing_commit(region, from, to); /* stretches that were closed before the failure */
-        watch_protect(region, from, to - from,
-                      run->state.priority ? HOST_NONE : prot_host_access(run->state.protect));
+        watch_protect(region, from, to - from, backing_access(&run->state));
         if (run->state.locked)
             host->lock(from, to - from);
     }
@@ -72,8 +71,8 @@ static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
          run = run_next(run)) {
         run_clip(run, start, end, &from, &to);
-        if (run->state.committed && (run->state.priority || region->marks ||
-                                     prot_host_access(run->state.protect) != HOST_READ_WRITE))
+        if (run->state.committed &&
+            (region->marks || backing_access(&run->state) != HOST_READ_WRITE))
             error = host->protect(from, to - from, HOST_READ_WRITE);
     }
     if (!error)

@@ -10,6 +10,7 @@
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/prot.h"
+#include "memoryapi/reset.h"
 #include "memoryapi/space.h"
 #include "memoryapi/watch.h"
 
@@ -172,6 +173,8 @@ static enum mm_fault_result fault_in(struct region *region, uint64_t address, un
     }
     if (!allows(run->state.protect, access))
         return MM_FAULT_DENIED;
+    if (access == FAULT_WRITE && run->state.reset == RESET_ASLEEP)
+        return reset_wake_for_fault(region, page) ? MM_FAULT_RESUME : MM_FAULT_DENIED;
     if (access == FAULT_WRITE && region->marks && !watch_fault(region, page))
         return MM_FAULT_DENIED;
     return retry(address);

@@ -21,12 +21,15 @@ enum host_access {
 /*
  * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS takes features away:
  * "-guard,-populate,-lazyfree,-move,-watch,-pagemap".
+ * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,
+ * -move,-watch,-pin" takes features away.
  */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
     bool populate; /* MADV_POPULATE_WRITE (5.14): dirty a range in one call */
     bool move;     /* UFFDIO_MOVE (6.8): a page changes its place without a mapping of its own */
     bool lazyfree; /* MADV_FREE (4.5): pages the kernel may drop when it needs memory */
+    bool pin;      /* mlock2 (4.4), as far as the account may: pages the kernel must not drop */
     /* written pages told by the kernel (6.7); whether it really does, the first watch_begin says */
     bool watch;
     bool pagemap; /* PAGEMAP_SCAN (6.7): finds pages in memory without a word for each page */
@@ -115,6 +118,11 @@ struct host_ops {
     int (*map_large)(uint64_t address, uint64_t size, unsigned shift, unsigned access,
                      uint32_t node, bool mandatory);
 #define HOST_ANY_NODE UINT32_MAX
+     * Between the two no page of the range that is present is dropped, offered or not; for a short
+     * while, a part of an account's allowance. pin may change a part when it fails: unpin then.
+     */
+    int (*pin)(uint64_t address, uint64_t size);
+    int (*unpin)(uint64_t address, uint64_t size);
     /*
      * lock: every page is in memory and stays there until unlock, close_guards or reset. -ENOMEM,
      * -EAGAIN, -EPERM: not so many, or a page cannot be brought in. pre: readable.
@@ -160,6 +168,9 @@ extern struct host_caps host_caps;
 void host_init(void);
 /* In the child of a fork: the frames are the parent's, and no range is a window. */
 void host_frames_forget(void);
+/* Of host_pin.c, for the table. */
+int host_linux_pin(uint64_t address, uint64_t size);
+int host_linux_unpin(uint64_t address, uint64_t size);
 
 /* The NUMA nodes are numbered from 0 to this. */
 uint32_t host_highest_node(void);

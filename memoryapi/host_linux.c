@@ -163,6 +163,8 @@ static const struct host_ops linux_ops = {
     .watch_mark = linux_watch_mark,
     .prefer_node = linux_prefer_node,
     .map_large = linux_map_large,
+    .pin = host_linux_pin,
+    .unpin = host_linux_unpin,
     .bookkeeping = linux_bookkeeping,
     .frames_open = host_frames_open,
     .frames_fill = host_frames_fill,
@@ -210,6 +212,22 @@ static void limit(struct host_caps *caps)
             setting_refuse(
                 name, text,
                 "-guard, -populate, -lazyfree, -move, -watch, -pagemap, joined by commas", &said);
+        if (length == 6 && memcmp(word, "-guard", length) == 0) {
+            left.guard = false;
+        } else if (length == 9 && memcmp(word, "-populate", length) == 0) {
+            left.populate = false;
+        } else if (length == 5 && memcmp(word, "-move", length) == 0) {
+            left.move = false;
+        } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
+            left.lazyfree = false;
+        } else if (length == 6 && memcmp(word, "-watch", length) == 0) {
+            left.watch = false;
+        } else if (length == 4 && memcmp(word, "-pin", length) == 0) {
+            left.pin = false;
+        } else if (length) {
+            setting_refuse(name, text,
+                           "-guard, -populate, -lazyfree, -move, -watch, -pin, joined by commas",
+                           &said);
             return;
         }
         word += length + (word[length] == ',');
@@ -227,6 +245,7 @@ void host_init(void)
     host_caps.move = host_can_move();
     host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
     host_caps.watch = true;
+    host_caps.pin = host_linux_pin((uint64_t)page, PAGE_SIZE) == 0;
     munmap(page, PAGE_SIZE);
     host_caps.pagemap = true; /* found out when it is asked for */
     limit(&host_caps);

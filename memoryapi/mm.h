@@ -91,9 +91,23 @@ NTSTATUS mm_query_image(uint64_t address, MEMORY_IMAGE_INFORMATION *ret_informat
  */
 extern uint16_t *(*mm_image_name)(uint64_t base, size_t *ret_length);
 
+/*
+ * Before the kernel is asked to write to memory of the program: what sleeps there after MEM_RESET
+ * is made writable, since a system call would fail instead of waking it.
+ */
+void mm_will_write(uint64_t address, uint64_t size);
+
 NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority);
 NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded);
 NTSTATUS mm_discard(uint64_t base, uint64_t size);
+/* What is offered now, in bytes. */
+struct mm_offers {
+    uint64_t held;     /* not for the kernel to drop */
+    uint64_t given;    /* the kernel may have dropped it */
+    uint64_t dropped;  /* dropped by our own policy */
+    uint64_t discards; /* by our own policy since the start */
+};
+void mm_offer_state(struct mm_offers *ret_offers);
 
 /*
  * `winmem run` only, before anything else: own the lower address space, so that every address a

@@ -1,5 +1,6 @@
 /*
- * Offered memory: what is remembered of it. Inside memoryapi/ only; by whoever has the region claimed.
+ * Offered and reset memory: what is remembered of its contents. Inside memoryapi/ only; by whoever
+ * has the region claimed.
  *
  * HOW RECLAIM KNOWS. The pages are made inaccessible first, so nothing changes in them any more.
  * Then, for each page, the offset of one nonzero word is noted, its witness; a page of zeros has
@@ -8,6 +9,9 @@
  * is read: zero means that the page was dropped. A page without a witness reads the same either
  * way, so it was not lost. Nothing is ever written into offered pages, hence there is no race in
  * which a program's write and a mark of ours could meet, and the answer is never wrong.
+ *
+ * Memory that is reset (reset.c) may be read and written meanwhile. There the pages are made
+ * unwritable instead, and wake when they are written.
  */
 #pragma once
 
@@ -16,16 +20,69 @@
 
 struct run_state;
 
-#define WITNESS_NONE 0xFFFFu /* the page is all zero */
+#define WITNESS_WORD 0x03FFu /* offset of the word / 8 */
+#define WITNESS_NONE 0x03FFu /* the page is all zero */
+#define WITNESS_LOST 0x8000u /* reset and lost: remembered until MEM_RESET_UNDO has told */
 
-struct offer {
-    uint64_t base;      /* address of the first page */
-    uint64_t pages;     /* in `witness` */
-    uint64_t left;      /* pages still offered; 0 frees the offer */
-    uint64_t age;       /* rises with each offer */
-    struct offer *next; /* of the same call, while it is at work */
-    uint16_t witness[]; /* offset of the word / 8 */
+enum offer_stage {
+    OFFER_HELD,   /* everything is there, and no witness noted */
+    OFFER_GIVEN,  /* witnesses noted; pages may be gone */
+    OFFER_DROPPED /* witnesses noted; all pages are gone */
 };
 
-/* `pages` of this run are offered no more (decommit, release, reclaim). */
+struct offer {
+    uint64_t base;       /* address of the first page */
+    uint64_t pages;      /* in `witness` */
+    uint64_t left;       /* pages that runs still speak of; 0 frees the offer */
+    uint64_t age;        /* rises with each offer */
+    struct offer *next;  /* of the same call, while it is at work; of those to be freed */
+    bool taken_over;     /* from an offer of another priority */
+    uint8_t priority;    /* 0: of memory that is reset */
+    uint8_t stage;       /* enum offer_stage */
+    uint64_t offered;    /* pages, in the order until it is 0 (offer_order.h); under books */
+    struct offer *older; /* under books */
+    struct offer *newer;
+    uint16_t witness[];
+};
+
+/* Of [start, end), nothing noted yet; NULL: no memory. */
+struct offer *offer_create(uint64_t start, uint64_t end);
+void offer_destroy(struct offer *offer); /* no run speaks of it */
+/* Notes the witnesses of a part. pre: readable, and written by nobody. */
+void offer_note(struct offer *offer, uint64_t start, uint64_t end);
+/* `pages` of this run are not offered any more; it may still speak of them (RESET_LOST). */
+void offer_end(const struct run_state *state, uint64_t pages);
+/* `pages` of this run are neither offered nor reset any more (decommit, release, reclaim). */
 void offer_forget(struct run_state *state, uint64_t pages);
+/* The same from a signal handler. */
+void offer_forget_later(struct run_state *state, uint64_t pages);
+/* Pages of all regions that sleep (reset.c). */
+uint64_t reset_sleepers(void);
+/* Pages begin to sleep; end it without being forgotten, which ends it too. */
+void reset_begin_sleep(uint64_t pages);
+void reset_end_sleep(uint64_t pages);
+/* Drops what WINMEM_OFFER_DISCARD says. */
+void offer_discard_for_test(const struct offer *offer, uint32_t priority);
+
+/*
+ * Marks the pages of [start, end) whose witness is gone; true: some are there with theirs. pre:
+ * readable, and written by nobody.
+ */
+bool offer_mark_lost(struct offer *offer, uint64_t start, uint64_t end);
+/* Some are marked. */
+bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end);
+/* What is gone by now was never there. pre: as offer_mark_lost. */
+void offer_note_again(struct offer *offer, uint64_t start, uint64_t end);
+/* What is remembered of a reset stays so while the pages are offered. */
+void offer_copy_lost(struct offer *offer, const struct offer *reset);
+/* A part of `from`, with what is known of it. */
+void offer_copy(struct offer *offer, const struct offer *from);
+/* Some page was not all zero. pre: noted. */
+bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end);
+/* No page lost its witness since it was offered. pre: kept by the host. */
+bool offer_is_whole(const struct offer *offer, uint64_t start, uint64_t end);
+/*
+ * Makes those with a witness dirty, which keeps their contents, also what another thread writes at
+ * the moment. pre: writable.
+ */
+void offer_dirty(const struct offer *offer, uint64_t start, uint64_t end);

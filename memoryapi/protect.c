@@ -4,6 +4,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/prot.h"
+#include "memoryapi/reset.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
@@ -72,6 +73,8 @@ static NTSTATUS protect_pages(struct region *region, uint64_t start, uint64_t en
     int error;
     NTSTATUS status = check_pages(region, start, end, &offered);
 
+    if (status == STATUS_SUCCESS)
+        status = reset_wake(region, start, end);
     if (status == STATUS_SUCCESS && !space_prepare(0, 2))
         status = STATUS_NO_MEMORY;
     if (status != STATUS_SUCCESS) {

@@ -22,7 +22,7 @@ static struct run *run_of(struct itree_node *node)
 static bool same_state(const struct run_state *a, const struct run_state *b)
 {
     return a->committed == b->committed && a->protect == b->protect && a->locked == b->locked &&
-           a->priority == b->priority && a->offer == b->offer;
+           a->priority == b->priority && a->reset == b->reset && a->offer == b->offer;
 }
 
 void region_map_init(struct region_map *map, struct region **index)
@@ -406,6 +406,9 @@ void region_map_dump(const struct region_map *map, int fd)
         for (const struct run *run = run_of(itree_first(&region->runs)); run; run = run_next(run))
             dprintf(fd, "    %012lx-%012lx %s %#x%s%s\n", run_start(run), run_end(run),
                     run->state.committed ? "commit " : "reserve", run->state.protect,
-                    run->state.locked ? " locked" : "", run->state.priority ? " offered" : "");
+                    run->state.locked ? " locked" : "", run->state.priority ? " offered" : "",
+                    run->state.reset == RESET_ASLEEP ? " reset"
+                    : run->state.reset == RESET_LOST ? " reset and lost"
+                                                     : "");
     }
 }

@@ -51,7 +51,15 @@ struct run_state {
     bool committed;
     bool locked;         /* VirtualLock */
     uint8_t priority;    /* of the offer; 0: not offered */
-    struct offer *offer; /* what is remembered of the contents while offered */
+    uint8_t reset;       /* enum run_reset; not while offered, but RESET_LOST */
+    struct offer *offer; /* what is remembered of the contents while offered or reset */
+};
+
+/* MEM_RESET (reset.c). */
+enum run_reset {
+    RESET_NOT,
+    RESET_ASLEEP, /* not writable; the host may drop pages */
+    RESET_LOST    /* as any other, but some pages were lost, and MEM_RESET_UNDO has not told yet */
 };
 
 struct run {

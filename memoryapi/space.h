@@ -96,6 +96,8 @@ NTSTATUS space_open_place(uint64_t base, uint64_t size);
  * PROT_NONE but for exact regions; of an open granule they are accessible as their run says, or
  * guard-marked.
  */
+/* enum host_access bits: what the host gives for committed pages of such a run. */
+unsigned backing_access(const struct run_state *state);
 /*
  * Makes the reserved pages of [start, end) accessible read-write. `stretch`: how much may be opened
  * ahead. Undoes itself on failure.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "memoryapi/guarded.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/watch.h"
 
 /* From this size on a disk may keep us waiting so long that the thread must be stoppable. */
@@ -61,6 +62,8 @@ static int call(const struct transfer *transfer, uint64_t done, uint64_t *ret_mo
 {
     bool may_block = transfer->file->kind != FILE_DISK || transfer->size >= LONG_TRANSFER;
     unsigned touched = 0;
+    if (!transfer->write)
+        mm_will_write((uint64_t)transfer->buffer, transfer->size);
     for (;;) {
         if (!transfer->write)
             mm_watch_expect(transfer->buffer + done, transfer->size - done);

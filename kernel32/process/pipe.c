@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/file.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/watch.h"
 
 static NTSTATUS publish(int fd, ACCESS_MASK access, bool inherit, HANDLE *ret_handle)
@@ -50,6 +51,7 @@ BOOL k32_CreatePipe(PHANDLE hReadPipe, PHANDLE hWritePipe, LPSECURITY_ATTRIBUTES
 static NTSTATUS peek_bytes(struct file *file, void *buffer, size_t size, size_t *ret_got)
 {
     struct stat stat;
+    mm_will_write((uint64_t)buffer, size);
     mm_watch_expect(buffer, size);
     if (fstat(file->fd, &stat) == 0 && S_ISSOCK(stat.st_mode)) {
         ssize_t got = recv(file->fd, buffer, size, MSG_PEEK | MSG_DONTWAIT);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include "kernel32/face.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/watch.h"
 
 /* getrandom() gives at most 32 MiB - 1 a call and may be interrupted in long ones; before the pool
@@ -10,6 +11,7 @@
 static bool fill(void *buffer, uint64_t size)
 {
     char *at = buffer;
+    mm_will_write((uint64_t)buffer, size);
     while (size > 0) {
         mm_watch_expect(at, size);
         ssize_t got = getrandom(at, size < 0x1000000 ? size : 0x1000000, 0);

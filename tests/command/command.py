@@ -176,13 +176,15 @@ def settings():
              "then", "OfferVirtualMemory", "$1", "4096", "1", "then", "ReclaimVirtualMemory", "$1", "4096")
     for name, good, bad in (("WINMEM_OFFER_DISCARD", ("", "none", "all", "<=1", "<=4", "seed:0", "seed:0x12"),
                              ("bogus", "<=x", "<=", "<=5", "<=1x", "seed:", "seed:-1", "seed:99999999999999999999999", "al")),
-                            ("WINMEM_HOST_CAPS", ("", "-guard", "-populate,-lazyfree", "-lazyfree,"),
-                             ("bogus", "guard", "-guardx", "-guard,-nosuch", "-guar"))):
+                            ("WINMEM_HOST_CAPS", ("", "-guard", "-populate,-lazyfree", "-lazyfree,", "-pin"),
+                             ("bogus", "guard", "-guardx", "-guard,-nosuch", "-guar")),
+                            ("WINMEM_RETURN", ("", "lazy", "keep"), ("bogus", "Lazy", "lazy,now")),
+                            ("WINMEM_OFFER_BUDGET", ("", "0", "64K", "1T"), ("bogus", "-1", "64KB", "K"))):
         for value in good:
             assert run(*offer, environment={name: value}).stderr == "", (name, value)
         for value in bad:
             done = run(*offer, environment={name: value})
-            assert re.fullmatch(rf"winmem: {name}='{re.escape(value)}': .* allowed: .*(all|-guard).*\n", done.stderr), (value, done)
+            assert re.fullmatch(rf"winmem: {name}='{re.escape(value)}': .* allowed: .*(all|-guard|lazy|SIZE).*\n", done.stderr), (value, done)
             assert done.stdout.splitlines()[1:] == run(*offer, environment={}).stdout.splitlines()[1:], (value, done)
         assert "ReclaimVirtualMemory = 170" in run(*offer, environment={"WINMEM_OFFER_DISCARD": "all"}).stdout
 
@@ -226,7 +228,7 @@ def limits():
     for words, environment in ((["--pressure", "9M"], {}), ([], {"WINMEM_AVAILABLE": "9M"})):
         assert re.search(r"^available: \d+ MiB, low 1$", run("run", *words, program, environment=environment).stdout, re.M)
     failing(program)
-    for option, value in (("--commit-limit", "64MB"), ("--address-space", "-1"), ("--pressure", "much"), ("--fail-allocation", "x"),
+    for option, value in (("--commit-limit", "64MB"), ("--address-space", "-1"), ("--pressure", "much"), ("--offer-budget", "64KB"), ("--fail-allocation", "x"),
                           ("--fail-allocation", "1:0"), ("--fail-allocation", "1:"), ("--fail-allocation", "1:2:3")):
         said = run("run", option, value, program, code=2).stderr
         assert said.startswith(f"winmem: '{value}' is no ") and said.count("\n") == 1, said

@@ -49,6 +49,8 @@ static long live; /* atomic */
       (at, end, pages, ret, room))                                                                 \
     X(nodes, EPERM, ENOSYS, (const uint64_t *pages, unsigned count, int *ret_nodes),               \
       (pages, count, ret_nodes))                                                                   \
+    X(pin, NO_MORE, RANGE)                                                                         \
+    X(unpin, NO_MORE, RANGE)                                                                       \
     X(bookkeeping, NO_MORE, (uint64_t size, bool dense, void **ret_memory),                        \
       (size, dense, ret_memory))                                                                   \
     X(frames_open, NO_MORE, (uint64_t count), (count))                                             \

@@ -6,7 +6,16 @@
 #define RO PAGE_READONLY
 
 /* As in the other scenarios, in fewer steps: 0-11 hold data, 4-7 are read-only, 12 has no access. */
-#define MIXED   BOTH(0, 16, RW), FILL(0, 16), PROTECT(4, 4, RO, RW), PROTECT(12, 1, PAGE_NOACCESS, RW)
+#define MIXED  BOTH(0, 16, RW), FILL(0, 16), PROTECT(4, 4, RO, RW), PROTECT(12, 1, PAGE_NOACCESS, RW)
+#define FILLED BOTH(0, 16, RW), FILL(0, 16)
+#define RESET(page, count)                                                                         \
+    {                                                                                              \
+        do_allocate, page, count, MEM_RESET, RW, 0                                                 \
+    }
+#define UNDO(page, count)                                                                          \
+    {                                                                                              \
+        do_allocate, page, count, MEM_RESET_UNDO, RW, 0                                            \
+    }
 #define OFFERED MIXED, OFFER(2, 4)
 
 const struct scenario offer_scenarios[] = {
@@ -64,5 +73,24 @@ const struct scenario offer_scenarios[] = {
     {"discard offered pages is refused",
      "",
      {OFFERED, {do_discard, 0, 4, 0, 0, STATUS_INVALID_PAGE_PROTECTION}}},
+    {"offer with another priority",
+     "",
+     {OFFERED,
+      {do_offer, 3, 4, 4, 0, 0},
+      {do_offer, 0, 4, 1, 0, 0},
+      {do_offer, 1, 1, 3, 0, 0},
+      RECLAIM(0, 16),
+      EXPECT(0, 12)}},
+    {"reset and undo",
+     "",
+     {FILLED, RESET(0, 16), EXPECT(0, 16), UNDO(0, 16), EXPECT(0, 16), FILL(0, 16)}},
+    {"reset over several protections", "", {MIXED, RESET(0, 16), RESET(2, 9), RELEASE(0)}},
+    {"write to what was reset", "", {FILLED, RESET(0, 16), FILL(3, 1)}, .varies = true},
+    {"decommit what was reset",
+     "",
+     {FILLED, RESET(0, 16), DECOMMIT(3, 4), COMMIT(3, 4, RW), EXPECT_ZERO(3, 4)}},
+    {"reset what is offered is refused",
+     "",
+     {OFFERED, {do_allocate, 0, 12, MEM_RESET, RW, STATUS_CONFLICTING_ADDRESSES}}},
     {0},
 };

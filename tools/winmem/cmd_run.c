@@ -15,7 +15,13 @@
 #define USAGE 2
 
 /* Long options without a letter. */
-enum { OPTION_COMMIT_LIMIT = 256, OPTION_ADDRESS_SPACE, OPTION_PRESSURE, OPTION_FAIL_ALLOCATION };
+enum {
+    OPTION_COMMIT_LIMIT = 256,
+    OPTION_ADDRESS_SPACE,
+    OPTION_PRESSURE,
+    OPTION_OFFER_BUDGET,
+    OPTION_FAIL_ALLOCATION
+};
 
 static const char help[] =
     "usage: winmem run [options] program.exe [arguments]\n"
@@ -27,6 +33,7 @@ static const char help[] =
     "  --address-space SIZE let no more than SIZE be reserved\n"
     "  --pressure SIZE      pretend that no more than SIZE of memory is available; @FILE holds "
     "one\n"
+    "  --offer-budget SIZE  discard what is offered beyond SIZE, by priority, then age\n"
     "  --fail-allocation SEED[:N]\n"
     "                       let one in N (16) allocations of the program fail, chosen by SEED\n"
     "  --trace[=family,..]  print every call of the Windows API to stderr (of these families)\n"
@@ -62,6 +69,8 @@ static bool set_limit(int option, const char *text)
         return size && setenv("WINMEM_COMMIT_LIMIT", text, 1) == 0;
     case OPTION_ADDRESS_SPACE:
         return size && setenv("WINMEM_ADDRESS_SPACE", text, 1) == 0;
+    case OPTION_OFFER_BUDGET:
+        return size && setenv("WINMEM_OFFER_BUDGET", text, 1) == 0;
     case OPTION_PRESSURE:
         if ((!size && text[0] != '@') || setenv("WINMEM_AVAILABLE", text, 1) != 0)
             return false;
@@ -82,6 +91,7 @@ int cmd_run(int argc, char **argv)
         {"commit-limit", required_argument, NULL, OPTION_COMMIT_LIMIT},
         {"address-space", required_argument, NULL, OPTION_ADDRESS_SPACE},
         {"pressure", required_argument, NULL, OPTION_PRESSURE},
+        {"offer-budget", required_argument, NULL, OPTION_OFFER_BUDGET},
         {"fail-allocation", required_argument, NULL, OPTION_FAIL_ALLOCATION},
         {"trace", optional_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},
@@ -104,10 +114,7 @@ int cmd_run(int argc, char **argv)
             if (!add_privilege(optarg))
                 return USAGE;
             break;
-        case OPTION_COMMIT_LIMIT:
-        case OPTION_ADDRESS_SPACE:
-        case OPTION_PRESSURE:
-        case OPTION_FAIL_ALLOCATION:
+        case OPTION_COMMIT_LIMIT ... OPTION_FAIL_ALLOCATION:
             if (!set_limit(option, optarg)) {
                 fprintf(stderr, "winmem: '%s' is no %s\n", optarg,
                         option == OPTION_FAIL_ALLOCATION ? "SEED or SEED:N"

@@ -1,0 +1,20 @@
+/*
+ * All offers in the order in which they are given up: lowest priority first, then oldest first. Each
+ * function takes the books lock for a moment.
+ */
+#pragma once
+
+#include "memoryapi/mm.h"
+#include "memoryapi/offer.h"
+
+/* How to find an offer again: it may be gone, and its memory too, but its number does not return. */
+struct offer_key {
+    uint64_t base, size, age;
+};
+
+/* All of its pages are offered from now on. */
+void offer_enlist(struct offer *offer);
+/* By whoever has its region claimed. */
+void offer_set_stage(struct offer *offer, enum offer_stage stage);
+/* The first in the order that is not dropped; `held`: the first of those that are held. */
+bool offer_first(bool held, struct offer_key *ret_key);

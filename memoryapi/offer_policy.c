@@ -1,0 +1,199 @@
+/* When offered memory goes to the kernel, and when it is dropped (offer_policy.h). */
+#include "memoryapi/offer_policy.h"
+
+#include <time.h>
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/mm.h"
+#include "memoryapi/offer_order.h"
+#include "memoryapi/offer_setting.h"
+#include "memoryapi/pressure.h"
+#include "memoryapi/space.h"
+
+#define LOWEST_HELD 3u /* VmOfferPriorityBelowNormal */
+/*
+ * Room that is left beside what is held, above where the level begins to fall: what a program may
+ * use up before the watching thread has looked.
+ */
+#define MARGIN   (128ull << 20)
+#define SAME_FOR (10ull * 1000 * 1000) /* nanoseconds for which a reading of the memory is good */
+
+/* Works on a part of an offer that is still offered; 0 or -errno. */
+typedef int part_work(struct offer *offer, uint64_t from, uint64_t to);
+
+static int note_part(struct offer *offer, uint64_t from, uint64_t to)
+{
+    int error = host->protect(from, to - from, HOST_READ);
+    if (!error)
+        offer_note(offer, from, to);
+    int closed = host->protect(from, to - from, HOST_NONE);
+    return error ? error : closed;
+}
+
+static int give_part(struct offer *offer, uint64_t from, uint64_t to)
+{
+    (void)offer;
+    return host->offer(from, to - from);
+}
+
+static int drop_part(struct offer *offer, uint64_t from, uint64_t to)
+{
+    (void)offer;
+    return host->drop(from, to - from);
+}
+
+/* *ret_offer: NULL when the offer is gone. */
+static int each_part(const struct region *region, const struct offer_key *key, part_work *work,
+                     struct offer **ret_offer)
+{
+    int error = 0;
+    uint64_t end =
+        key->base + key->size < region_end(region) ? key->base + key->size : region_end(region);
+    *ret_offer = NULL;
+    for (const struct run *run = run_find(region, key->base); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from, to;
+        if (!run->state.priority || run->state.offer->age != key->age)
+            continue;
+        run_clip(run, key->base, end, &from, &to);
+        *ret_offer = run->state.offer;
+        if (work)
+            error = work(run->state.offer, from, to);
+    }
+    return error;
+}
+
+/* Notes the witnesses, after which pages may go. */
+static int note(const struct region *region, const struct offer_key *key)
+{
+    struct offer *offer;
+    each_part(region, key, NULL, &offer);
+    if (!offer || offer->stage != OFFER_HELD)
+        return 0;
+    int error = each_part(region, key, note_part, &offer);
+    if (!error)
+        offer_set_stage(offer, OFFER_GIVEN);
+    return error;
+}
+
+/*
+ * Gives the offer to the host, or drops it. False: it could not be done. An offer that is gone
+ * meanwhile is as good as dropped.
+ */
+static bool give_up(const struct offer_key *key, bool drop)
+{
+    struct offer *offer = NULL;
+    struct region *region = space_claim(key->base);
+    int error = 0;
+    if (!region)
+        return true;
+    error = note(region, key);
+    if (!error)
+        error = each_part(region, key, drop ? drop_part : give_part, &offer);
+    /* a refused hint does no harm */
+    if (!error && drop && offer)
+        offer_set_stage(offer, OFFER_DROPPED);
+    space_release(region);
+    return !error || !drop;
+}
+
+static void give_all(void)
+{
+    struct offer_key key;
+    uint64_t last = 0;
+    while (offer_first(true, &key) && key.age != last) {
+        last = key.age; /* met again: it cannot be given now */
+        give_up(&key, false);
+    }
+}
+
+/* *last: the one before; an offer that is met again cannot be dropped now. */
+static bool drop_first(uint64_t *last)
+{
+    struct offer_key key;
+    if (!offer_first(false, &key) || key.age == *last)
+        return false;
+    *last = key.age;
+    return give_up(&key, true);
+}
+
+static uint64_t offered_bytes(void)
+{
+    struct mm_offers offers;
+    mm_offer_state(&offers);
+    return offers.held + offers.given;
+}
+
+/* Until there is room half-way to plenty, as far as the books can tell. */
+static void drop_for(const struct mm_memory *memory)
+{
+    uint64_t enough = memory->low + (memory->high - memory->low) / 2;
+    uint64_t before = offered_bytes(), last = 0;
+    for (uint64_t now = before; memory->available + before - now < enough && drop_first(&last);) {
+        now = offered_bytes();
+        before = now > before ? now : before; /* somebody offers at the same time */
+    }
+}
+
+static void on_level(const struct mm_memory *memory)
+{
+    if (memory->level == MEMORY_HIGH)
+        return;
+    if (memory->level == MEMORY_LOW)
+        drop_for(memory);
+    if (offer_return_mode(RETURN_LAZY) == RETURN_LAZY)
+        give_all();
+}
+
+static void on_level_of_thread(const struct mm_memory *memory)
+{
+    if (!offer_shortage_is_pretended())
+        on_level(memory);
+}
+
+/* Room above the level at which memory stops being plenty; as it was at most a moment ago. */
+static uint64_t room(void)
+{
+    static struct {
+        uint64_t time, room; /* atomic; a torn pair is a reading of another moment */
+    } last;
+    struct timespec now;
+    struct mm_memory memory;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    if (time - __atomic_load_n(&last.time, __ATOMIC_RELAXED) > SAME_FOR) {
+        uint64_t left = 0;
+        if (pressure_read(&memory) && memory.available > memory.high)
+            left = memory.available - memory.high;
+        __atomic_store_n(&last.room, left, __ATOMIC_RELAXED);
+        __atomic_store_n(&last.time, time, __ATOMIC_RELAXED);
+    }
+    return __atomic_load_n(&last.room, __ATOMIC_RELAXED);
+}
+
+bool offer_is_held(uint64_t size, uint32_t priority)
+{
+    struct mm_offers offers;
+    enum return_mode mode = offer_return_mode(RETURN_LAZY);
+    /* a loss on purpose needs to know what was there */
+    if (mode == RETURN_NOW || offer_discard_policy().kind != DISCARD_NONE)
+        return false;
+    bool watched =
+        offer_shortage_is_pretended() || pressure_subscribe(on_level_of_thread) == STATUS_SUCCESS;
+    if (mode == RETURN_KEEP)
+        return true;
+    if (priority < LOWEST_HELD || !watched)
+        return false;
+    mm_offer_state(&offers);
+    return room() >= offers.held + size + MARGIN;
+}
+
+void offer_apply_policy(void)
+{
+    uint64_t budget = offer_budget(), last = 0;
+    struct mm_memory memory;
+    while (offered_bytes() > budget && drop_first(&last))
+        ;
+    if (offer_shortage_is_pretended() && pressure_read(&memory))
+        on_level(&memory);
+}

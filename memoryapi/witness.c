@@ -1,0 +1,196 @@
+/* What is remembered of the contents of offered and reset pages. */
+#include "memoryapi/offer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "memoryapi/base.h"
+#include "memoryapi/host.h"
+#include "memoryapi/offer_setting.h"
+#include "memoryapi/space.h"
+
+/* atomic */
+static struct offer *to_be_freed;
+static uint64_t sleepers; /* pages */
+
+static void free_those(void)
+{
+    struct offer *offer;
+    if (!__atomic_load_n(&to_be_freed, __ATOMIC_RELAXED))
+        return;
+    offer = __atomic_exchange_n(&to_be_freed, NULL, __ATOMIC_ACQUIRE);
+    while (offer) {
+        struct offer *next = offer->next;
+        free(offer);
+        offer = next;
+    }
+}
+
+struct offer *offer_create(uint64_t start, uint64_t end)
+{
+    uint64_t pages = (end - start) / PAGE_SIZE;
+    struct offer *offer;
+
+    free_those();
+    offer = malloc(sizeof *offer + pages * sizeof offer->witness[0]);
+    if (offer)
+        *offer = (struct offer){.base = start, .pages = pages, .left = pages};
+    return offer;
+}
+
+void offer_destroy(struct offer *offer)
+{
+    free(offer);
+}
+
+uint64_t reset_sleepers(void)
+{
+    return __atomic_load_n(&sleepers, __ATOMIC_RELAXED);
+}
+
+void reset_begin_sleep(uint64_t pages)
+{
+    __atomic_fetch_add(&sleepers, pages, __ATOMIC_RELAXED);
+}
+
+void reset_end_sleep(uint64_t pages)
+{
+    __atomic_fetch_sub(&sleepers, pages, __ATOMIC_RELAXED);
+}
+
+static uint16_t find_witness(const uint64_t *page)
+{
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        if (page[i])
+            return (uint16_t)i;
+    return WITNESS_NONE;
+}
+
+void offer_note(struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+        offer->witness[(page - offer->base) / PAGE_SIZE] = find_witness((const uint64_t *)page);
+}
+
+void offer_copy(struct offer *offer, const struct offer *from)
+{
+    memcpy(offer->witness, &from->witness[(offer->base - from->base) / PAGE_SIZE],
+           offer->pages * sizeof offer->witness[0]);
+    offer->stage = from->stage;
+}
+
+/* True when no run speaks of the offer any more. */
+static bool forget(struct run_state *state, uint64_t pages)
+{
+    if (state->reset == RESET_ASLEEP)
+        reset_end_sleep(pages);
+    if (state->priority)
+        offer_end(state, pages);
+    return state->offer && (state->offer->left -= pages) == 0;
+}
+
+void offer_forget(struct run_state *state, uint64_t pages)
+{
+    if (forget(state, pages))
+        free(state->offer);
+    free_those();
+}
+
+void offer_forget_later(struct run_state *state, uint64_t pages)
+{
+    struct offer *offer = state->offer;
+    if (!forget(state, pages))
+        return;
+    offer->next = __atomic_load_n(&to_be_freed, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&to_be_freed, &offer->next, offer, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+        ;
+}
+
+void offer_discard_for_test(const struct offer *offer, uint32_t priority)
+{
+    struct discard_policy policy = offer_discard_policy();
+    if (policy.kind == DISCARD_NONE)
+        return;
+    for (uint64_t page = 0; page < offer->pages; page++)
+        if (discard_says(&policy, priority, offer->age, page))
+            host->drop(offer->base + page * PAGE_SIZE, PAGE_SIZE);
+}
+
+static uint16_t *witness_of(const struct offer *offer, uint64_t page)
+{
+    return (uint16_t *)&offer->witness[(page - offer->base) / PAGE_SIZE];
+}
+
+/* The page had something in it, which is not known to be lost. */
+static bool is_expected(uint16_t witness)
+{
+    return !(witness & WITNESS_LOST) && witness != WITNESS_NONE;
+}
+
+static bool is_there(uint64_t page, uint16_t witness)
+{
+    return ((const volatile uint64_t *)page)[witness & WITNESS_WORD] != 0;
+}
+
+bool offer_mark_lost(struct offer *offer, uint64_t start, uint64_t end)
+{
+    bool some = false;
+    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
+        uint16_t *witness = witness_of(offer, page);
+        if (!is_expected(*witness))
+            continue;
+        if (is_there(page, *witness))
+            some = true;
+        else
+            *witness |= WITNESS_LOST;
+    }
+    return some;
+}
+
+bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+        if (*witness_of(offer, page) & WITNESS_LOST)
+            return true;
+    return false;
+}
+
+void offer_note_again(struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
+        uint16_t *witness = witness_of(offer, page);
+        if (!is_expected(*witness) || !is_there(page, *witness))
+            *witness = WITNESS_NONE;
+    }
+}
+
+void offer_copy_lost(struct offer *offer, const struct offer *reset)
+{
+    for (uint64_t i = 0; i < offer->pages; i++)
+        offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
+}
+
+bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+        if ((*witness_of(offer, page) & WITNESS_WORD) != WITNESS_NONE)
+            return true;
+    return false;
+}
+
+bool offer_is_whole(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
+        uint16_t witness = *witness_of(offer, page);
+        if ((witness & WITNESS_WORD) != WITNESS_NONE && !is_there(page, witness))
+            return false;
+    }
+    return true;
+}
+
+void offer_dirty(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+        if (is_expected(*witness_of(offer, page)))
+            __asm__ volatile("lock orq $0, (%0)" ::"r"(page) : "memory", "cc");
+}
