@@ -20,9 +20,7 @@ enum host_access {
 
 /*
  * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS takes features away:
- * "-guard,-populate,-lazyfree,-move,-watch,-pagemap".
- * What this kernel can do. Constant after host_init; WINMEM_HOST_CAPS="-guard,-populate,-lazyfree,
- * -move,-watch,-pin" takes features away.
+ * "-guard,-populate,-lazyfree,-move,-watch,-pagemap,-pin".
  */
 struct host_caps {
     bool guard;    /* guard markers (Linux 6.13): make pages fault without splitting a mapping */
@@ -81,7 +79,8 @@ struct host_ops {
     /*
      * open_guards: pages become readable and writable where a guard marker was; other pages stay as
      * they are. close_guards: pages lose their contents and fault from then on. pre: the range is
-     * HOST_READ_WRITE by protect, or will be before it is opened. Without guard markers: protect(read-write), and reset.
+     * HOST_READ_WRITE by protect, or will be before it is opened. Without guard markers:
+     * protect(read-write), and reset.
      */
     int (*open_guards)(uint64_t address, uint64_t size);
     int (*close_guards)(uint64_t address, uint64_t size);
@@ -118,6 +117,7 @@ struct host_ops {
     int (*map_large)(uint64_t address, uint64_t size, unsigned shift, unsigned access,
                      uint32_t node, bool mandatory);
 #define HOST_ANY_NODE UINT32_MAX
+    /*
      * Between the two no page of the range that is present is dropped, offered or not; for a short
      * while, a part of an account's allowance. pin may change a part when it fails: unpin then.
      */

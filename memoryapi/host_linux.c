@@ -187,9 +187,13 @@ static bool take_away(struct host_caps *caps, const char *word, size_t length)
     const struct {
         const char *word;
         bool *feature;
-    } known[] = {{"-guard", &caps->guard},       {"-populate", &caps->populate},
-                 {"-lazyfree", &caps->lazyfree}, {"-pagemap", &caps->pagemap},
-                 {"-watch", &caps->watch},       {"-move", &caps->move}};
+    } known[] = {{"-guard", &caps->guard},
+                 {"-populate", &caps->populate},
+                 {"-lazyfree", &caps->lazyfree},
+                 {"-pagemap", &caps->pagemap},
+                 {"-watch", &caps->watch},
+                 {"-move", &caps->move},
+                 {"-pin", &caps->pin}};
     for (unsigned i = 0; i < array_length(known); i++)
         if (strlen(known[i].word) == length && memcmp(word, known[i].word, length) == 0) {
             *known[i].feature = false;
@@ -211,23 +215,8 @@ static void limit(struct host_caps *caps)
         if (length && !take_away(&left, word, length)) {
             setting_refuse(
                 name, text,
-                "-guard, -populate, -lazyfree, -move, -watch, -pagemap, joined by commas", &said);
-        if (length == 6 && memcmp(word, "-guard", length) == 0) {
-            left.guard = false;
-        } else if (length == 9 && memcmp(word, "-populate", length) == 0) {
-            left.populate = false;
-        } else if (length == 5 && memcmp(word, "-move", length) == 0) {
-            left.move = false;
-        } else if (length == 9 && memcmp(word, "-lazyfree", length) == 0) {
-            left.lazyfree = false;
-        } else if (length == 6 && memcmp(word, "-watch", length) == 0) {
-            left.watch = false;
-        } else if (length == 4 && memcmp(word, "-pin", length) == 0) {
-            left.pin = false;
-        } else if (length) {
-            setting_refuse(name, text,
-                           "-guard, -populate, -lazyfree, -move, -watch, -pin, joined by commas",
-                           &said);
+                "-guard, -populate, -lazyfree, -move, -watch, -pagemap, -pin, joined by commas",
+                &said);
             return;
         }
         word += length + (word[length] == ',');

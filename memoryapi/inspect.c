@@ -63,7 +63,8 @@ NTSTATUS mm_query_region(uint64_t address, MEMORY_REGION_INFORMATION *ret_inform
             .RegionType = flags_of(region),
             .RegionSize = region->size,
             .CommitSize = region->barrier ? 0 : charge(region),
-            .NodePreference = NUMA_NO_PREFERRED_NODE,
+            .NodePreference =
+                region->numa ? (region->numa & ~MM_NODE_MANDATORY) - 1 : NUMA_NO_PREFERRED_NODE,
         };
     books_unlock();
     return region ? STATUS_SUCCESS : STATUS_MEMORY_NOT_ALLOCATED;

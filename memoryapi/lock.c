@@ -8,6 +8,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
 #include "memoryapi/host.h"
+#include "memoryapi/reset.h"
 #include "memoryapi/space.h"
 #include "memoryapi/workingset.h"
 
@@ -69,6 +70,19 @@ static NTSTATUS check_lock(uint64_t start, uint64_t end, uint64_t *ret_page, uin
         at = piece.to;
     }
     return STATUS_SUCCESS;
+}
+
+/* A locked page keeps its contents: what was reset is so no more. pre: the range is claimed. */
+static NTSTATUS wake(uint64_t start, uint64_t end)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+    for (uint64_t at = start; at < end && status == STATUS_SUCCESS;) {
+        struct piece piece = piece_at(at, end);
+        at = piece.to;
+        if (piece.run->state.reset == RESET_ASLEEP)
+            status = reset_wake(piece.region, piece.from, piece.to);
+    }
+    return status;
 }
 
 static uint64_t pending; /* pages that calls are about to lock; under books */
@@ -166,6 +180,8 @@ static NTSTATUS lock_range(uint64_t start, uint64_t end, bool *ret_was_locked)
     for (unsigned tries = 0; tries < TRIES; tries++) {
         space_claim_range(start, end);
         status = check_lock(start, end, &page, &pages);
+        if (status == STATUS_SUCCESS)
+            status = wake(start, end);
         if (status == STATUS_SUCCESS && !take_quota(pages)) {
             status = STATUS_WORKING_SET_QUOTA;
         } else if (status == STATUS_SUCCESS) {

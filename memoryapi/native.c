@@ -71,7 +71,7 @@ NTSTATUS nt_NtAllocateVirtualMemoryEx(HANDLE ProcessHandle, PVOID *BaseAddress, 
 {
     struct mm_request request = {
         .type = AllocationType, .protect = PageProtection, .placeholders = true};
-    NTSTATUS status = read_range(BaseAddress, RegionSize, &request.base, &request.size);
+    NTSTATUS status = native_read_range(BaseAddress, RegionSize, &request.base, &request.size);
     if (status == STATUS_SUCCESS)
         status = extended_read(ExtendedParameters, ExtendedParameterCount, &request);
     if (status == STATUS_SUCCESS)
@@ -79,7 +79,7 @@ NTSTATUS nt_NtAllocateVirtualMemoryEx(HANDLE ProcessHandle, PVOID *BaseAddress, 
     if (status == STATUS_SUCCESS)
         status = mm_allocate(&request);
     if (status == STATUS_SUCCESS)
-        write_range(BaseAddress, RegionSize, request.base, request.size);
+        native_write_range(BaseAddress, RegionSize, request.base, request.size);
     return status;
 }
 

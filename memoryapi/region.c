@@ -404,7 +404,7 @@ void region_map_dump(const struct region_map *map, int fd)
                 region_end(region), region->barrier ? "barrier" : "region", region->protect,
                 region->committed);
         for (const struct run *run = run_of(itree_first(&region->runs)); run; run = run_next(run))
-            dprintf(fd, "    %012lx-%012lx %s %#x%s%s\n", run_start(run), run_end(run),
+            dprintf(fd, "    %012lx-%012lx %s %#x%s%s%s\n", run_start(run), run_end(run),
                     run->state.committed ? "commit " : "reserve", run->state.protect,
                     run->state.locked ? " locked" : "", run->state.priority ? " offered" : "",
                     run->state.reset == RESET_ASLEEP ? " reset"

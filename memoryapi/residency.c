@@ -173,7 +173,7 @@ static PSAPI_WORKING_SET_EX_BLOCK attributes(const struct region *region, const 
     block.ShareCount = is_shared(region);
     block.Win32Protection = region->physical ? PAGE_READWRITE : run->state.protect & 0x7FF;
     block.Locked = run->state.locked || region->large || region->physical;
-    block.LargePage = region->large;
+    block.LargePage = region->large != 0;
     return block;
 }
 

@@ -25,6 +25,8 @@
     X(face)                                                                                        \
     X(placeholder)                                                                                 \
     X(awe)                                                                                         \
+    X(frames)                                                                                      \
+    X(inspect)                                                                                     \
     X(workingset)                                                                                  \
     X(process) /* last: see there */
 
@@ -33,11 +35,6 @@ LISTS(DECLARE)
 #define NAME(family) family##_scenarios,
 static const struct scenario *const lists[] = {LISTS(NAME)};
 
-extern const struct scenario virtual_scenarios[], offer_scenarios[], watch_scenarios[],
-    face_scenarios[], placeholder_scenarios[], inspect_scenarios[];
-static const struct scenario *const lists[] = {virtual_scenarios,     offer_scenarios,
-                                               watch_scenarios,       face_scenarios,
-                                               placeholder_scenarios, inspect_scenarios};
 /* Families every built function of which is to be in a scenario. */
 static const char *const families[] = {"virtual", "offer",         "awe",       "general",
                                        "native",  "native_memory", "workingset"};
