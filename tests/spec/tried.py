@@ -33,7 +33,7 @@ def main(generator, spec, strict=None):
     for (name, code), wanted in conditions.items():
         if tried[name, code] + excused[name, code] < wanted:
             missing.append(f"{name}: {code} has {wanted} conditions in the spec, {tried[name, code]} cases and {excused[name, code]} excuses")
-    wrong += [f"{name}: {code} is excused and not in the spec" for name, code in excused if name in built and (name, code) not in conditions]
+    missing += [f"{name}: {code} is excused and not in the spec" for name, code in excused if name in built and (name, code) not in conditions]
     print("".join(line + "\n" for line in wrong + missing), end="")
     wrong += missing if strict else []
     print(f"{len(built) + len(conditions) - len(wrong)} passed, {len(wrong)} failed")
