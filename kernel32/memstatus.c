@@ -17,11 +17,12 @@ static bool memory_status(MEMORYSTATUSEX *ret_status)
     struct mm_system_commit commit;
     if (!pressure_read(&memory) || !mm_system_commit(&commit))
         return false;
+    uint64_t available = mm_available(&memory);
     *ret_status = (MEMORYSTATUSEX){
         .dwLength = sizeof *ret_status,
-        .dwMemoryLoad = (DWORD)(100 * (memory.total - memory.available) / memory.total),
+        .dwMemoryLoad = (DWORD)(100 * (memory.total - available) / memory.total),
         .ullTotalPhys = memory.total,
-        .ullAvailPhys = memory.available,
+        .ullAvailPhys = available,
         .ullTotalPageFile = commit.limit,
         .ullAvailPageFile = commit.limit - commit.total,
         .ullTotalVirtual = MM_HIGHEST_ADDRESS + 1 - MM_LOWEST_ADDRESS,

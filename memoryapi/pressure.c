@@ -153,6 +153,7 @@ bool pressure_read(struct mm_memory *ret_memory)
         memory.total = least(memory.machine_total, state.limit);
         memory.available = least(least(memory.machine_available, state.available), memory.total);
         memory.available = pretended(memory.available);
+        memory.pretended = setting.kind != OVERRIDE_NONE;
         memory.swap_total = least(memory.swap_total, state.swap_limit);
         memory.swap_free = least(memory.swap_free, memory.swap_total);
         /* 2: never more than CommitLimit (proc_sys_vm(5)) */

@@ -27,6 +27,7 @@ enum memory_level { MEMORY_LOW, MEMORY_MIDDLE, MEMORY_HIGH };
 struct mm_memory {
     uint64_t total;     /* the machine's memory, or the limit of the container when lower */
     uint64_t available; /* what can be had without swapping; at most `total` */
+    bool pretended;     /* by WINMEM_AVAILABLE */
     uint64_t limit;     /* the container's, UINT64_MAX: none */
     uint64_t machine_total, machine_available;
     uint64_t swap_total, swap_free;      /* as far as the container lets */

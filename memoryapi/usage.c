@@ -33,6 +33,16 @@ bool mm_resident_now(struct mm_resident *ret_resident)
     return true;
 }
 
+uint64_t mm_available(const struct mm_memory *memory)
+{
+    struct mm_offers offers;
+    if (memory->pretended)
+        return memory->available;
+    mm_offer_state(&offers);
+    uint64_t used = memory->total - memory->available;
+    return memory->available + (offers.held < used ? offers.held : used);
+}
+
 /* What is in use of the next regions from *at on, which moves behind them. */
 static uint64_t count_batch(uint64_t *at)
 {

@@ -14,6 +14,13 @@ struct mm_resident {
 /* False: the host does not tell; *ret_resident is untouched. */
 bool mm_resident_now(struct mm_resident *ret_resident);
 
+/*
+ * Bytes that can be had: what the host calls available, and offered memory that it does not know of
+ * as such. No more than is pretended, when it is.
+ */
+struct mm_memory;
+uint64_t mm_available(const struct mm_memory *memory);
+
 /* Bytes of the user address space that are neither reserved nor committed. */
 uint64_t mm_unreserved(void);
 

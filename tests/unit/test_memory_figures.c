@@ -13,6 +13,7 @@
 #include <winmem/winbase.h>
 #include <winmem/winnt.h>
 #include "kernel32/face.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/privilege.h"
 #include "memoryapi/workingset.h"
@@ -80,6 +81,26 @@ START_TEST(what_others_use_cannot_be_committed)
     ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
     ck_assert_uint_eq(status_now().ullAvailPageFile, before.ullAvailPageFile);
     ck_assert_uint_eq(status_now().ullAvailVirtual, before.ullAvailVirtual);
+    remove_machine();
+}
+END_TEST
+
+/* The made machine does not change: what rises is what this process offers and keeps for itself. */
+START_TEST(offered_memory_is_available)
+{
+    make_machine(1000, 250);
+    own_use(9);
+    void *memory = VirtualAlloc(NULL, 16 * M, RC, PAGE_READWRITE);
+    memset(memory, 1, 16 * M);
+    uint64_t before = status_now().ullAvailPhys;
+    ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * M, VmOfferPriorityNormal), 0);
+    struct mm_offers offers;
+    mm_offer_state(&offers);
+    ck_assert_uint_eq(offers.held + offers.given, 16 * M);
+    ck_assert_uint_eq(status_now().ullAvailPhys, before + offers.held);
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * M), 0);
+    ck_assert_uint_eq(status_now().ullAvailPhys, before);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
     remove_machine();
 }
 END_TEST
@@ -398,6 +419,7 @@ int main(void)
     TCase *tests = tcase_create("memory figures");
     tcase_add_test(tests, status_of_a_machine);
     tcase_add_test(tests, what_others_use_cannot_be_committed);
+    tcase_add_test(tests, offered_memory_is_available);
     tcase_add_test(tests, status_of_a_container);
     tcase_add_test(tests, performance_mistakes);
     tcase_add_test(tests, counters_of_three_sizes);
