@@ -27,9 +27,18 @@ static void wait_for_release(void)
     space.waiters--;
 }
 
+/* The number of the calling thread, from 1. */
+static uint32_t me(void)
+{
+    static uint32_t last;
+    if (gate_self.claimer == 0)
+        gate_self.claimer = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    return gate_self.claimer;
+}
+
 static void take(struct region *region)
 {
-    region->claimer = &gate_self;
+    region->claimer = me();
     space.claims++;
     gate_self.locks++;
 }
@@ -38,7 +47,7 @@ static void take(struct region *region)
 static bool give_back(struct region *region)
 {
     if (region)
-        region->claimer = NULL;
+        region->claimer = 0;
     space.claims--;
     gate_self.locks--;
     if (space.waiters)
@@ -154,7 +163,7 @@ void space_release_set(struct region **regions, uint32_t count)
     bool wake = false;
     books_lock();
     for (uint32_t i = 0; i < count; i++)
-        if (regions[i]->claimer == &gate_self)
+        if (regions[i]->claimer == me())
             wake |= give_back(regions[i]);
     unlock_and_wake(wake);
 }
@@ -166,7 +175,7 @@ void space_release_range(uint64_t start, uint64_t end)
     books_lock();
     for (struct region *region = next_in(start, end); region;
          region = next_in(region_end(region), end))
-        if (region->claimer == &gate_self)
+        if (region->claimer == me())
             wake |= give_back(region);
     unlock_and_wake(wake);
 }
@@ -201,6 +210,8 @@ static bool promise(struct pool *pool, uint32_t count)
         void *chunk;
         books_unlock();
         int error = host->bookkeeping(size, true, &chunk);
+        if (pool == &space.map.region_pool && size > POOL_SMALL_CHUNK && space.map.index)
+            host_make_dense(space.map.index, SPACE_GRANULES * sizeof(struct region *));
         books_lock();
         if (error)
             return false;

@@ -22,6 +22,8 @@ struct gate_state {
     volatile uint32_t pending;
     /* locks of ours that this thread holds (futex.h): a fault meanwhile is our own mistake */
     uint32_t locks;
+    /* what names the thread as claimer of a region (claim.c); 0: it claimed none yet */
+    uint32_t claimer;
     /* lowest committed address of a Windows thread's stack; 0 for a host thread (fault.h) */
     uint64_t stack_limit;
 };

@@ -195,6 +195,9 @@ bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned a
  */
 int host_shared_page(uint64_t address, void **ret_writable);
 
+/* Bookkeeping memory that was sparse will be used all over; a hint that may do nothing. */
+void host_make_dense(void *memory, uint64_t size);
+
 /* Makes the pages of a readable and writable range present; a hint that may do nothing. */
 void host_prefault(uint64_t address, uint64_t size);
 

@@ -147,6 +147,11 @@ static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
     return 0;
 }
 
+void host_make_dense(void *memory, uint64_t size)
+{
+    madvise(memory, size, MADV_HUGEPAGE);
+}
+
 static const struct host_ops linux_ops = {
     .reserve = linux_reserve,
     .unreserve = linux_unreserve,

@@ -5,7 +5,6 @@
 #include <string.h>
 #include "memoryapi/host.h"
 
-#define SMALL_CHUNK (256ull << 10)
 #define LARGE_CHUNK (2ull << 20)
 #define MANY        (2ull << 20) /* bytes in use */
 
@@ -30,7 +29,7 @@ void pool_settle(struct pool *pool, uint32_t count)
 
 uint64_t pool_chunk_size(const struct pool *pool)
 {
-    return pool->in_use * pool->node_size < MANY ? SMALL_CHUNK : LARGE_CHUNK;
+    return pool->in_use * pool->node_size < MANY ? POOL_SMALL_CHUNK : LARGE_CHUNK;
 }
 
 void pool_add(struct pool *pool, void *chunk, uint64_t size)
@@ -65,6 +64,8 @@ void *pool_take(struct pool *pool)
     if (node) {
         pool->free = *(void **)node;
         pool->free_count--;
+        for (size_t at = 0; at < pool->node_size; at += 64) /* the next one, likely soon */
+            __builtin_prefetch((char *)pool->free + at, 1);
         memset(node, 0, pool->node_size);
         return node;
     }

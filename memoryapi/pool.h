@@ -19,6 +19,8 @@ struct pool {
     uint64_t in_use;
 };
 
+#define POOL_SMALL_CHUNK (256ull << 10) /* bytes, of a pool with few nodes */
+
 /* Promises `count` takes; false: add a chunk first. */
 bool pool_promise(struct pool *pool, uint32_t count);
 /*

@@ -43,6 +43,7 @@ struct region *region_find(const struct region_map *map, uint64_t address)
     struct region *region;
     if (map->index && address < SPACE_END) {
         region = map->index[address >> GRANULE_SHIFT];
+        __builtin_prefetch((char *)region + 64);
         if (region) /* the last granule may be used only in part */
             return address - region_base(region) < region->size ? region : NULL;
     }

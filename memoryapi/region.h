@@ -79,23 +79,24 @@ struct region {
     uint64_t committed; /* pages */
     uint32_t protect;   /* AllocationProtect */
     uint8_t kind;       /* enum mm_region_kind */
-    bool barrier;       /* not ours */
-    bool adopted;       /* mapped by somebody else of ours: never freed */
-    bool touched;       /* something was committed: the host has to be asked at release */
-    bool physical;      /* an AWE window (MEM_PHYSICAL) */
-    bool watched;       /* MEM_WRITE_WATCH */
     uint8_t large;      /* log2 of the size of its pages (large.h); 0: usual ones */
-    bool placeholder;   /* MEM_RESERVE_PLACEHOLDER, not replaced yet */
-    bool exact;         /* shares a granule with a neighbour: the open bits do not speak of it */
+    bool touched;       /* something was committed: the host has to be asked at release */
     bool inline_used;
-    uint16_t numa;             /* mm_node() of where its memory should be, 0: anywhere */
-    struct run inline_run;     /* the first run needs no node of its own */
+    bool barrier : 1;      /* not ours */
+    bool adopted : 1;      /* mapped by somebody else of ours: never freed */
+    bool physical : 1;     /* an AWE window (MEM_PHYSICAL) */
+    bool watched : 1;      /* MEM_WRITE_WATCH */
+    bool placeholder : 1;  /* MEM_RESERVE_PLACEHOLDER, not replaced yet */
+    bool exact : 1;        /* shares a granule with a neighbour: the open bits do not speak of it */
+    uint16_t numa;         /* mm_node() of where its memory should be, 0: anywhere */
+    uint32_t claimer;      /* the thread that works on it (space.h); 0: nobody */
+    struct run inline_run; /* the first run needs no node of its own */
     struct awe_window *window; /* of a physical region (awe.h) */
     struct watch_marks *marks; /* of a watched region that the host does not watch */
-    const void *claimer;       /* the thread that works on it (space.h); NULL: nobody */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct region, inline_run.node.weight) <= 128, "two cache lines");
+_Static_assert(sizeof(struct region) <= 192, "with its place in the index less than 256 bytes");
 
 #define INDEX_LIMIT 1024u /* granules */
 

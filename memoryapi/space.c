@@ -9,7 +9,6 @@
 #include "memoryapi/status.h"
 
 #define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-#define GRANULES  (SPACE_END / ALLOCATION_GRANULARITY)
 /*
  * Where the executable, its heap and the libraries of a position-independent Linux program begin.
  */
@@ -30,9 +29,9 @@ static void init_once(void)
     host_init();
     limits_init();
     /* without an index the tree alone serves; without the bitmap nothing can be committed */
-    if (host->bookkeeping(GRANULES * sizeof(struct region *), false, &index) != 0)
+    if (host->bookkeeping(SPACE_GRANULES * sizeof(struct region *), false, &index) != 0)
         index = NULL;
-    space.usable = host->bookkeeping(GRANULES / 8, false, &open) == 0;
+    space.usable = host->bookkeeping(SPACE_GRANULES / 8, false, &open) == 0;
     space.open = open;
     region_map_init(&space.map, index);
     /* in a host program everything is the host's until an arena is taken */

@@ -6,8 +6,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "memoryapi/base.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/region.h"
+
+/* In all of the address space a program may use. */
+#define SPACE_GRANULES ((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY)
 
 struct mm_space {
     struct futex_lock books; /* short; never across a host call */

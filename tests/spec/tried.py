@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each built function of the memory families has cases in spec/cases/, and each error in its entry has as many cases as it has conditions.
 
-tried.py GENERATOR SPEC [strict]      without strict, conditions without a case are printed and do not count
+tried.py GENERATOR SPEC [strict]      without strict, conditions without a case are printed and do not count: while functions are being built
 
 Only the last call of a case counts. An [[untried]] of the case files excuses one condition; it must name an error that the entry has.
 """
