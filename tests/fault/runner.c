@@ -23,6 +23,7 @@
     X(watch)                                                                                       \
     X(image)                                                                                       \
     X(face)                                                                                        \
+    X(alloc2)                                                                                      \
     X(placeholder)                                                                                 \
     X(awe)                                                                                         \
     X(frames)                                                                                      \

@@ -5,8 +5,8 @@
  * again; a step that copes must leave what the first run left.
  *
  * ADDING A FUNCTION: write its step (`static NTSTATUS do_thing(const struct step *step)`) and a
- * scenario that uses it, in the file of its family or a new one, which goes into the lists of
- * runner.c and meson.build. Steps answer with a status; a face's BOOL goes through of_bool().
+ * scenario that uses it, in the file of its family or a new one, which goes into the list of
+ * runner.c. Steps answer with a status; a face's BOOL goes through of_bool().
  */
 #pragma once
 
