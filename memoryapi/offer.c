@@ -276,7 +276,7 @@ static NTSTATUS offer_pages(struct region *region, uint64_t start, uint64_t end,
         offer_forget(&run_find(region, offer->base)->state, offer->pages);
         space_change(region, offer->base, offer->base + offer->pages * PAGE_SIZE, become_offered,
                      offer);
-        offer_enlist(offer);
+        offer_enlist(offer, offer->pages);
         give(offer, held);
     }
     return STATUS_SUCCESS;

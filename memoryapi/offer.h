@@ -31,16 +31,17 @@ enum offer_stage {
 };
 
 struct offer {
-    uint64_t base;       /* address of the first page */
-    uint64_t pages;      /* in `witness` */
-    uint64_t left;       /* pages that runs still speak of; 0 frees the offer */
-    uint64_t age;        /* rises with each offer */
-    struct offer *next;  /* of the same call, while it is at work; of those to be freed */
-    bool taken_over;     /* from an offer of another priority */
-    uint8_t priority;    /* 0: of memory that is reset */
-    uint8_t stage;       /* enum offer_stage */
-    uint64_t offered;    /* pages, in the order until it is 0 (offer_order.h); under books */
-    struct offer *older; /* under books */
+    uint64_t base;         /* address of the first page */
+    uint64_t pages;        /* in `witness` */
+    uint64_t left;         /* pages that runs still speak of; 0 frees the offer */
+    uint64_t age;          /* rises with each offer */
+    struct offer *next;    /* of the same call, while it is at work; of those to be freed */
+    struct offer *rest_of; /* what a cut makes it a part of, while that is at work */
+    bool taken_over;       /* from an offer of another priority */
+    uint8_t priority;      /* 0: of memory that is reset */
+    uint8_t stage;         /* enum offer_stage */
+    uint64_t offered;      /* pages, in the order until it is 0 (offer_order.h); under books */
+    struct offer *older;   /* under books */
     struct offer *newer;
     uint16_t witness[];
 };
@@ -77,6 +78,11 @@ void offer_note_again(struct offer *offer, uint64_t start, uint64_t end);
 void offer_copy_lost(struct offer *offer, const struct offer *reset);
 /* A part of `from`, with what is known of it. */
 void offer_copy(struct offer *offer, const struct offer *from);
+/*
+ * An offer is of one region: what follows a cut at `start` becomes one of its own, with the same
+ * age; no run speaks of it yet. NULL: no memory.
+ */
+struct offer *offer_rest(struct offer *offer, uint64_t start);
 /* Some page was not all zero. pre: noted. */
 bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end);
 /* No page lost its witness since it was offered. pre: kept by the host. */

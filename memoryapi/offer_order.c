@@ -49,10 +49,10 @@ static uint64_t *count_of(const struct offer *offer)
                                          : &order.pages.dropped;
 }
 
-void offer_enlist(struct offer *offer)
+void offer_enlist(struct offer *offer, uint64_t pages)
 {
     books_lock();
-    offer->offered = offer->pages;
+    offer->offered = pages;
     *count_of(offer) += offer->offered;
     if (offer->stage != OFFER_DROPPED)
         insert(offer);

@@ -7,13 +7,16 @@
 #include "memoryapi/mm.h"
 #include "memoryapi/offer.h"
 
-/* How to find an offer again: it may be gone, and its memory too, but its number does not return. */
+/*
+ * How to find an offer again: it may be gone, and its memory too, but in one region its number does
+ * not return.
+ */
 struct offer_key {
     uint64_t base, size, age;
 };
 
-/* All of its pages are offered from now on. */
-void offer_enlist(struct offer *offer);
+/* So many of its pages are offered from now on. */
+void offer_enlist(struct offer *offer, uint64_t pages);
 /* By whoever has its region claimed. */
 void offer_set_stage(struct offer *offer, enum offer_stage stage);
 /* The first in the order that is not dropped; `held`: the first of those that are held. */

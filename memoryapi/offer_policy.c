@@ -97,24 +97,25 @@ static bool give_up(const struct offer_key *key, bool drop)
     return !error || !drop;
 }
 
+/* The first in the order; false when there is none, or only the one that was found before. */
+static bool find_first(bool held, struct offer_key *key)
+{
+    struct offer_key last = *key;
+    return offer_first(held, key) && (key->age != last.age || key->base != last.base);
+}
+
 static void give_all(void)
 {
-    struct offer_key key;
-    uint64_t last = 0;
-    while (offer_first(true, &key) && key.age != last) {
-        last = key.age; /* met again: it cannot be given now */
+    struct offer_key key = {0};
+    while (find_first(true, &key)) { /* met again: it cannot be given now */
         give_up(&key, false);
     }
 }
 
-/* *last: the one before; an offer that is met again cannot be dropped now. */
-static bool drop_first(uint64_t *last)
+/* *key: the one before; an offer that is met again cannot be dropped now. */
+static bool drop_first(struct offer_key *key)
 {
-    struct offer_key key;
-    if (!offer_first(false, &key) || key.age == *last)
-        return false;
-    *last = key.age;
-    return give_up(&key, true);
+    return find_first(false, key) && give_up(key, true);
 }
 
 static uint64_t offered_bytes(void)
@@ -128,7 +129,8 @@ static uint64_t offered_bytes(void)
 static void drop_for(const struct mm_memory *memory)
 {
     uint64_t enough = memory->low + (memory->high - memory->low) / 2;
-    uint64_t before = offered_bytes(), last = 0;
+    struct offer_key last = {0};
+    uint64_t before = offered_bytes();
     for (uint64_t now = before; memory->available + before - now < enough && drop_first(&last);) {
         now = offered_bytes();
         before = now > before ? now : before; /* somebody offers at the same time */
@@ -190,7 +192,8 @@ bool offer_is_held(uint64_t size, uint32_t priority)
 
 void offer_apply_policy(void)
 {
-    uint64_t budget = offer_budget(), last = 0;
+    uint64_t budget = offer_budget();
+    struct offer_key last = {0};
     struct mm_memory memory;
     while (offered_bytes() > budget && drop_first(&last))
         ;

@@ -5,6 +5,7 @@
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/offer.h"
+#include "memoryapi/offer_order.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 
@@ -102,6 +103,78 @@ static void forget(struct region *region, uint64_t start, uint64_t end)
         commit_return(pages);
 }
 
+static struct offer *find_rest(struct offer *rests, const struct offer *offer)
+{
+    while (rests && rests->rest_of != offer)
+        rests = rests->next;
+    return rests;
+}
+
+static void destroy_rests(struct offer *rests)
+{
+    while (rests) {
+        struct offer *next = rests->next;
+        offer_destroy(rests);
+        rests = next;
+    }
+}
+
+/* *ret_rests: what offers that reach over a cut at `end` become behind it. False: no memory. */
+static bool make_rests(const struct region *region, uint64_t end, struct offer **ret_rests)
+{
+    *ret_rests = NULL;
+    for (const struct run *run = end < region_end(region) ? run_find(region, end) : NULL; run;
+         run = run_next(run)) {
+        struct offer *offer = run->state.offer, *rest;
+        if (!offer || offer->base >= end || find_rest(*ret_rests, offer))
+            continue;
+        rest = offer_rest(offer, end);
+        if (!rest) {
+            destroy_rests(*ret_rests);
+            *ret_rests = NULL;
+            return false;
+        }
+        rest->next = *ret_rests;
+        *ret_rests = rest;
+    }
+    return true;
+}
+
+static void become_rest(struct run_state *state, void *context)
+{
+    struct offer *rest = state->offer ? find_rest(context, state->offer) : NULL;
+    if (rest)
+        state->offer = rest;
+}
+
+/* The runs from `end` on speak of the rests. pre: a run prepared. */
+static void hand_over(struct region *region, uint64_t end, struct offer *rests)
+{
+    if (!rests)
+        return;
+    for (struct offer *rest = rests; rest; rest = rest->next) {
+        struct run_state old = {.offer = rest->rest_of};
+        uint64_t offered = 0;
+        for (const struct run *run = run_find(region, end); run; run = run_next(run)) {
+            uint64_t from, to;
+            run_clip(run, end, region_end(region), &from, &to);
+            if (run->state.offer != rest->rest_of)
+                continue;
+            rest->left += (to - from) / PAGE_SIZE;
+            offered += run->state.priority ? (to - from) / PAGE_SIZE : 0;
+        }
+        if (offered) {
+            offer_end(&old, offered);
+            offer_enlist(rest, offered);
+        }
+    }
+    space_change(region, end, region_end(region), become_rest, rests);
+    for (struct offer *rest = rests; rest; rest = rest->next) {
+        struct run_state old = {.offer = rest->rest_of};
+        offer_forget(&old, rest->left);
+    }
+}
+
 /* What is left of a region that had its granules to itself, as backing_carve left them. */
 static void keep_granules(struct region *rest, bool whole)
 {
@@ -133,20 +206,24 @@ static struct region *cut_out(struct region *region, uint64_t start, uint64_t en
 /* Ends the claim. `keep`: as a placeholder, else the part is free. */
 static NTSTATUS carve(struct region *region, uint64_t start, uint64_t end, bool keep)
 {
+    struct offer *rests = NULL;
     struct region *part;
     int error;
 
-    if (!space_prepare(CUT_REGIONS, CUT_RUNS)) {
+    if (!make_rests(region, end, &rests) || !space_prepare(CUT_REGIONS, CUT_RUNS)) {
+        destroy_rests(rests);
         space_release(region);
         return STATUS_NO_MEMORY;
     }
     error = backing_carve(region, start, end);
     if (error) {
+        destroy_rests(rests);
         space_settle(CUT_REGIONS, CUT_RUNS);
         space_release(region);
         return status_from_errno(error);
     }
     forget(region, start, end);
+    hand_over(region, end, rests);
     books_lock();
     part = cut_out(region, start, end);
     part->touched = false;

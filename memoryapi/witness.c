@@ -78,6 +78,19 @@ void offer_copy(struct offer *offer, const struct offer *from)
     offer->stage = from->stage;
 }
 
+struct offer *offer_rest(struct offer *offer, uint64_t start)
+{
+    struct offer *rest = offer_create(start, offer->base + offer->pages * PAGE_SIZE);
+    if (rest) {
+        offer_copy(rest, offer);
+        rest->age = offer->age;
+        rest->priority = offer->priority;
+        rest->rest_of = offer;
+        rest->left = 0;
+    }
+    return rest;
+}
+
 /* True when no run speaks of the offer any more. */
 static bool forget(struct run_state *state, uint64_t pages)
 {

@@ -77,6 +77,35 @@ START_TEST(high_priorities_are_held_while_there_is_room)
 }
 END_TEST
 
+/* Parts of an allocation that is cut are given up, kept and told about each alone. */
+START_TEST(an_offer_across_a_cut)
+{
+    uint64_t base = (uint64_t)memory + 16 * P, size = 16 * P, head = (uint64_t)memory;
+    uint64_t head_size = 4 * P;
+    offer(0, 64, 4);
+    ck_assert_uint_eq(state().held, 64 * P);
+    ck_assert_int_eq(mm_free(&base, &size, MEM_RELEASE), 0);
+    ck_assert_uint_eq(state().held, 48 * P);
+    ck_assert_int_eq(mm_free(&head, &head_size, MEM_RELEASE), 0);
+    ck_assert_uint_eq(state().held, 44 * P);
+    char *other = VirtualAlloc(NULL, P, RC, PAGE_READWRITE);
+    setenv("WINMEM_OFFER_BUDGET", "140K", 1); /* one of them is enough */
+    ck_assert_uint_eq(OfferVirtualMemory(other, P, 4), 0);
+    ck_assert_uint_eq(state().dropped, 32 * P);
+    ck_assert_uint_eq(state().held, 13 * P);
+    ck_assert_uint_eq(reclaim(4, 6), 0);
+    setenv("WINMEM_OFFER_BUDGET", "0", 1);
+    ck_assert_uint_eq(OfferVirtualMemory(other, P, 4), 0);
+    ck_assert_uint_eq(reclaim(10, 6), LOST);
+    ck_assert_uint_eq(reclaim(32, 32), LOST);
+    ck_assert_uint_eq(state().held + state().given, 0);
+    ck_assert(mm_space_is_valid());
+    ck_assert(VirtualFree(memory + 4 * P, 0, MEM_RELEASE));
+    ck_assert(VirtualFree(other, 0, MEM_RELEASE));
+    memory += 32 * P;
+}
+END_TEST
+
 START_TEST(beyond_the_budget_the_lowest_priority_goes_and_the_oldest_first)
 {
     setenv("WINMEM_OFFER_BUDGET", "64K", 1);
@@ -251,6 +280,7 @@ int main(void)
     tcase_add_checked_fixture(tests, start, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, high_priorities_are_held_while_there_is_room);
+    tcase_add_test(tests, an_offer_across_a_cut);
     tcase_add_test(tests, beyond_the_budget_the_lowest_priority_goes_and_the_oldest_first);
     tcase_add_test(tests, without_a_budget_worth_the_name_all_goes_but_zeros);
     tcase_add_test(tests, another_priority_is_another_place_in_the_order);
