@@ -132,6 +132,13 @@ static bool is_given(const struct run *run)
     return run->state.priority && run->state.offer->stage == OFFER_GIVEN;
 }
 
+/* Pages that have to be there, to be told as written by a host that watches. */
+static bool is_missed(const struct region *region, const struct run *run)
+{
+    return region->watched && !region->marks && run->state.priority &&
+           run->state.offer->stage == OFFER_DROPPED;
+}
+
 /* Makes what was given to the host accessible and sees to it that nothing more is dropped. */
 static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
 {
@@ -140,7 +147,7 @@ static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
          run = run_next(run)) {
         uint64_t from, to;
         run_clip(run, start, end, &from, &to);
-        if (!is_given(run))
+        if (!is_given(run) && !is_missed(region, run))
             continue;
         error = host->protect(from, to - from, HOST_READ_WRITE);
         if (!error)

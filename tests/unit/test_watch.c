@@ -262,6 +262,21 @@ START_TEST(offered_discarded_and_reset_pages)
 END_TEST
 
 /* Fails, with last error `code`, and nothing is written or reset. */
+START_TEST(dropped_pages_that_were_reclaimed_are_told)
+{
+    volatile char *memory = watched(16, RC, PAGE_READWRITE);
+    memory[1 * P] = memory[2 * P] = 1;
+    TOLD(memory, 16, WRITE_WATCH_FLAG_RESET, "1 2");
+    setenv("WINMEM_RETURN", "now", 1);
+    ck_assert_uint_eq(OfferVirtualMemory((void *)(memory + P), 2 * P, VmOfferPriorityNormal), 0);
+    unsetenv("WINMEM_RETURN");
+    ck_assert_uint_eq(ReclaimVirtualMemory((void *)(memory + P), 2 * P), 170);
+    TOLD(memory, 16, WRITE_WATCH_FLAG_RESET, "1 2");
+    TOLD(memory, 16, 0, "");
+    release(memory);
+}
+END_TEST
+
 static void fails(DWORD flags, volatile char *base, SIZE_T size, PVOID *addresses, ULONG_PTR *count,
                   DWORD *granularity, DWORD code)
 {
@@ -670,6 +685,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, only_committed_pages_and_since_the_commit);
     tcase_add_test(tests, protection_does_not_change_what_was_written);
     tcase_add_test(tests, offered_discarded_and_reset_pages);
+    tcase_add_test(tests, dropped_pages_that_were_reclaimed_are_told);
     tcase_add_test(tests, mistakes_are_refused_and_change_nothing);
     tcase_add_test(tests, the_native_calls);
     tcase_add_test(tests, the_results_may_lie_in_the_watched_memory);
