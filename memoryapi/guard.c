@@ -70,7 +70,24 @@ static bool allows(uint32_t protect, unsigned access)
                                      : host_access & HOST_READ;
 }
 
-/* Charges what is not committed of [from, to), and makes it accessible. Undone on failure. */
+/* What is behind [from, to) is again what the books say. */
+static void close_stack(const struct region *region, uint64_t from, uint64_t to)
+{
+    for (const struct run *run = run_find(region, from); run && run_start(run) < to;
+         run = run_next(run)) {
+        uint64_t first, last;
+        run_clip(run, from, to, &first, &last);
+        host->protect(first, last - first,
+                      run->state.committed ? backing_access(&run->state) : HOST_READ_WRITE);
+        if (!run->state.committed)
+            backing_decommit(region, first, last);
+    }
+}
+
+/*
+ * Charges what is not committed of [from, to), and makes it accessible, unless some is offered.
+ * Undone on failure.
+ */
 static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access)
 {
     uint64_t pages = 0;
@@ -78,13 +95,17 @@ static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsign
          run = run_next(run)) {
         uint64_t first, last;
         run_clip(run, from, to, &first, &last);
+        if (run->state.priority)
+            return false;
         pages += run->state.committed ? 0 : (last - first) / PAGE_SIZE;
     }
     if (!commit_charge(pages))
         return false;
-    if (backing_commit(region, from, to) == STATUS_SUCCESS &&
-        host->protect(from, to - from, access) == 0)
+    bool open = backing_commit(region, from, to) == STATUS_SUCCESS;
+    if (open && host->protect(from, to - from, access) == 0)
         return true;
+    if (open)
+        close_stack(region, from, to);
     commit_return(pages);
     return false;
 }
@@ -153,6 +174,8 @@ static enum mm_fault_result fault_in(struct region *region, uint64_t address, un
     if (region->adopted)
         return MM_FAULT_DENIED;
     run = run_find(region, page);
+    if (run->state.priority)
+        return MM_FAULT_DENIED;
     if (stack && page >= stack->floor && page < stack->limit &&
         (!run->state.committed || (run->state.protect & PAGE_GUARD)))
         return grow_stack(stack, region, page);
@@ -162,7 +185,7 @@ static enum mm_fault_result fault_in(struct region *region, uint64_t address, un
         move_limit(stack, page + PAGE_SIZE);
         return grow_stack(stack, region, page);
     }
-    if (!run->state.committed || run->state.priority)
+    if (!run->state.committed)
         return MM_FAULT_DENIED;
     if (run->state.protect & PAGE_GUARD) {
         if (watch_protect(region, page, PAGE_SIZE,

@@ -1,11 +1,13 @@
 /* Offer, reclaim, discard, the native calls, and stacks that grow. */
 #include <check.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include "kernel32/face.h"
 #include "memoryapi/fault.h"
+#include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 
 #define P       4096u
@@ -313,6 +315,50 @@ START_TEST(the_guarantee_is_left_for_the_handler)
 }
 END_TEST
 
+START_TEST(an_offered_guard_page_lets_no_stack_grow)
+{
+    struct mm_stack stack = make_stack(64);
+    char *floor = (char *)stack.floor;
+    struct mm_offers offers;
+    mm_thread_stack = &stack;
+    ck_assert_uint_eq(OfferVirtualMemory(floor + 62 * P, P, VmOfferPriorityLow), 0);
+    ck_assert_int_eq(touch(floor + 62 * P, true), STATUS_ACCESS_VIOLATION);
+    ck_assert_int_eq(touch(floor + 60 * P, true), STATUS_STACK_OVERFLOW);
+    ck_assert_uint_eq(query(floor + 60 * P).State, MEM_RESERVE);
+    ck_assert_uint_eq(ReclaimVirtualMemory(floor + 62 * P, P), 0);
+    ck_assert_int_eq(touch(floor + 62 * P, true), 0);
+    mm_thread_stack = NULL;
+    release(floor);
+    mm_offer_state(&offers);
+    ck_assert_uint_eq(offers.held + offers.given + offers.dropped, 0);
+}
+END_TEST
+
+static const struct host_ops *real;
+
+static int refuse_to_close(uint64_t address, uint64_t size, unsigned access)
+{
+    return access == HOST_NONE ? -ENOMEM : real->protect(address, size, access);
+}
+
+START_TEST(a_guard_page_that_cannot_be_made_stays_reserved)
+{
+    struct mm_stack stack = make_stack(64);
+    struct host_ops fake = *host;
+    char *floor = (char *)stack.floor;
+    real = host;
+    fake.protect = refuse_to_close;
+    mm_thread_stack = &stack;
+    host = &fake;
+    ck_assert_int_eq(touch(floor + 62 * P, true), STATUS_STACK_OVERFLOW);
+    host = real;
+    mm_thread_stack = NULL;
+    ck_assert_uint_eq(query(floor + 61 * P).State, MEM_RESERVE);
+    ck_assert_int_eq(touch(floor + 61 * P, true), STATUS_ACCESS_VIOLATION);
+    release(floor);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("offer");
@@ -331,6 +377,8 @@ int main(void)
     tcase_add_test(tests, a_stack_grows_and_overflows_once);
     tcase_add_test(tests, another_threads_stack_does_not_grow);
     tcase_add_test(tests, the_guarantee_is_left_for_the_handler);
+    tcase_add_test(tests, an_offered_guard_page_lets_no_stack_grow);
+    tcase_add_test(tests, a_guard_page_that_cannot_be_made_stays_reserved);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
