@@ -229,6 +229,8 @@ static NTSTATUS commit_new(struct region *region, uint32_t protect)
     if (status == STATUS_SUCCESS) {
         space_finish_new(region, &committed);
     } else {
+        if (region->numa) /* mapped anew, which forgets the node */
+            backing_release(region);
         watch_stop(region);
         reserve_return(region->size);
         space_remove(region);

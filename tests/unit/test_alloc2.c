@@ -4,6 +4,7 @@
  * winnt/MEM_EXTENDED_PARAMETER, winnt/MEM_ADDRESS_REQUIREMENTS.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,27 @@ START_TEST(the_native_call)
 }
 END_TEST
 
+static const struct host_ops *kernel;
+static uint64_t refused;
+
+static int refuse_access(uint64_t address, uint64_t size, unsigned access)
+{
+    refused = access == HOST_READ ? address : refused;
+    return access == HOST_READ ? -ENOMEM : kernel->protect(address, size, access);
+}
+
+START_TEST(a_failed_allocation_leaves_no_node_behind)
+{
+    struct host_ops fake = *host;
+    kernel = host;
+    fake.protect = refuse_access;
+    host = &fake;
+    EXPECT_FAILS(VirtualAllocExNuma(THIS, NULL, 4 * G, RC, PAGE_READONLY, 0), 1455);
+    host = kernel;
+    ck_assert(policy_is((const char *)refused, "default"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("alloc2");
@@ -354,6 +376,7 @@ int main(void)
     tcase_add_test(tests, parameters_that_are_malformed);
     tcase_add_test(tests, attributes_and_handles);
     tcase_add_test(tests, memory_is_taken_from_the_node);
+    tcase_add_test(tests, a_failed_allocation_leaves_no_node_behind);
     tcase_add_test(tests, a_node_that_cannot_be_had);
     tcase_add_test(tests, packaged_applications);
     tcase_add_test(tests, the_native_call);
