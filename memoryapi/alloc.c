@@ -281,6 +281,7 @@ static NTSTATUS reserve(struct mm_request *request)
     bool commit = request->type & MEM_COMMIT, placeholder = request->type & MEM_RESERVE_PLACEHOLDER;
     /* a loader fills it first and protects its sections then */
     bool image = request->kind == MM_IMAGE;
+    bool incomplete = commit || placeholder || request->type & MEM_WRITE_WATCH;
     uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
     struct run_state reserved = {0};
     struct awe_window *window = NULL;
@@ -311,10 +312,11 @@ static NTSTATUS reserve(struct mm_request *request)
     pool_settle(&space.map.region_pool, 1);
     if (placeholder)
         placeholder_mark(region);
-    if (commit || placeholder || region->watched)
+    if (incomplete)
         space_claim_new(region);
     books_unlock();
-    if (commit || placeholder || region->watched)
+    /* one that is not claimed may be released by somebody else from here on */
+    if (incomplete)
         status = complete(region, protect, commit);
     request->base = base;
     request->size = size;
