@@ -60,7 +60,7 @@ static int lock_range(uint64_t address, uint64_t size)
 {
     /* a program that locks all it maps (mlockall) would have the whole range made present */
     if (!frames.locked)
-        return munlock(at(address), size) == 0 ? 0 : -errno;
+        return host_munlock(address, size);
     return mlock2(at(address), size, MLOCK_ONFAULT) == 0 ? 0 : -errno;
 }
 

@@ -4,10 +4,13 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <linux/userfaultfd.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef MADV_COLD
 #define MADV_COLD 20 /* Linux 5.4 */
@@ -80,3 +83,12 @@ struct pm_scan_arg {
 };
 #define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
 #endif
+
+/*
+ * The call itself: sanitizers' runtimes put a function that does nothing in the place of mlock and
+ * munlock, but not of mlock2, so that what was locked would stay so.
+ */
+static inline int host_munlock(uint64_t address, uint64_t size)
+{
+    return syscall(SYS_munlock, address, size) == 0 ? 0 : -errno;
+}

@@ -2,7 +2,8 @@
 #include "memoryapi/host_linux.h"
 
 #include <errno.h>
-#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "memoryapi/host_kernel.h"
 
 /*
@@ -11,15 +12,15 @@
  */
 int linux_lock(uint64_t address, uint64_t size)
 {
-    int error = mlock((void *)address, size) == 0 ? 0 : -errno;
+    int error = syscall(SYS_mlock, address, size) == 0 ? 0 : -errno;
     if (error)
-        munlock((void *)address, size);
+        host_munlock(address, size);
     return error;
 }
 
 int linux_unlock(uint64_t address, uint64_t size)
 {
-    return munlock((void *)address, size) == 0 ? 0 : -errno;
+    return host_munlock(address, size);
 }
 
 int linux_hint(uint64_t address, uint64_t size, enum host_hint hint)

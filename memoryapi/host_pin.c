@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include "memoryapi/host_kernel.h"
 
 int host_linux_pin(uint64_t address, uint64_t size)
 {
@@ -14,5 +15,5 @@ int host_linux_pin(uint64_t address, uint64_t size)
 
 int host_linux_unpin(uint64_t address, uint64_t size)
 {
-    return munlock((void *)address, size) == 0 ? 0 : -errno;
+    return host_munlock(address, size);
 }
