@@ -37,7 +37,10 @@ static struct {
     struct pressure_source source; /* changed by the thread only */
 } watch = {.wake = -1, .source = {-1, -1, 0}};
 
-/* WINMEM_AVAILABLE. Constant after the start, but in tests. */
+/*
+ * WINMEM_AVAILABLE. Constant after the start, but in tests: under watch.lock; the kind is read
+ * without it, atomically.
+ */
 static struct {
     enum { OVERRIDE_NONE, OVERRIDE_SIZE, OVERRIDE_FILE } kind;
     uint64_t size;
@@ -48,6 +51,11 @@ static const char setting_name[] = "WINMEM_AVAILABLE";
 static const char setting_allowed[] =
     "a number of bytes, or with K, M, G or T behind it; @FILE that holds one";
 static atomic_flag setting_said = ATOMIC_FLAG_INIT;
+
+static int setting_kind(void)
+{
+    return (int)__atomic_load_n(&setting.kind, __ATOMIC_RELAXED);
+}
 
 static bool read_size_file(const char *path, uint64_t *ret_size)
 {
@@ -63,16 +71,18 @@ static bool read_size_file(const char *path, uint64_t *ret_size)
 void pressure_read_setting(void)
 {
     const char *text = getenv(setting_name);
-    int kept = errno;
-    setting.kind = OVERRIDE_NONE;
+    int kept = errno, kind = OVERRIDE_NONE;
+    futex_lock(&watch.lock);
     if (text && text[0] == '@' && text[1] && strlen(text + 1) < sizeof setting.file) {
         strcpy(setting.file, text + 1);
-        setting.kind = OVERRIDE_FILE;
+        kind = OVERRIDE_FILE;
     } else if (text && *text && setting_size(text, &setting.size)) {
-        setting.kind = OVERRIDE_SIZE;
+        kind = OVERRIDE_SIZE;
     } else if (text && *text) {
         setting_refuse(setting_name, text, setting_allowed, &setting_said);
     }
+    __atomic_store_n(&setting.kind, kind, __ATOMIC_RELAXED);
+    futex_unlock(&watch.lock);
     errno = kept;
 }
 
@@ -93,15 +103,16 @@ static uint64_t least(uint64_t a, uint64_t b)
  */
 static uint64_t pretended(uint64_t available)
 {
-    uint64_t size;
+    uint64_t size = available;
+    if (setting_kind() == OVERRIDE_NONE)
+        return available;
+    futex_lock(&watch.lock);
     if (setting.kind == OVERRIDE_SIZE)
-        return least(available, setting.size);
-    if (setting.kind == OVERRIDE_FILE) {
-        if (read_size_file(setting.file, &size))
-            return least(available, size);
+        size = setting.size;
+    else if (setting.kind == OVERRIDE_FILE && !read_size_file(setting.file, &size))
         setting_refuse(setting_name, setting.file, setting_allowed, &setting_said);
-    }
-    return available;
+    futex_unlock(&watch.lock);
+    return least(available, size);
 }
 
 /* /proc/meminfo, which counts in KiB. */
@@ -153,7 +164,7 @@ bool pressure_read(struct mm_memory *ret_memory)
         memory.total = least(memory.machine_total, state.limit);
         memory.available = least(least(memory.machine_available, state.available), memory.total);
         memory.available = pretended(memory.available);
-        memory.pretended = setting.kind != OVERRIDE_NONE;
+        memory.pretended = setting_kind() != OVERRIDE_NONE;
         memory.swap_total = least(memory.swap_total, state.swap_limit);
         memory.swap_free = least(memory.swap_free, memory.swap_total);
         /* 2: never more than CommitLimit (proc_sys_vm(5)) */
@@ -168,7 +179,7 @@ bool pressure_read(struct mm_memory *ret_memory)
 /* Milliseconds in which what is left above the next level cannot be used up. */
 static int period(const struct mm_memory *memory)
 {
-    if (setting.kind == OVERRIDE_FILE)
+    if (setting_kind() == OVERRIDE_FILE)
         return PERIOD_LEAST;
     uint64_t floor = memory->level == MEMORY_HIGH ? memory->high : memory->low;
     uint64_t left = memory->available > floor ? memory->available - floor : 0;
