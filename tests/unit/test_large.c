@@ -102,7 +102,8 @@ END_TEST
 
 START_TEST(more_than_there_is)
 {
-    EXPECT_FAILS(allocate(1ull << 40), 1450); /* more than may be committed */
+    /* more than may be committed; a sanitizer leaves addresses for half of it in a row */
+    EXPECT_FAILS(allocate(1ull << 39), 1450);
     EXPECT_FAILS(allocate((uint64_t)(read_count() + 64) * L), 1450);
     MEM_EXTENDED_PARAMETER huge = {.Type = MemExtendedParameterAttributeFlags,
                                    .ULong64 = MEM_EXTENDED_PARAMETER_NONPAGED_HUGE};

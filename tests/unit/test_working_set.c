@@ -304,11 +304,11 @@ START_TEST(a_host_that_does_not_tell)
 }
 END_TEST
 
-static volatile bool stop;
+static bool stop; /* atomic */
 
 static void *churn(void *unused)
 {
-    while (!stop) {
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
         char *memory = VirtualAlloc(NULL, 64 * P, RC, PAGE_READWRITE);
         for (unsigned i = 0; i < 64; i += 5)
             memory[i * P] = 1;
@@ -337,7 +337,7 @@ START_TEST(the_list_is_made_while_memory_changes)
         } while (count == 100);
         ck_assert_uint_eq(mine, 600);
     }
-    stop = true;
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);
     VirtualFree(memory, 0, MEM_RELEASE);
 }
