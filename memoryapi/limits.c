@@ -5,16 +5,26 @@
 #include <stdlib.h>
 #include <sys/sysinfo.h>
 #include "memoryapi/base.h"
+#include "memoryapi/pressure.h"
 #include "memoryapi/setting.h"
 
 /* A charge against a limit, both in the same unit. */
 struct account {
     uint64_t charge, peak; /* atomic */
-    uint64_t limit;        /* constant after limits_init */
+    uint64_t limit;        /* atomic; falls once at most after limits_init */
 };
 
 static struct account committed = {.limit = UINT64_MAX / PAGE_SIZE}; /* pages */
 static struct account reserved = {.limit = UINT64_MAX};              /* bytes */
+
+/*
+ * A container's limit takes a dozen files to find out. A small program never gets so far that it
+ * matters.
+ */
+#define LOOK_FROM (16ull << 20) /* bytes of charge */
+
+/* Pages of charge up to which the container need not be asked; UINT64_MAX: its limit is known. */
+static uint64_t unasked = UINT64_MAX; /* atomic */
 
 #define USUAL_ONE_IN 16u
 
@@ -27,8 +37,9 @@ static struct {
 static bool charge(struct account *account, uint64_t amount)
 {
     uint64_t before = __atomic_load_n(&account->charge, __ATOMIC_RELAXED), peak;
+    uint64_t limit = __atomic_load_n(&account->limit, __ATOMIC_RELAXED);
     do {
-        if (amount > account->limit || before > account->limit - amount)
+        if (amount > limit || before > limit - amount)
             return false;
     } while (!__atomic_compare_exchange_n(&account->charge, &before, before + amount, true,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
@@ -45,8 +56,27 @@ static void give_back(struct account *account, uint64_t amount)
     __atomic_fetch_sub(&account->charge, amount, __ATOMIC_RELAXED);
 }
 
+/*
+ * The limit becomes the container's when that is lower. Two threads may come here at once: they find
+ * the same, and `unasked` is written last, so that nobody relies on a limit that is not there yet.
+ */
+static void ask_container(void)
+{
+    struct mm_memory memory;
+    if (pressure_read(&memory)) {
+        uint64_t limit = (memory.total + memory.swap_total) / PAGE_SIZE;
+        if (limit < __atomic_load_n(&committed.limit, __ATOMIC_RELAXED))
+            __atomic_store_n(&committed.limit, limit, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&unasked, UINT64_MAX, __ATOMIC_RELEASE);
+}
+
 bool commit_charge(uint64_t pages)
 {
+    uint64_t enough = __atomic_load_n(&unasked, __ATOMIC_ACQUIRE);
+    if (unlikely(pages > enough ||
+                 __atomic_load_n(&committed.charge, __ATOMIC_RELAXED) > enough - pages))
+        ask_container();
     return charge(&committed, pages);
 }
 
@@ -67,9 +97,11 @@ void reserve_return(uint64_t size)
 
 void mm_commit_state(struct mm_commit *ret_state)
 {
+    if (__atomic_load_n(&unasked, __ATOMIC_ACQUIRE) != UINT64_MAX)
+        ask_container();
     ret_state->charge = __atomic_load_n(&committed.charge, __ATOMIC_RELAXED) * PAGE_SIZE;
     ret_state->peak = __atomic_load_n(&committed.peak, __ATOMIC_RELAXED) * PAGE_SIZE;
-    ret_state->limit = committed.limit * PAGE_SIZE;
+    ret_state->limit = __atomic_load_n(&committed.limit, __ATOMIC_RELAXED) * PAGE_SIZE;
 }
 
 /* The size a variable gives, or `otherwise`. */
@@ -149,10 +181,12 @@ void limits_init(void)
 {
     static atomic_flag said_commit = ATOMIC_FLAG_INIT, said_space = ATOMIC_FLAG_INIT;
     struct sysinfo machine;
-    uint64_t limit = UINT64_MAX;
+    uint64_t limit = UINT64_MAX, chosen;
     if (sysinfo(&machine) == 0)
         limit = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
-    committed.limit = size_from("WINMEM_COMMIT_LIMIT", limit, &said_commit) / PAGE_SIZE;
+    chosen = size_from("WINMEM_COMMIT_LIMIT", UINT64_MAX, &said_commit);
+    committed.limit = (chosen == UINT64_MAX ? limit : chosen) / PAGE_SIZE;
+    unasked = chosen == UINT64_MAX ? LOOK_FROM / PAGE_SIZE : UINT64_MAX;
     reserved.limit = size_from("WINMEM_ADDRESS_SPACE", UINT64_MAX, &said_space);
     failing_init();
 }

@@ -3,7 +3,8 @@
  * charges memory when it is committed, not when it is touched; what passes the limit fails with
  * STATUS_COMMITMENT_LIMIT, and nothing is promised that is not there.
  *
- * The limits are the machine's (its memory and swap space), or smaller ones for tests:
+ * The limits are the machine's (its memory and swap space) or its container's when that is lower,
+ * as it is when the charge first passes 16 MiB. Or others, for tests:
  *   WINMEM_COMMIT_LIMIT=SIZE   at most so much committed
  *   WINMEM_ADDRESS_SPACE=SIZE  at most so much reserved (committed or not)
  * SIZE: a number with an optional K, M, G or T.
@@ -20,7 +21,10 @@
 /* Reads the limits; before anything is charged. */
 void limits_init(void);
 
-/* Charges `pages`; false: the limit would be passed, and nothing was charged. Atomic. */
+/*
+ * Charges `pages`; false: the limit would be passed, and nothing was charged. Atomic. May read files
+ * of the kernel once.
+ */
 bool commit_charge(uint64_t pages);
 void commit_return(uint64_t pages);
 

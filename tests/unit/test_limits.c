@@ -11,9 +11,9 @@
 #include "memoryapi/limits.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/setting.h"
+#include "tests/unit/machine_kit.h"
 
 #define P  4096u
-#define M  (1u << 20)
 #define RC (MEM_RESERVE | MEM_COMMIT)
 
 static uint64_t charged(void)
@@ -106,14 +106,60 @@ START_TEST(the_limit_is_the_machines_when_nobody_says)
     struct sysinfo machine;
     struct mm_commit state;
     ck_assert_int_eq(sysinfo(&machine), 0);
-    limits_init();
+    make_machine(
+        (unsigned)(((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit >> 20) + 1,
+        1024);
+    limits_init(); /* a made machine without containers, larger than the real one */
     mm_commit_state(&state);
-    ck_assert_uint_eq(state.limit / P,
-                      ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit / P);
+    uint64_t real = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
+    ck_assert_uint_eq(state.limit / P, real / P);
     EXPECT_ERROR(VirtualAlloc(NULL, state.limit + P, RC, PAGE_READWRITE), 1455);
     void *space = VirtualAlloc(NULL, state.limit + P, MEM_RESERVE, PAGE_READWRITE);
     ck_assert_ptr_nonnull(space);
     ck_assert(VirtualFree(space, 0, MEM_RELEASE));
+    remove_machine();
+}
+END_TEST
+
+/* A container of `limit` bytes, and none of the machine's swap space. */
+static void in_container(uint64_t limit)
+{
+    if (*text_root)
+        remove_machine();
+    make_machine(8192, 4096);
+    make("/proc/self/cgroup", "0::/box\n");
+    make("/proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    make_number("/sys/fs/cgroup/box/memory.current", 1 << 20);
+    make_number("/sys/fs/cgroup/box/memory.max", limit);
+    make_number("/sys/fs/cgroup/box/memory.swap.max", 0);
+    limits_init();
+}
+
+START_TEST(the_limit_is_the_containers_when_that_is_lower)
+{
+    struct mm_commit state;
+    VirtualFree(VirtualAlloc(NULL, P, MEM_RESERVE, PAGE_NOACCESS), 0, MEM_RELEASE);
+    in_container(256ull << 20);
+    /* met by a program that never asks for it, in one step or in many */
+    EXPECT_ERROR(VirtualAlloc(NULL, (256ull << 20) + P, RC, PAGE_READWRITE), 1455);
+    in_container(64ull << 20);
+    char *memory = VirtualAlloc(NULL, 65 * M, MEM_RESERVE, PAGE_READWRITE);
+    for (unsigned i = 0; i < 64; i++)
+        ck_assert_ptr_nonnull(VirtualAlloc(memory + i * M, M, MEM_COMMIT, PAGE_READWRITE));
+    EXPECT_ERROR(VirtualAlloc(memory + 64 * M, P, MEM_COMMIT, PAGE_READWRITE), 1455);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
+    mm_commit_state(&state);
+    ck_assert_uint_eq(state.limit, 64ull << 20);
+    /* what somebody says counts alone; a limit that is higher than the machine does not */
+    setenv("WINMEM_COMMIT_LIMIT", "100M", 1);
+    in_container(64ull << 20);
+    mm_commit_state(&state);
+    ck_assert_uint_eq(state.limit, 100ull << 20);
+    unsetenv("WINMEM_COMMIT_LIMIT");
+    in_container(1ull << 60);
+    mm_commit_state(&state);
+    ck_assert_uint_le(state.limit, 8192ull << 20);
+    remove_machine();
 }
 END_TEST
 
@@ -201,6 +247,7 @@ int main(void)
     tcase_add_test(tests, the_native_status_is_commitment_limit);
     tcase_add_test(tests, address_space_is_limited_and_given_back);
     tcase_add_test(tests, the_limit_is_the_machines_when_nobody_says);
+    tcase_add_test(tests, the_limit_is_the_containers_when_that_is_lower);
     tcase_add_loop_test(tests, a_size_is_a_number_with_a_unit, 0, 17);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
