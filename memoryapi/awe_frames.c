@@ -241,6 +241,10 @@ NTSTATUS awe_allocate(uint64_t wanted, void *array, uint64_t *ret_count)
     NTSTATUS status = awe_init();
     if (status != STATUS_SUCCESS)
         return STATUS_INSUFFICIENT_RESOURCES;
+    /* before the long work, and so that a failure leaves the array as it was */
+    if (wanted > UINT64_MAX / sizeof(uint64_t) ||
+        (wanted && !guarded_writable(array, wanted * sizeof(uint64_t))))
+        return STATUS_ACCESS_VIOLATION;
     while (grant.frames < wanted) {
         uint32_t first, count = get_run(wanted - grant.frames, &first);
         if (count == 0)

@@ -100,13 +100,13 @@ static NTSTATUS check_committed(const struct region *region, uint64_t base, uint
 }
 
 /* Claims it, with nodes for two splits; space_give_up ends both. */
-static NTSTATUS claim_committed(uint64_t base, uint64_t size, struct region **ret_region)
+static NTSTATUS claim_committed(uint64_t base, uint64_t size, bool wake, struct region **ret_region)
 {
     struct region *region = space_claim(base);
     NTSTATUS status = STATUS_CONFLICTING_ADDRESSES;
     if (region) {
         status = check_committed(region, base, size);
-        if (status == STATUS_SUCCESS)
+        if (status == STATUS_SUCCESS && wake)
             status = reset_wake(region, base, base + size);
         if (status == STATUS_SUCCESS && !space_prepare(0, 2))
             status = STATUS_NO_MEMORY;
@@ -299,7 +299,7 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
     if (status != STATUS_SUCCESS)
         return status;
     held = offer_is_held(size, priority);
-    status = claim_committed(base, size, &region);
+    status = claim_committed(base, size, true, &region);
     if (status == STATUS_SUCCESS)
         status = region->kind == MM_PRIVATE && !region->physical &&
                          !region->large /* which stay in memory */
@@ -319,7 +319,7 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    status = claim_committed(base, size, &region);
+    status = claim_committed(base, size, true, &region);
     if (status == STATUS_SUCCESS)
         status = reclaim_pages(region, base, base + size, &discarded);
     if (region)
@@ -349,7 +349,8 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    status = claim_committed(base, size, &region);
+    /* what sleeps sleeps on, so that an undo can tell that it is gone */
+    status = claim_committed(base, size, false, &region);
     for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL;
          run && run_start(run) < base + size; run = run_next(run))
         if (region->kind != MM_PRIVATE || region->physical || region->large ||

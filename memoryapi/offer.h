@@ -72,8 +72,8 @@ void offer_discard_for_test(const struct offer *offer, uint32_t priority);
 bool offer_mark_lost(struct offer *offer, uint64_t start, uint64_t end);
 /* Some are marked. */
 bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end);
-/* What is gone by now was never there. pre: as offer_mark_lost. */
-void offer_note_again(struct offer *offer, uint64_t start, uint64_t end);
+/* What was lost and is all zero still is not what it was before the first reset. pre: noted. */
+void offer_keep_lost(struct offer *offer, const struct offer *reset);
 /* What is remembered of a reset stays so while the pages are offered. */
 void offer_copy_lost(struct offer *offer, const struct offer *reset);
 /* A part of `from`, with what is known of it. */

@@ -10,7 +10,8 @@
  * pages become writable and are made dirty, and the pin ends. Where pinning fails in the middle of
  * a fault, the pages are dropped: lost for certain is an answer, perhaps lost is none.
  *
- * LOST pages are awake, and remembered until MEM_RESET_UNDO has told, or a new MEM_RESET comes.
+ * LOST pages are awake, and remembered until MEM_RESET_UNDO has told. A new MEM_RESET before that
+ * remembers those which are still all zero; in the others the program has put something new.
  *
  * Pages that cannot be written, that are locked, and those of large-page, watched and AWE memory
  * keep their contents: then an undo always finds everything.
@@ -207,6 +208,8 @@ static NTSTATUS close_part(uint64_t from, uint64_t to, const struct run_state *s
         return status_from_errno(error);
     }
     offer_note(offer, from, to);
+    if (state->reset == RESET_LOST)
+        offer_keep_lost(offer, state->offer);
     *ret_offer = offer;
     return STATUS_SUCCESS;
 }
@@ -226,7 +229,10 @@ static void become_unreset(struct run_state *state, void *context)
     }
 }
 
-/* What was lost before is of no interest any more. pre: two runs prepared. */
+/*
+ * What was lost is told, or noted elsewhere; what still sleeps goes on with what it knows. pre: two
+ * runs prepared.
+ */
 static void forget_lost(struct region *region, uint64_t start, uint64_t end)
 {
     for (struct run *run = run_find(region, start); run && run_start(run) < end;
@@ -235,8 +241,6 @@ static void forget_lost(struct region *region, uint64_t start, uint64_t end)
         run_clip(run, start, end, &from, &to);
         if (run->state.reset == RESET_LOST)
             offer_forget(&run->state, (to - from) / PAGE_SIZE);
-        else if (run->state.reset == RESET_ASLEEP)
-            offer_note_again(run->state.offer, from, to);
     }
     space_change(region, start, end, become_unreset, NULL);
 }
@@ -280,9 +284,9 @@ static NTSTATUS fall_asleep(struct region *region, uint64_t start, uint64_t end,
         reopen(region, offers);
         return status;
     }
-    forget_lost(region, start, end);
     for (struct offer *offer = offers; offer; offer = offer->next) {
         uint64_t size = offer->pages * PAGE_SIZE;
+        forget_lost(region, offer->base, offer->base + size);
         offer->age = __atomic_add_fetch(&space.offer_age, 1, __ATOMIC_RELAXED);
         space_change(region, offer->base, offer->base + size, become_asleep, offer);
         reset_begin_sleep(offer->pages);

@@ -168,13 +168,11 @@ bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end)
     return false;
 }
 
-void offer_note_again(struct offer *offer, uint64_t start, uint64_t end)
+void offer_keep_lost(struct offer *offer, const struct offer *reset)
 {
-    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
-        uint16_t *witness = witness_of(offer, page);
-        if (!is_expected(*witness) || !is_there(page, *witness))
-            *witness = WITNESS_NONE;
-    }
+    for (uint64_t i = 0; i < offer->pages; i++)
+        if ((offer->witness[i] & WITNESS_WORD) == WITNESS_NONE)
+            offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
 }
 
 void offer_copy_lost(struct offer *offer, const struct offer *reset)

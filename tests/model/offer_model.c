@@ -152,8 +152,10 @@ static void do_reset(uint32_t first, uint32_t count)
     NTSTATUS status = allocate(first, count, MEM_RESET);
     CHECK(status == (refused ? STATUS_CONFLICTING_ADDRESSES : STATUS_SUCCESS));
     for (uint32_t i = first; i < first + count && !refused; i++) {
+        /* what is gone still stays so; something new is there else, unless it cannot sleep */
+        if (model[i].word && model[i].protect == PAGE_READWRITE)
+            model[i].reset_lost = false;
         model[i].reset = true;
-        model[i].reset_lost = false;
     }
     look();
 }

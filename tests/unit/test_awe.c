@@ -388,12 +388,19 @@ START_TEST(arguments_of_allocation)
     ck_assert_int_eq(k32_AllocateUserPhysicalPagesNuma(SELF, &count, frames + 2, 0), TRUE);
     ck_assert_uint_ne(frames[0], frames[2]);
     ck_assert_uint_ne(frames[3], 0);
-    /* the array ends before the frames do: none is given */
+    /* the array ends before the frames do: none is given, and none is named */
     uint8_t *end = k32_VirtualAlloc(NULL, PAGE, MEM_COMMIT, PAGE_READWRITE);
+    PULONG_PTR last = (PULONG_PTR)(end + PAGE) - 2;
+    last[0] = last[1] = 4711;
     count = 3;
-    refused(k32_AllocateUserPhysicalPages(SELF, &count, (PULONG_PTR)(end + PAGE) - 2),
-            ERROR_NOACCESS);
+    refused(k32_AllocateUserPhysicalPages(SELF, &count, last), ERROR_NOACCESS);
     ck_assert_uint_eq(count, 3);
+    ck_assert(last[0] == 4711 && last[1] == 4711);
+    /* and nobody begins with the pages of such a number */
+    count = 1ull << 50;
+    refused(k32_AllocateUserPhysicalPages(SELF, &count, last), ERROR_NOACCESS);
+    count = 1ull << 61;
+    refused(k32_AllocateUserPhysicalPages(SELF, &count, last), ERROR_NOACCESS);
     ck_assert_uint_eq(awe.owned, 4);
 }
 END_TEST

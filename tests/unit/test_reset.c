@@ -164,12 +164,18 @@ START_TEST(what_woke_is_kept)
 }
 END_TEST
 
-START_TEST(a_new_reset_forgets_what_was_lost)
+START_TEST(a_new_reset_knows_what_is_still_gone)
 {
     char *memory = allocate(4 * P);
     reset(memory, 4 * P);
     lose(memory, 0);
     reset(memory, 4 * P); /* still asleep */
+    undo(memory, 4 * P, true);
+    undo(memory, 4 * P, false); /* told */
+    reset(memory, 4 * P);
+    lose(memory, 3);
+    memory[3 * P + 9] = 1; /* new contents, which are all there */
+    reset(memory, 4 * P);
     undo(memory, 4 * P, false);
     reset(memory, 4 * P);
     lose(memory, 1);
@@ -254,7 +260,9 @@ START_TEST(other_calls_meet_what_sleeps)
     ck_assert_ptr_null(VirtualAlloc(memory, P, MEM_RESET_UNDO, PAGE_READWRITE));
     ck_assert_uint_eq(ReclaimVirtualMemory(memory, 12 * P), 0); /* lost before it was offered */
     ck_assert(mm_space_is_valid());
-    undo(memory + 3 * P, 13 * P, false);
+    undo(memory + 3 * P, 3 * P, false);
+    undo(memory + 6 * P, P, true); /* discarded */
+    undo(memory + 7 * P, 9 * P, false);
     undo(memory, 3 * P, true);
     reset(memory, 16 * P); /* read-only pages stay what they are */
     ck_assert(VirtualFree(memory + 8 * P, 4 * P, MEM_DECOMMIT));
@@ -391,7 +399,7 @@ int main(void)
     tcase_add_test(tests, a_write_wakes_and_what_was_lost_stays_known);
     tcase_add_test(tests, a_write_wakes_a_part_of_much);
     tcase_add_test(tests, what_woke_is_kept);
-    tcase_add_test(tests, a_new_reset_forgets_what_was_lost);
+    tcase_add_test(tests, a_new_reset_knows_what_is_still_gone);
     tcase_add_test(tests, now_drops_at_once_and_says_so);
     tcase_add_test(tests, keep_gives_nothing_away);
     tcase_add_test(tests, a_test_decides_what_is_lost);
