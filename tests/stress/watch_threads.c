@@ -78,7 +78,8 @@ int main(void)
     area = request.base;
     for (uintptr_t i = 0; i < WRITERS; i++)
         CHECK(pthread_create(&writers[i], NULL, write_pages, (void *)i) == 0);
-    for (; answers < ANSWERS; answers++) {
+    /* on a busy machine all of the answers may be given before a writer had its first turn */
+    for (; answers < ANSWERS || told <= ALL; answers++) {
         told += collect(answers % 3 ? ALL : 5);
         sched_yield();
     }
@@ -92,7 +93,7 @@ int main(void)
                     *tag_of(page), seen[page]);
             return 1;
         }
-    CHECK(collect(ALL) == 0 && told > ALL);
+    CHECK(collect(ALL) == 0);
     CHECK(mm_space_is_valid());
     printf("%lu answers told %lu pages\n", answers, told);
     return 0;
