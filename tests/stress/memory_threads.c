@@ -1,7 +1,8 @@
 /*
  * Threads that change, query and touch the same memory at once. What must hold: a query never shows
  * what no call made, a guard page is met by exactly one thread, memory of one's own keeps what was
- * written, and in the end the books are sound and agree with the kernel.
+ * written, placeholders that are split, replaced and joined leave no hole, frames are not lost with
+ * a window, and in the end the books are sound and agree with the kernel.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "memoryapi/awe.h"
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
 #include "memoryapi/guarded.h"
@@ -22,13 +24,22 @@
 #define ROUNDS  3000u
 
 #define RC      (MEM_RESERVE | MEM_COMMIT)
+#define SLOTS   16u /* granules of the place with placeholders */
+#define FRAMES  16u
+#define KEEP    (MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
+#define JOIN    (MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
+#define REPLACE (MEM_RESERVE | MEM_REPLACE_PLACEHOLDER)
+
 #define READERS 2u
 #define FORKS   20u
 
 static uint64_t shared;    /* one region that every thread changes */
 static uint64_t contested; /* a place where threads reserve and release */
-static bool done;          /* atomic */
-static uint8_t *guard;     /* one page */
+static uint64_t slots;     /* a placeholder at first */
+static uint64_t window;    /* of frames; released and reserved again */
+static ULONG_PTR frames[FRAMES];
+static bool done;      /* atomic */
+static uint8_t *guard; /* one page */
 static pthread_barrier_t barrier;
 static unsigned met; /* guard exceptions of a round; atomic */
 
@@ -190,6 +201,79 @@ static void try_query_contested(struct target target)
     CHECK(info.State != MEM_FREE || !info.AllocationBase);
 }
 
+/* Granules that begin and end as the pages of `target` do, in the place with placeholders. */
+static struct target of_slots(struct target target)
+{
+    uint64_t first = (target.base - shared) / PAGE_SIZE % SLOTS;
+    uint64_t count = 1 + target.number / 64 % 4;
+    target.base = slots + first * ALLOCATION_GRANULARITY;
+    target.size = (first + count > SLOTS ? SLOTS - first : count) * ALLOCATION_GRANULARITY;
+    return target;
+}
+
+/* Splits a placeholder, or makes memory that has just this extent one again. */
+static void try_keep(struct target target)
+{
+    target = of_slots(target);
+    give_back(target.base, target.size, KEEP);
+}
+
+static void try_join(struct target target)
+{
+    target = of_slots(target);
+    give_back(target.base, target.size, JOIN);
+}
+
+static void try_replace(struct target target)
+{
+    target = of_slots(target);
+    struct mm_request request = {.base = target.base,
+                                 .size = target.size,
+                                 .type = REPLACE | (target.number % 2 ? MEM_COMMIT : 0),
+                                 .protect = PAGE_READWRITE,
+                                 .placeholders = true};
+    mm_allocate(&request);
+}
+
+/* What is there, or not, in the middle of being split and joined. */
+static void try_anything_in_slots(struct target target)
+{
+    void (*const each[])(struct target) = {try_commit, try_decommit, try_protect, try_write,
+                                           try_lock,   try_unlock,   try_reset,   try_offer};
+    MEMORY_BASIC_INFORMATION info;
+    target = of_slots(target);
+    CHECK(mm_query(target.base, &info) == STATUS_SUCCESS && info.State != MEM_FREE);
+    CHECK((uint64_t)info.AllocationBase >= slots && (uint64_t)info.AllocationBase <= target.base);
+    target.size = PAGE_SIZE;
+    each[target.number % array_length(each)](target);
+}
+
+/* Frames are shown, hidden and written; the window itself comes and goes. */
+static void try_frames(struct target target)
+{
+    uint64_t page = (target.base - shared) / PAGE_SIZE % FRAMES, base = window;
+    uint64_t count = 1 + target.number / 64 % (FRAMES - page);
+    switch (target.number % 16) {
+    case 0:
+        give_back(window, 0, MEM_RELEASE);
+        break;
+    case 1:
+    case 2:
+        allocate(&base, FRAMES * PAGE_SIZE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE);
+        break;
+    case 3:
+    case 4:
+    case 5:
+        awe_map(window + page * PAGE_SIZE, count, NULL);
+        break;
+    default:
+        awe_map(window + page * PAGE_SIZE, count,
+                frames + target.number / 256 % (FRAMES - count + 1));
+        target.base = window + page * PAGE_SIZE;
+        try_write(target);
+    }
+}
+
 static void (*const operations[])(struct target) = {try_commit,
                                                     try_decommit,
                                                     try_protect,
@@ -206,7 +290,12 @@ static void (*const operations[])(struct target) = {try_commit,
                                                     try_release_contested,
                                                     try_anything_contested,
                                                     try_anything_contested,
-                                                    try_query_contested};
+                                                    try_query_contested,
+                                                    try_keep,
+                                                    try_join,
+                                                    try_replace,
+                                                    try_anything_in_slots,
+                                                    try_frames};
 
 static void act_on_shared(uint64_t *random)
 {
@@ -297,16 +386,57 @@ static void *work(void *argument)
     return NULL;
 }
 
+static void prepare_places(void)
+{
+    struct mm_request request = {.size = SLOTS * ALLOCATION_GRANULARITY,
+                                 .type = MEM_RESERVE | MEM_RESERVE_PLACEHOLDER,
+                                 .protect = PAGE_NOACCESS,
+                                 .placeholders = true};
+    uint64_t got;
+    CHECK(mm_allocate(&request) == STATUS_SUCCESS);
+    slots = request.base;
+    CHECK(awe_allocate(FRAMES, frames, &got) == STATUS_SUCCESS && got == FRAMES);
+    /* from the top, as the contested place */
+    CHECK(allocate(&window, FRAMES * PAGE_SIZE, MEM_RESERVE | MEM_PHYSICAL | MEM_TOP_DOWN,
+                   PAGE_READWRITE) == STATUS_SUCCESS);
+}
+
+/* The pieces cover the place without a hole, and are one placeholder again when all are joined. */
+static void check_places(void)
+{
+    MEMORY_BASIC_INFORMATION info;
+    uint64_t end = slots + SLOTS * ALLOCATION_GRANULARITY, got = 0;
+    unsigned pieces = 0;
+    for (uint64_t at = slots, next; at < end; at = next, pieces++) {
+        CHECK(mm_query(at, &info) == STATUS_SUCCESS && (uint64_t)info.AllocationBase == at);
+        for (next = at; next < end && (uint64_t)info.AllocationBase == at;) {
+            next += info.RegionSize;
+            CHECK(mm_query(next, &info) == STATUS_SUCCESS);
+        }
+        CHECK(next <= end);
+        give_back(at, next - at, KEEP); /* refused where it is a placeholder already */
+    }
+    CHECK(pieces == 1 || give_back(slots, end - slots, JOIN) == STATUS_SUCCESS);
+    CHECK(give_back(slots, 0, MEM_RELEASE) == STATUS_SUCCESS);
+    CHECK(mm_query(slots, &info) == STATUS_SUCCESS && info.State == MEM_FREE);
+    give_back(window, 0, MEM_RELEASE); /* it may not be there */
+    CHECK(awe_is_valid());
+    CHECK(awe_free(FRAMES, frames, &got) == STATUS_SUCCESS && got == FRAMES);
+    CHECK(awe_is_valid());
+}
+
 int main(void)
 {
     pthread_t threads[THREADS], readers[READERS];
     uint64_t page = 0;
 
+    setenv("WINMEM_PRIVILEGES", "SeLockMemoryPrivilege", 1);
     fault_init();
     CHECK(allocate(&shared, PAGES * PAGE_SIZE, MEM_RESERVE, PAGE_READWRITE) == STATUS_SUCCESS);
     /* from the top, where no search for any place comes while it is free */
     CHECK(allocate(&contested, PAGES * 4 * PAGE_SIZE, MEM_RESERVE | MEM_TOP_DOWN, PAGE_READWRITE) ==
           STATUS_SUCCESS);
+    prepare_places();
     CHECK(allocate(&page, PAGE_SIZE, MEM_COMMIT, PAGE_READWRITE) == STATUS_SUCCESS);
     guard = (uint8_t *)page;
     CHECK(pthread_barrier_init(&barrier, NULL, THREADS) == 0);
@@ -320,6 +450,7 @@ int main(void)
     for (unsigned i = 0; i < READERS; i++)
         CHECK(pthread_join(readers[i], NULL) == 0);
     CHECK(mm_space_is_valid());
+    check_places();
     give_back(contested, 0, MEM_RELEASE);
     CHECK(give_back(shared, 0, MEM_RELEASE) == STATUS_SUCCESS);
     CHECK(mm_space_is_valid());
