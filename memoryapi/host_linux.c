@@ -19,6 +19,10 @@
 #include "memoryapi/host_numa.h"
 #include "memoryapi/setting.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define HUGE_PAGE (2ull << 20)
 #define RESERVED  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
@@ -143,6 +147,10 @@ static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
         start = aligned;
     }
     madvise(at(start), size, room > size ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+#ifdef __SANITIZE_ADDRESS__
+    if (dense) /* what its nodes point to is not leaked */
+        __lsan_register_root_region(at(start), size);
+#endif
     *ret_memory = at(start);
     return 0;
 }
