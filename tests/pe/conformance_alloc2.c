@@ -96,9 +96,9 @@ static void vm042(void)
     ok("below the end", (ULONG64)p + 5 * GRANULE - 1 <= 0x7FFFFFFF);
     drop(p);
     /* exactly as much as there is room for */
-    p = required(0x100000, 0x2300000000, 0x23000FFFFF, 0);
-    same("the only place", (ULONG64)p, 0x2300000000);
-    ok("no second one", required(GRANULE, 0x2300000000, 0x23000FFFFF, 0) == NULL);
+    p = required(0x100000, 0x210000000000, 0x2100000FFFFF, 0);
+    same("the only place", (ULONG64)p, 0x210000000000);
+    ok("no second one", required(GRANULE, 0x210000000000, 0x2100000FFFFF, 0) == NULL);
     drop(p);
 }
 
