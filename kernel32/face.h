@@ -17,6 +17,9 @@ DWORD last_error_get(void);
 /* In the TEB, while the calling thread has one; NULL else. */
 extern __thread DWORD *last_error_place __attribute__((tls_model("initial-exec")));
 
+/* What GetCurrentProcess answers. */
+#define THIS_PROCESS ((HANDLE)-1)
+
 #define NT_SUCCESS(status) ((NTSTATUS)(status) >= 0)
 
 /* TRUE, or FALSE with the last error set. A success leaves the last error alone. */

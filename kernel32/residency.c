@@ -1,8 +1,6 @@
 /* Keeping pages in memory, and bringing them there. */
 #include "kernel32/face.h"
 
-#define THIS_PROCESS ((HANDLE)-1)
-
 BOOL k32_VirtualLock(LPVOID lpAddress, SIZE_T dwSize)
 {
     return face_bool(nt_NtLockVirtualMemory(THIS_PROCESS, &lpAddress, &dwSize, MAP_PROCESS));

@@ -5,7 +5,6 @@
 #include "memoryapi/mm.h"
 #include "memoryapi/object.h"
 
-#define THIS_PROCESS                    ((HANDLE)-1)
 #define PROCESS_VM_OPERATION_RIGHT      0x0008u
 #define PROCESS_QUERY_INFORMATION_RIGHT 0x0400u
 #define EXECUTE_PROTECTIONS                                                                        \

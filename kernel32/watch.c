@@ -4,7 +4,6 @@
 #include "memoryapi/guarded.h"
 #include "memoryapi/object.h"
 
-#define THIS_PROCESS               ((HANDLE)-1)
 #define PROCESS_VM_OPERATION_RIGHT 0x0008u
 
 static NTSTATUS check_process(HANDLE process)

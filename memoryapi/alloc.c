@@ -16,7 +16,6 @@
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
-#define SPACE_END    (MM_HIGHEST_ADDRESS + 1)
 #define ACTIONS      (MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_RESET_UNDO)
 #define PAGES_64K    (MEM_LARGE_PAGES | MEM_PHYSICAL) /* MEM_64K_PAGES */
 #define PLACEHOLDERS (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER)

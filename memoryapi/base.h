@@ -33,6 +33,14 @@ static inline bool is_aligned(uint64_t value, uint64_t unit)
     return (value & (unit - 1)) == 0;
 }
 
+/* Mixes the bits: numbers that are neighbours have nothing in common afterwards. */
+static inline uint64_t mix64(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBull;
+    return x ^ x >> 31;
+}
+
 static inline bool add_overflows(uint64_t a, uint64_t b, uint64_t *ret_sum)
 {
     return __builtin_add_overflow(a, b, ret_sum);

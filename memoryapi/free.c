@@ -12,9 +12,8 @@
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-#define PRESERVE  (MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
-#define COALESCE  (MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
+#define PRESERVE (MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
+#define COALESCE (MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
 
 /* Ends the claim: with success by the end of the region. */
 static NTSTATUS release(struct region *region)

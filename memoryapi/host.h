@@ -168,9 +168,6 @@ extern struct host_caps host_caps;
 void host_init(void);
 /* In the child of a fork: the frames are the parent's, and no range is a window. */
 void host_frames_forget(void);
-/* Of host_pin.c, for the table. */
-int host_linux_pin(uint64_t address, uint64_t size);
-int host_linux_unpin(uint64_t address, uint64_t size);
 
 /* The NUMA nodes are numbered from 0 to this. */
 uint32_t host_highest_node(void);
@@ -200,12 +197,6 @@ void host_make_dense(void *memory, uint64_t size);
 
 /* Makes the pages of a readable and writable range present; a hint that may do nothing. */
 void host_prefault(uint64_t address, uint64_t size);
-
-/*
- * Takes pages out of memory (Linux 5.4) where they can come back from: the swap space, or the file.
- * Contents stay; a hint that may do nothing.
- */
-void host_page_out(uint64_t address, uint64_t size);
 
 /* A whole file to read, at a place of the host's choosing. 0 or -errno. */
 int host_map_file(int file, uint64_t size, const void **ret_bytes);

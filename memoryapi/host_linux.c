@@ -176,8 +176,8 @@ static const struct host_ops linux_ops = {
     .watch_mark = linux_watch_mark,
     .prefer_node = linux_prefer_node,
     .map_large = linux_map_large,
-    .pin = host_linux_pin,
-    .unpin = host_linux_unpin,
+    .pin = linux_pin,
+    .unpin = linux_unlock,
     .bookkeeping = linux_bookkeeping,
     .frames_open = host_frames_open,
     .frames_fill = host_frames_fill,
@@ -247,7 +247,7 @@ void host_init(void)
     host_caps.move = host_can_move();
     host_caps.guard = madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) == 0;
     host_caps.watch = true;
-    host_caps.pin = host_linux_pin((uint64_t)page, PAGE_SIZE) == 0;
+    host_caps.pin = linux_pin((uint64_t)page, PAGE_SIZE) == 0;
     munmap(page, PAGE_SIZE);
     host_caps.pagemap = true; /* found out when it is asked for */
     limit(&host_caps);

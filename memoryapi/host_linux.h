@@ -6,6 +6,8 @@
 /* host_lock.c */
 int linux_lock(uint64_t address, uint64_t size);
 int linux_unlock(uint64_t address, uint64_t size);
+/* What is present is locked, nothing is made present. */
+int linux_pin(uint64_t address, uint64_t size);
 int linux_hint(uint64_t address, uint64_t size, enum host_hint hint);
 /* host_pagemap.c */
 int linux_resident(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,

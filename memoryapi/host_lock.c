@@ -23,6 +23,11 @@ int linux_unlock(uint64_t address, uint64_t size)
     return host_munlock(address, size);
 }
 
+int linux_pin(uint64_t address, uint64_t size)
+{
+    return mlock2((void *)address, size, MLOCK_ONFAULT) == 0 ? 0 : -errno;
+}
+
 int linux_hint(uint64_t address, uint64_t size, enum host_hint hint)
 {
     static const int advice[] = {[HOST_WILL_NEED] = MADV_WILLNEED,

@@ -1,7 +1,6 @@
 /* Commit charge and address space: how much is taken, and what may be. */
 #include "memoryapi/limits.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/sysinfo.h>
 #include "memoryapi/base.h"
@@ -104,30 +103,9 @@ void mm_commit_state(struct mm_commit *ret_state)
     ret_state->limit = __atomic_load_n(&committed.limit, __ATOMIC_RELAXED) * PAGE_SIZE;
 }
 
-/* The size a variable gives, or `otherwise`. */
-static uint64_t size_from(const char *name, uint64_t otherwise, atomic_flag *said)
-{
-    const char *text = getenv(name);
-    uint64_t size;
-    if (!text || !*text)
-        return otherwise;
-    if (setting_size(text, &size))
-        return size;
-    setting_refuse(name, text, "a number of bytes, or with K, M, G or T behind it", said);
-    return otherwise;
-}
-
 void limits_exempt(bool exempt)
 {
     __atomic_store_n(&failing.exempt, exempt, __ATOMIC_RELAXED);
-}
-
-/* Neighbouring numbers and seeds are to have nothing in common. */
-static uint64_t scatter(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBull;
-    return x ^ x >> 31;
 }
 
 bool limits_refuse(void)
@@ -135,30 +113,15 @@ bool limits_refuse(void)
     if (likely(failing.one_in == 0) || __atomic_load_n(&failing.exempt, __ATOMIC_RELAXED))
         return false;
     uint64_t number = __atomic_fetch_add(&failing.number, 1, __ATOMIC_RELAXED);
-    return scatter(scatter(failing.seed) + number) % failing.one_in == 0;
-}
-
-/* A number that `text` begins with; strtoull alone takes signs and blanks. */
-static bool read_number(const char **text, uint64_t *ret_number)
-{
-    char *end;
-    int kept = errno;
-    if (**text < '0' || **text > '9')
-        return false;
-    errno = 0;
-    *ret_number = strtoull(*text, &end, 0);
-    bool fits = errno == 0;
-    errno = kept;
-    *text = end;
-    return fits;
+    return mix64(mix64(failing.seed) + number) % failing.one_in == 0;
 }
 
 bool limits_read_failing(const char *text, uint64_t *ret_seed, uint64_t *ret_one_in)
 {
     uint64_t seed, one_in = USUAL_ONE_IN;
-    if (!read_number(&text, &seed))
+    if (!setting_number(&text, &seed))
         return false;
-    if (*text == ':' && (++text, !read_number(&text, &one_in)))
+    if (*text == ':' && (++text, !setting_number(&text, &one_in)))
         return false;
     if (*text || one_in == 0)
         return false;
@@ -184,9 +147,9 @@ void limits_init(void)
     uint64_t limit = UINT64_MAX, chosen;
     if (sysinfo(&machine) == 0)
         limit = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
-    chosen = size_from("WINMEM_COMMIT_LIMIT", UINT64_MAX, &said_commit);
+    chosen = setting_size_of("WINMEM_COMMIT_LIMIT", UINT64_MAX, &said_commit);
     committed.limit = (chosen == UINT64_MAX ? limit : chosen) / PAGE_SIZE;
     unasked = chosen == UINT64_MAX ? LOOK_FROM / PAGE_SIZE : UINT64_MAX;
-    reserved.limit = size_from("WINMEM_ADDRESS_SPACE", UINT64_MAX, &said_space);
+    reserved.limit = setting_size_of("WINMEM_ADDRESS_SPACE", UINT64_MAX, &said_space);
     failing_init();
 }

@@ -12,7 +12,6 @@
 #include "memoryapi/space.h"
 #include "memoryapi/workingset.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 /* The range begins in one region and ends in another: each is split once at most, one is twice. */
 #define RUNS 4
 /* Of the minimum working set, what is not for locked pages: "a small overhead" (VirtualLock). */

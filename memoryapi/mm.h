@@ -42,6 +42,7 @@
  */
 #define MM_LOWEST_ADDRESS  0x10000ull
 #define MM_HIGHEST_ADDRESS 0x7FFFFFFEFFFFull
+#define SPACE_END          (MM_HIGHEST_ADDRESS + 1)
 
 enum mm_region_kind { MM_PRIVATE, MM_IMAGE, MM_MAPPED }; /* MEMORY_BASIC_INFORMATION.Type */
 

@@ -9,7 +9,6 @@
 
 #include "faces.h"
 
-#define SPACE_END                  (MM_HIGHEST_ADDRESS + 1)
 #define PROCESS_VM_OPERATION_RIGHT 0x0008u
 #define ENTRIES_AT_ONCE            64u
 #define PREFETCH_TO_WORKING_SET    1u /* VM_PREFETCH_TO_WORKING_SET */

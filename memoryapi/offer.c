@@ -13,7 +13,6 @@
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
-#define SPACE_END        (MM_HIGHEST_ADDRESS + 1)
 #define LOWEST_PRIORITY  1u /* VmOfferPriorityVeryLow */
 #define HIGHEST_PRIORITY 4u /* VmOfferPriorityNormal */
 

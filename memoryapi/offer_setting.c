@@ -1,7 +1,6 @@
 /* The environment variables of offered and reset memory. */
 #include "memoryapi/offer_setting.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "memoryapi/base.h"
@@ -30,15 +29,7 @@ uint64_t offer_budget(void)
 {
     static const char name[] = "WINMEM_OFFER_BUDGET";
     static atomic_flag said = ATOMIC_FLAG_INIT;
-    const char *text = getenv(name);
-    uint64_t size;
-
-    if (!text || !*text)
-        return UINT64_MAX;
-    if (setting_size(text, &size))
-        return size;
-    setting_refuse(name, text, "SIZE, with K, M, G or T behind", &said);
-    return UINT64_MAX;
+    return setting_size_of(name, UINT64_MAX, &said);
 }
 
 bool offer_shortage_is_pretended(void)
@@ -47,13 +38,10 @@ bool offer_shortage_is_pretended(void)
     return text && *text && *text != '@';
 }
 
-/* The whole text is one number, at most `highest`; strtoull alone takes signs and blanks. */
+/* The whole text is one number, at most `highest`. */
 static bool read_whole(const char *text, uint64_t highest, uint64_t *ret_value)
 {
-    char *end;
-    errno = 0;
-    *ret_value = strtoull(text, &end, 0);
-    return *text >= '0' && *text <= '9' && !*end && errno == 0 && *ret_value <= highest;
+    return setting_number(&text, ret_value) && !*text && *ret_value <= highest;
 }
 
 struct discard_policy offer_discard_policy(void)
@@ -62,7 +50,6 @@ struct discard_policy offer_discard_policy(void)
     static atomic_flag said = ATOMIC_FLAG_INIT;
     struct discard_policy policy = {DISCARD_NONE, 0};
     const char *text = getenv(name);
-    int kept = errno;
     if (!text || !*text || strcmp(text, "none") == 0)
         return policy;
     if (strcmp(text, "all") == 0)
@@ -73,17 +60,13 @@ struct discard_policy offer_discard_policy(void)
         policy.kind = DISCARD_SEED;
     else
         setting_refuse(name, text, "none, all, <=N (a priority, 1 to 4), seed:NUMBER", &said);
-    errno = kept;
     return policy;
 }
 
 /* Of each page, by the number of its offer and its place in it, so that a run repeats. */
 static bool seed_says(uint64_t seed, uint64_t age, uint64_t page)
 {
-    uint64_t x = seed * 0x9E3779B97F4A7C15ull + age * 0xC2B2AE3D27D4EB4Full + page;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ull;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBull;
-    return (x ^ x >> 31) & 1;
+    return mix64(seed * 0x9E3779B97F4A7C15ull + age * 0xC2B2AE3D27D4EB4Full + page) & 1;
 }
 
 bool discard_says(const struct discard_policy *policy, uint32_t priority, uint64_t age,

@@ -9,8 +9,6 @@
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-
 static void change_protect(struct run_state *state, void *context)
 {
     state->protect = *(const uint32_t *)context;

@@ -4,8 +4,6 @@
 #include "memoryapi/base.h"
 #include "memoryapi/space.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-
 static const uint32_t type_of_kind[] = {
     [MM_PRIVATE] = MEM_PRIVATE, [MM_IMAGE] = MEM_IMAGE, [MM_MAPPED] = MEM_MAPPED};
 

@@ -7,7 +7,6 @@
 
 #define GRANULE       ALLOCATION_GRANULARITY
 #define GRANULE_SHIFT 16
-#define SPACE_END     (MM_HIGHEST_ADDRESS + 1)
 
 static struct region *region_of(struct itree_node *node)
 {

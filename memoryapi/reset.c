@@ -28,7 +28,6 @@
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 /* So much is woken by one write; within what any account may lock. */
 #define CHUNK (2ull << 20)
 /* Where an account may not even pin that. */

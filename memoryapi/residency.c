@@ -9,7 +9,6 @@
 #include "memoryapi/host.h"
 #include "memoryapi/space.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 #define STRETCHES 32u
 /* as far as one claim goes: others wait for it */
 #define CLAIM_SIZE (1ull << 30)

@@ -36,3 +36,29 @@ bool setting_size(const char *text, uint64_t *ret_bytes)
     *ret_bytes = number << shift;
     return true;
 }
+
+uint64_t setting_size_of(const char *name, uint64_t otherwise, atomic_flag *said)
+{
+    const char *text = getenv(name);
+    uint64_t size;
+    if (!text || !*text)
+        return otherwise;
+    if (setting_size(text, &size))
+        return size;
+    setting_refuse(name, text, "a number of bytes, or with K, M, G or T behind it", said);
+    return otherwise;
+}
+
+bool setting_number(const char **text, uint64_t *ret_number)
+{
+    char *end;
+    int kept = errno;
+    if (**text < '0' || **text > '9') /* strtoull alone takes signs and blanks */
+        return false;
+    errno = 0;
+    *ret_number = strtoull(*text, &end, 0);
+    bool fits = errno == 0;
+    errno = kept;
+    *text = end;
+    return fits;
+}

@@ -16,3 +16,7 @@ void setting_refuse(const char *name, const char *value, const char *allowed, at
  * something else, or beyond 64 bits.
  */
 bool setting_size(const char *text, uint64_t *ret_bytes);
+/* The size that the variable `name` gives, or `otherwise`. */
+uint64_t setting_size_of(const char *name, uint64_t otherwise, atomic_flag *said);
+/* The number that *text begins with, as C writes them; *text is what follows it. */
+bool setting_number(const char **text, uint64_t *ret_number);

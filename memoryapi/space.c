@@ -8,7 +8,6 @@
 #include "memoryapi/limits.h"
 #include "memoryapi/status.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 /*
  * Where the executable, its heap and the libraries of a position-independent Linux program begin.
  */

@@ -8,8 +8,7 @@
 #include "memoryapi/space.h"
 #include "memoryapi/textfile.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
-#define BATCH     256u /* regions counted while others wait for the books */
+#define BATCH 256u /* regions counted while others wait for the books */
 
 bool mm_resident_now(struct mm_resident *ret_resident)
 {

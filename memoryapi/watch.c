@@ -11,7 +11,6 @@
 #include "memoryapi/status.h"
 #include "memoryapi/watch_marks.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 /*
  * Stretches of written pages taken at a time: the results leave for the caller's memory with
  * nothing claimed, through the caller's stack, which may be small.

@@ -7,7 +7,6 @@
 #include "memoryapi/privilege.h"
 #include "memoryapi/space.h"
 
-#define SPACE_END (MM_HIGHEST_ADDRESS + 1)
 /* Pages that the system keeps for itself, whatever a process asks for (SetProcessWorkingSetSize). */
 #define KEPT_BACK (512 * PAGE_SIZE)
 #define MIN_PAIR  (QUOTA_LIMITS_HARDWS_MIN_ENABLE | QUOTA_LIMITS_HARDWS_MIN_DISABLE)
@@ -108,7 +107,7 @@ static void empty_region(struct region *region, bool has_swap)
         /* what is not of a file has no place to go to without swap space */
         if (run->state.committed && !run->state.locked && !run->state.priority &&
             (has_swap || region->kind != MM_PRIVATE))
-            host_page_out(run_start(run), run->size);
+            host->hint(run_start(run), run->size, HOST_PAGE_OUT);
         if (run_end(run) == region_end(region))
             break;
     }

@@ -184,7 +184,7 @@ def settings():
             assert run(*offer, environment={name: value}).stderr == "", (name, value)
         for value in bad:
             done = run(*offer, environment={name: value})
-            assert re.fullmatch(rf"winmem: {name}='{re.escape(value)}': .* allowed: .*(all|-guard|lazy|SIZE).*\n", done.stderr), (value, done)
+            assert re.fullmatch(rf"winmem: {name}='{re.escape(value)}': .* allowed: .*(all|-guard|lazy|SIZE|bytes).*\n", done.stderr), (value, done)
             assert done.stdout.splitlines()[1:] == run(*offer, environment={}).stdout.splitlines()[1:], (value, done)
         assert "ReclaimVirtualMemory = 170" in run(*offer, environment={"WINMEM_OFFER_DISCARD": "all"}).stdout
 
