@@ -1,0 +1,123 @@
+/*
+ * Budgets. A place keeps a twentieth for the system; what processes reserved is theirs; the rest is
+ * shared among the processes that have devices, four parts for one in the foreground, one part for
+ * one in the background. Nobody documents how Windows divides: budgets of ours shift at the same
+ * events, and who works in the foreground alone may have nearly everything.
+ */
+#include "d3dkmt/vidmm.h"
+
+#define WEIGHT_FOREGROUND 4
+#define WEIGHT_BACKGROUND 1
+
+static uint64_t capacity(const struct vidmm *mm, unsigned place)
+{
+    const struct vid_segment *segment = &mm->adapter->segments[place];
+    uint64_t all = mm->places[place]->most(segment);
+    uint64_t usable = all > segment->pressure ? all - segment->pressure : 0;
+    return usable - usable / 20;
+}
+
+static uint64_t weight(const struct vid_usage *usage)
+{
+    if (!usage->devices)
+        return 0;
+    return usage->background ? WEIGHT_BACKGROUND : WEIGHT_FOREGROUND;
+}
+
+static uint64_t reserved(const struct vidmm *mm, unsigned place)
+{
+    uint64_t sum = 0;
+    for (unsigned p = 1; p < VID_PROCESSES; p++)
+        sum += mm->adapter->usage[p].reservation[place];
+    return sum;
+}
+
+/* A budget that shrank below what is resident is told. */
+static void set_budget(const struct vidmm *mm, unsigned process, unsigned place, uint64_t budget)
+{
+    struct vid_usage *usage = &mm->adapter->usage[process];
+    uint64_t before = usage->budget[place], over;
+    if (budget == before)
+        return;
+    usage->budget[place] = budget;
+    vidmm_event(mm, VID_EVENT_BUDGET, VID_NONE, (uint16_t)process, budget, (uint8_t)place);
+    over = vidmm_over_budget(mm, (uint16_t)process, place);
+    if (budget < before && over) {
+        __atomic_store_n(&usage->trim, over, __ATOMIC_RELEASE);
+        usage->trims++;
+        vidmm_event(mm, VID_EVENT_TRIM, VID_NONE, (uint16_t)process, over, (uint8_t)place);
+    }
+}
+
+void vidmm_share_budgets(const struct vidmm *mm)
+{
+    uint64_t weights = 0;
+    for (unsigned p = 1; p < VID_PROCESSES; p++)
+        weights += weight(&mm->adapter->usage[p]);
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+        uint64_t all = capacity(mm, place), taken = reserved(mm, place);
+        uint64_t rest = all > taken ? all - taken : 0;
+        for (unsigned p = 1; p < VID_PROCESSES; p++) {
+            const struct vid_usage *usage = &mm->adapter->usage[p];
+            unsigned __int128 part = (unsigned __int128)rest * weight(usage);
+            set_budget(mm, p, place,
+                       usage->devices ? usage->reservation[place] + (uint64_t)(part / weights) : 0);
+        }
+    }
+}
+
+/* One process alone may reserve half of a place; all together no more than it has. */
+uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
+                                         enum vid_place place)
+{
+    uint64_t all = capacity(mm, place), half = all / 2;
+    uint64_t others = reserved(mm, place) - mm->adapter->usage[process].reservation[place];
+    uint64_t left = all > others ? all - others : 0;
+    return left < half ? left : half;
+}
+
+NTSTATUS vidmm_reserve(const struct vidmm *mm, enum vid_place place, uint64_t bytes)
+{
+    if (bytes > vidmm_available_for_reservation(mm, mm->process, place))
+        return STATUS_INVALID_PARAMETER;
+    mm->adapter->usage[mm->process].reservation[place] = bytes;
+    vidmm_share_budgets(mm);
+    return STATUS_SUCCESS;
+}
+
+static void set_active(const struct vidmm *mm, uint16_t process, bool active)
+{
+    uint64_t bit = 1ull << process % 64;
+    if (active)
+        mm->adapter->active[process / 64] |= bit;
+    else
+        mm->adapter->active[process / 64] &= ~bit;
+}
+
+void vidmm_add_device(const struct vidmm *mm)
+{
+    struct vid_usage *usage = &mm->adapter->usage[mm->process];
+    if (usage->devices++)
+        return;
+    set_active(mm, mm->process, true);
+    vidmm_event(mm, VID_EVENT_ARRIVE, VID_NONE, mm->process, 0, VID_NOWHERE);
+    vidmm_share_budgets(mm);
+}
+
+void vidmm_remove_device(const struct vidmm *mm)
+{
+    struct vid_usage *usage = &mm->adapter->usage[mm->process];
+    if (--usage->devices)
+        return;
+    set_active(mm, mm->process, false);
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
+        usage->reservation[place] = 0;
+    vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, mm->process, 0, VID_NOWHERE);
+    vidmm_share_budgets(mm);
+}
+
+void vidmm_set_background(const struct vidmm *mm, uint16_t process, bool background)
+{
+    mm->adapter->usage[process].background = background;
+    vidmm_share_budgets(mm);
+}

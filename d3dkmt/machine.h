@@ -1,0 +1,220 @@
+/*
+ * The simulated machine: what every process that uses it shares. One file, mapped by all of them;
+ * it holds no pointers, only indices, because each process has it at a place of its own.
+ *
+ * PRIMARY AND DERIVED. A process may be killed between any two stores. So every record has primary
+ * fields, each of which is right by itself, and everything that must agree with something else
+ * (lists, sums, counts, free records) is derived: vid_rebuild() makes it anew from the primary
+ * fields. Whoever finds that the last owner of an adapter's lock died rebuilds before going on.
+ *
+ * INVARIANTS, walked by vid_is_valid(), while nobody holds the lock:
+ *   M1  a live opening is of a live allocation and of a process that is attached
+ *   M2  allocation.openings is the number of its live openings, at least 1
+ *   M3  allocation.references is the sum of its openings' references
+ *   M4  segment.used is the sum of what is placed in it; never more than segment.size
+ *   M5  usage.resident[segment] is the sum of what is placed there and belongs to the process
+ *   M6  a placed allocation stands in exactly one list: offered[place][priority] when it is offered,
+ *       else its owner's held[place] or idle[place], with or without references, by priority class
+ *   M7  one that is not placed is in no list, except a demoted one: in its owner's list `demoted`
+ *   M8  each list is ordered by stamp, oldest first
+ *   M9  a lost allocation is offered and not placed
+ *   M10 records that are not live are on the free chain or beyond `used`
+ *   M11 easy[place] is the sum of what is placed there and offered or without references
+ *   M12 a demoted allocation has references, is not offered and not placed
+ *   M13 adapter.offered_bytes and usage.offered are the sums of what is offered
+ *   M14 a process that has openings has devices, and stands in adapter.active
+ *
+ * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
+ * is under its lock, but for what is marked atomic.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VID_MAGIC       0x314D455644495621ull
+#define VID_LAYOUT      1u /* counts up with every change of this file */
+#define VID_ADAPTERS    16u
+#define VID_PROCESSES   256u
+#define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
+#define VID_OPENINGS    (4u << 20)
+#define VID_EVENTS      (64u << 10) /* the newest of them are kept */
+#define VID_NONE        0u          /* index 0 of every table is nobody */
+#define VID_CLASSES     16u         /* of priority: its highest four bits */
+
+/* Where an allocation is. */
+enum vid_place {
+    VID_NOWHERE,  /* evicted: its contents wait in system memory */
+    VID_LOCAL,    /* the adapter's own memory */
+    VID_NONLOCAL, /* system memory that the adapter reaches through its aperture */
+    VID_PLACES
+};
+
+struct vid_list {
+    uint32_t first, last; /* of allocations */
+};
+
+struct vid_allocation {
+    /* primary */
+    uint64_t size;     /* bytes, a multiple of 4096 */
+    uint64_t stamp;    /* grows: when it got its place in its list */
+    uint64_t share;    /* names what is shared of it; 0: nothing */
+    uint32_t priority; /* D3DDDI_ALLOCATIONPRIORITY_* or any other number */
+    uint16_t owner;    /* the process that its memory counts for */
+    uint8_t live;
+    uint8_t place;          /* enum vid_place */
+    uint8_t wanted;         /* the place it should have */
+    uint8_t allowed;        /* 1 << place, each it may have */
+    uint8_t offered;        /* enum vid_offer */
+    uint8_t lost;           /* the contents are gone */
+    uint8_t decommitted;    /* so is what the contents would need */
+    uint8_t written;        /* contents differ from what system memory has: eviction copies */
+    uint16_t generation;    /* of the record; changes when it is freed */
+    uint32_t first_opening; /* derived, as all below */
+    uint32_t references;
+    uint32_t openings;
+    uint32_t next, previous; /* in its list; `next` of a free record: the next free one */
+};
+
+/* An allocation as one device has it: what an allocation handle names. */
+struct vid_opening {
+    /* primary */
+    uint32_t allocation; /* VID_NONE: the record is free */
+    uint16_t process;
+    uint16_t locks;      /* Lock and Lock2 that are not undone yet */
+    uint32_t references; /* MakeResident less Evict */
+    uint32_t device;     /* the process's own number for it */
+    uint32_t next;       /* derived: of the same allocation, or the next free one */
+};
+
+struct vid_segment {
+    uint64_t size;      /* bytes; constant */
+    uint64_t page;      /* sizes are rounded up to it; constant */
+    uint64_t bandwidth; /* bytes of paging in a virtual second; constant */
+    uint64_t latency;   /* virtual nanoseconds before the first byte; constant */
+    uint64_t pressure;  /* bytes taken on demand ("winmem gpu pressure"); primary */
+    uint64_t used;      /* derived, without pressure */
+};
+
+/* What one process has of one adapter. */
+struct vid_usage {
+    /* primary */
+    uint64_t reservation[VID_PLACES];
+    uint32_t devices; /* how many it has; 0: it counts for no budget */
+    uint32_t background;
+    /* derived */
+    uint64_t resident[VID_PLACES];
+    uint64_t budget[VID_PLACES]; /* bytes; see vidmm_share_budgets */
+    uint64_t offered;            /* bytes, lost ones too */
+    struct vid_list demoted;     /* with references, but put out */
+    uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
+    struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
+    struct vid_list held[VID_PLACES][VID_CLASSES];
+    /* statistics: never rebuilt */
+    uint64_t evicted_bytes, discarded_bytes, paged_in_bytes;
+    uint64_t trims; /* how often it was asked to trim */
+    uint64_t trim;  /* bytes it is asked to trim now; atomic: taken by the process itself */
+};
+
+enum vid_event_kind {
+    VID_EVENT_NONE,
+    VID_EVENT_CREATE,
+    VID_EVENT_DESTROY,
+    VID_EVENT_PAGE_IN,
+    VID_EVENT_EVICT,
+    VID_EVENT_OFFER,
+    VID_EVENT_RECLAIM,
+    VID_EVENT_DISCARD,
+    VID_EVENT_BUDGET,   /* `bytes` is the new one */
+    VID_EVENT_TRIM,     /* `bytes` were asked for */
+    VID_EVENT_PRESSURE, /* `bytes` are taken from now on */
+    VID_EVENT_ARRIVE,   /* a process */
+    VID_EVENT_LEAVE,
+    VID_EVENT_RESET,
+    VID_EVENT_HANG,
+    VID_EVENT_STOP,
+    VID_EVENT_REMOVE,
+    VID_EVENT_RESTORE,
+    VID_EVENT_KINDS
+};
+
+struct vid_event {
+    uint64_t time; /* virtual nanoseconds */
+    uint64_t bytes;
+    uint32_t allocation;
+    uint16_t process;
+    uint8_t kind;
+    uint8_t place; /* enum vid_place; of an offer or discard its priority */
+};
+
+/* D3DKMT_OFFER_PRIORITY_AUTO leaves the choice to the system, which takes NORMAL. */
+enum vid_offer { VID_NOT_OFFERED, VID_OFFER_LOW, VID_OFFER_NORMAL, VID_OFFER_HIGH, VID_OFFERS };
+
+enum vid_running { VID_RUNNING, VID_STOPPED, VID_REMOVED };
+
+struct vid_adapter {
+    /* constant after the machine was made */
+    uint64_t luid;
+    char name[64];
+    uint32_t vendor, device_id;
+    uint64_t call_cost; /* virtual nanoseconds of each call */
+    uint64_t fail_seed; /* which allocations fail; with fail_one_in */
+    uint32_t fail_one_in;
+    uint32_t poison; /* what is lost reads as VID_POISON, not as zero */
+    uint64_t allocations_at, openings_at, events_at; /* offsets in the machine */
+
+    pthread_mutex_t lock; /* robust, shared by processes */
+    /* primary, atomic: written under the lock, read without */
+    uint64_t clock;        /* virtual nanoseconds since the machine was made */
+    uint32_t running;      /* enum vid_running */
+    uint32_t resets;       /* devices made before the last one are lost */
+    uint32_t hung_process; /* whose work the last reset was for; VID_PROCESSES: nobody's */
+    uint64_t attempts;     /* allocations tried, for fail_seed */
+    uint64_t stamp;        /* the newest one given */
+    uint64_t events;       /* how many there were */
+
+    struct vid_segment segments[VID_PLACES]; /* VID_NOWHERE: unused */
+    struct vid_usage usage[VID_PROCESSES];   /* process 0 is nobody */
+
+    /* derived */
+    struct vid_list offered[VID_PLACES][VID_OFFERS]; /* by enum vid_offer */
+    uint64_t easy[VID_PLACES]; /* bytes that can be had without taking them from anybody */
+    uint64_t active[VID_PROCESSES / 64];         /* 1 << process: it has devices */
+    uint32_t allocations_used, allocations_free; /* records ever used; first of the free chain */
+    uint32_t openings_used, openings_free;
+    uint32_t allocations_backed, openings_backed; /* primary: records that memory is behind */
+    uint64_t live;                                /* allocations */
+    uint64_t offered_bytes;
+    uint64_t decisions, discards, evictions; /* statistics: never rebuilt */
+};
+
+#define VID_POISON 0xDDu
+
+/* A process that is attached. It holds a file lock of byte `slot`: when that is free, it is dead. */
+struct vid_process {
+    uint32_t pid; /* 0: free */
+    uint32_t generation;
+    char name[56]; /* of its program */
+};
+
+struct vid_machine {
+    /* constant after it was made */
+    uint64_t magic;
+    uint32_t layout;
+    uint32_t adapter_count;
+    uint64_t size; /* bytes of the whole file */
+    uint64_t seed;
+    uint64_t adapters_at;
+    char description[1024]; /* the configuration it was made from, in full */
+
+    pthread_mutex_t lock; /* robust; guards `processes` and names of shared things */
+    uint64_t shares;      /* the last one given out; atomic */
+    struct vid_process processes[VID_PROCESSES];
+};
+
+static inline struct vid_adapter *vid_adapter_at(struct vid_machine *machine, uint32_t index)
+{
+    return (struct vid_adapter *)((char *)machine + machine->adapters_at) + index;
+}

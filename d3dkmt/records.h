@@ -1,0 +1,9 @@
+/* Records of allocations and openings: taken, given back. VID_NONE: there is no memory for one. */
+#pragma once
+
+#include "d3dkmt/vidmm.h"
+
+uint32_t records_take_allocation(const struct vidmm *mm);
+void records_give_allocation(const struct vidmm *mm, uint32_t index);
+uint32_t records_take_opening(const struct vidmm *mm);
+void records_give_opening(const struct vidmm *mm, uint32_t index);

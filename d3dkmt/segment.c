@@ -1,0 +1,43 @@
+/* Room counted in pages: local memory, and system memory behind the aperture. */
+#include "d3dkmt/segment.h"
+
+#include "d3dkmt/machine.h"
+#include "memoryapi/base.h"
+
+static uint64_t cost(const struct vid_segment *segment, uint64_t size)
+{
+    return round_up(size, segment->page);
+}
+
+static uint64_t most(const struct vid_segment *segment)
+{
+    return round_down(segment->size, segment->page);
+}
+
+/* Pressure may have come over what is placed already. */
+static uint64_t room(const struct vid_segment *segment)
+{
+    uint64_t all = most(segment), gone = segment->used + segment->pressure;
+    return gone < all ? round_down(all - gone, segment->page) : 0;
+}
+
+static bool take(struct vid_segment *segment, uint64_t size)
+{
+    uint64_t bytes = cost(segment, size);
+    if (bytes > room(segment))
+        return false;
+    segment->used += bytes;
+    return true;
+}
+
+static void give(struct vid_segment *segment, uint64_t size)
+{
+    segment->used -= cost(segment, size);
+}
+
+const struct vid_segment_ops seg_local = {
+    .name = "local", .cost = cost, .room = room, .take = take, .give = give, .most = most};
+const struct vid_segment_ops seg_system = {
+    .name = "non-local", .cost = cost, .room = room, .take = take, .give = give, .most = most};
+const struct vid_segment_ops *const segment_managers[VID_PLACES] = {
+    [VID_LOCAL] = &seg_local, [VID_NONLOCAL] = &seg_system};

@@ -1,0 +1,103 @@
+/* The lock of an adapter, its timeline, and the records of its tables. */
+#include "d3dkmt/vidmm.h"
+
+#include <errno.h>
+#include "d3dkmt/records.h"
+#include "memoryapi/gate.h"
+
+void vidmm_lock(const struct vidmm *mm)
+{
+    gate_self.locks++;
+    if (pthread_mutex_lock(&mm->adapter->lock) == EOWNERDEAD) {
+        pthread_mutex_consistent(&mm->adapter->lock);
+        vidmm_rebuild(mm);
+    }
+}
+
+void vidmm_unlock(const struct vidmm *mm)
+{
+    pthread_mutex_unlock(&mm->adapter->lock);
+    gate_self.locks--;
+}
+
+void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,
+                 uint16_t process, uint64_t bytes, uint8_t place)
+{
+    struct vid_adapter *adapter = mm->adapter;
+    struct vid_event *event = &mm->events[adapter->events % VID_EVENTS];
+    event->kind = VID_EVENT_NONE; /* half written, if we die here */
+    event->time = adapter->clock;
+    event->bytes = bytes;
+    event->allocation = allocation;
+    event->process = process;
+    event->place = place;
+    __atomic_store_n(&event->kind, (uint8_t)kind, __ATOMIC_RELEASE);
+    __atomic_store_n(&adapter->events, adapter->events + 1, __ATOMIC_RELEASE);
+}
+
+#define CHUNK (256u << 10) /* bytes of records that get memory at once */
+
+/* Memory behind record `index`, which is the first that never was used. */
+static bool back(const struct vidmm *mm, uint64_t table_at, size_t record, uint32_t index,
+                 uint32_t *backed)
+{
+    uint32_t more = CHUNK / (uint32_t)record;
+    if (index < *backed)
+        return true;
+    if (mm->back && !mm->back(mm, table_at + *backed * record, more * record))
+        return false;
+    *backed += more;
+    return true;
+}
+
+uint32_t records_take_allocation(const struct vidmm *mm)
+{
+    struct vid_adapter *adapter = mm->adapter;
+    uint32_t index = adapter->allocations_free;
+    if (index) {
+        adapter->allocations_free = mm->allocations[index].next;
+        mm->allocations[index].next = VID_NONE;
+        return index;
+    }
+    index = adapter->allocations_used;
+    if (index >= VID_ALLOCATIONS ||
+        !back(mm, adapter->allocations_at, sizeof(struct vid_allocation), index,
+              &adapter->allocations_backed))
+        return VID_NONE;
+    adapter->allocations_used++;
+    return index;
+}
+
+void records_give_allocation(const struct vidmm *mm, uint32_t index)
+{
+    struct vid_allocation *allocation = &mm->allocations[index];
+    allocation->live = 0;
+    allocation->generation++;
+    allocation->next = mm->adapter->allocations_free;
+    mm->adapter->allocations_free = index;
+}
+
+uint32_t records_take_opening(const struct vidmm *mm)
+{
+    struct vid_adapter *adapter = mm->adapter;
+    uint32_t index = adapter->openings_free;
+    if (index) {
+        adapter->openings_free = mm->openings[index].next;
+        mm->openings[index].next = VID_NONE;
+        return index;
+    }
+    index = adapter->openings_used;
+    if (index >= VID_OPENINGS || !back(mm, adapter->openings_at, sizeof(struct vid_opening), index,
+                                       &adapter->openings_backed))
+        return VID_NONE;
+    adapter->openings_used++;
+    return index;
+}
+
+void records_give_opening(const struct vidmm *mm, uint32_t index)
+{
+    struct vid_opening *opening = &mm->openings[index];
+    opening->allocation = VID_NONE;
+    opening->next = mm->adapter->openings_free;
+    mm->adapter->openings_free = index;
+}

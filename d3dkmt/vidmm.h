@@ -1,0 +1,165 @@
+/*
+ * The video memory manager: which allocation is where, what it may cost, who has to go. It works on
+ * the simulated machine (machine.h) alone: no files, no handles, no caller's memory, no clock but
+ * the virtual one. So a test can give it a machine in plain memory and walk every invariant.
+ *
+ * WORDS
+ *   machine     all simulated adapters and the processes that use them
+ *   place       local video memory, non-local (system memory through the aperture), or nowhere
+ *   resident    placed somewhere
+ *   references  how often its devices asked for it to be resident (MakeResident less Evict)
+ *   idle        resident without references: goes when somebody needs the room
+ *   held        resident with references
+ *   demoted     with references, but put out all the same, because its process was over its budget
+ *   offered     its process does not need the contents: they are lost when somebody needs the room
+ *   lost        the contents of an offered allocation are gone; told once, by reclaim
+ *   budget      bytes a process may have resident in a place before it is asked to trim
+ *
+ * AN ALLOCATION'S LIFE
+ *
+ *     create -> nowhere -- make resident / use --> held / idle <-- evict --
+ *                  ^                                |   |
+ *                  |---- room is needed ------------'   '-- offer --> offered -- reclaim --> as before
+ *                  |                                                     | room is needed, or at once
+ *                  '---------------- reclaim: "discarded" -------------- lost
+ *
+ * WHO GOES, when a place has no room (vidmm_make_room), in this order:
+ *   1. offered ones: lowest offer priority, then oldest offer; contents lost
+ *   2. idle ones: of the process that is furthest over its budget, else of any; lowest class of
+ *      priority, then longest without use; contents stay
+ *   3. held ones of other processes that are over their budget, if who asks is within its own
+ *   4. with VIDMM_MUST: held ones of other processes at all
+ * Room is made only when it suffices: nothing is lost for a request that fails.
+ *
+ * Every call is made with the adapter's lock held (vidmm_lock), lists of allocations under one hold.
+ * Sizes are in bytes, times in virtual nanoseconds.
+ */
+#pragma once
+
+#include <winmem/windef.h>
+#include "d3dkmt/machine.h"
+#include "d3dkmt/segment.h"
+
+/* One adapter as one process sees it. */
+struct vidmm {
+    struct vid_machine *machine;
+    struct vid_adapter *adapter;
+    struct vid_allocation *allocations;
+    struct vid_opening *openings;
+    struct vid_event *events;
+    const struct vid_segment_ops *const *places; /* by enum vid_place; VID_NOWHERE: NULL */
+    uint16_t process;                            /* who is asking */
+    /*
+     * Memory behind these bytes of the machine. False: there is none. NULL where the machine is
+     * plain memory.
+     */
+    bool (*back)(const struct vidmm *mm, uint64_t offset, uint64_t size);
+    bool (*is_alive)(const struct vidmm *mm, uint16_t process);
+    int file; /* of `back` and `is_alive` */
+};
+
+/* What the calls below moved, for the paging queue to take its time for. Added to. */
+struct vid_paging {
+    uint64_t in[VID_PLACES];  /* bytes brought to a place */
+    uint64_t out[VID_PLACES]; /* bytes copied away from it */
+};
+
+struct vid_wish {
+    uint64_t size; /* bytes, rounded up to pages of 4 KiB */
+    uint64_t share;
+    uint32_t priority;
+    uint32_t device;
+    uint8_t wanted, allowed;
+};
+
+/* vidmm.c. Handing the lock on after its owner died includes vid_rebuild. */
+void vidmm_lock(const struct vidmm *mm);
+void vidmm_unlock(const struct vidmm *mm);
+void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,
+                 uint16_t process, uint64_t bytes, uint8_t place);
+/* What an opening is of. pre: live */
+static inline struct vid_allocation *vidmm_of(const struct vidmm *mm, uint32_t opening)
+{
+    return &mm->allocations[mm->openings[opening].allocation];
+}
+
+/*
+ * allocation.c. A new one is nowhere. STATUS_NO_MEMORY: no record, or the configured failure struck.
+ * STATUS_INVALID_PARAMETER: its places make no sense. It would never fit: STATUS_NO_MEMORY.
+ */
+NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint32_t *ret_opening);
+/* The same allocation for another device. */
+NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t device,
+                    uint32_t *ret_opening);
+/* With the last opening goes the allocation. True: it went. */
+bool vidmm_close(const struct vidmm *mm, uint32_t opening);
+void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t priority);
+/* New places for it; what is where it may not be goes out. STATUS_INVALID_PARAMETER as create. */
+NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
+                          struct vid_paging *paging);
+/* CPU locks. STATUS_INVALID_PARAMETER while it is offered. */
+NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
+NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
+
+/* residency.c */
+enum vidmm_flags {
+    VIDMM_MUST = 1,           /* the caller cannot trim: take room from others */
+    VIDMM_ONLY_IF_NEEDED = 2, /* evict: it stays where it is until somebody needs the room */
+    VIDMM_CLEAN = 4           /* evict: the contents were not changed, nothing to copy */
+};
+/*
+ * One more reference, and resident. STATUS_NO_MEMORY: there is no room; *ret_missing is how many
+ * bytes the process would have to trim. Nothing changed then. An offered one gets the reference
+ * only; reclaim brings it in.
+ */
+NTSTATUS vidmm_make_resident(const struct vidmm *mm, uint32_t opening, unsigned flags,
+                             struct vid_paging *paging, uint64_t *ret_missing);
+/* One reference less. STATUS_INVALID_PARAMETER: it has none by this opening. */
+NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
+                     struct vid_paging *paging);
+/* Resident for a use that needs no reference (contexts with allocation lists). */
+NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *paging);
+/* Demoted ones of the process come back, as far as there is room without taking from others. */
+void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging);
+/* Bytes that the process has resident beyond its budget. */
+uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_place place);
+
+/* room.c: `bytes` free at `place`, or nothing changed and false. */
+bool vidmm_make_room(const struct vidmm *mm, enum vid_place place, uint64_t bytes, unsigned flags,
+                     struct vid_paging *paging);
+/* Everybody's offers down to `most` bytes are lost; a debugger's way to see a program take it. */
+void vidmm_discard_offers(const struct vidmm *mm, uint64_t most);
+/* `bytes` of the place are taken away; somebody goes at once. True: it is really free now. */
+bool vidmm_press(const struct vidmm *mm, enum vid_place place, uint64_t bytes);
+void vidmm_put_out(const struct vidmm *mm, uint32_t allocation, struct vid_paging *paging);
+void vidmm_lose(const struct vidmm *mm, uint32_t allocation);
+
+/* offer.c */
+enum vidmm_reclaimed { VIDMM_INTACT, VIDMM_DISCARDED };
+/* D3DKMT_OFFER_FLAGS. `now`: the contents are lost at once. `decommit`: so is their memory. */
+NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool now,
+                     bool decommit);
+/*
+ * Contents that are lost are the caller's to clear, under the same hold of the lock. With
+ * references it is brought back; `paging` tells. Of one that was not offered: VIDMM_INTACT.
+ */
+enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,
+                                   struct vid_paging *paging);
+
+/* budget.c. Anew for everybody; who is over its budget is asked to trim (vid_usage.trim). */
+void vidmm_share_budgets(const struct vidmm *mm);
+/* STATUS_INVALID_PARAMETER: more than is available for reservation. */
+NTSTATUS vidmm_reserve(const struct vidmm *mm, enum vid_place place, uint64_t bytes);
+uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
+                                         enum vid_place place);
+void vidmm_add_device(const struct vidmm *mm);
+void vidmm_remove_device(const struct vidmm *mm);
+void vidmm_set_background(const struct vidmm *mm, uint16_t process, bool background);
+
+/* rebuild.c. Everything a process had is closed. True: something was. */
+bool vidmm_sweep(const struct vidmm *mm, uint16_t process);
+/* Whoever is not alive any more is swept, then all that is derived is made anew. */
+void vidmm_rebuild(const struct vidmm *mm);
+/* Every invariant of machine.h; the first that does not hold is said on `fd` (-1: silently). */
+bool vidmm_is_valid(const struct vidmm *mm, int fd);
+void vidmm_dump(const struct vidmm *mm, int fd);
