@@ -97,7 +97,7 @@ void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t prior
 /* New places for it; what is where it may not be goes out. STATUS_INVALID_PARAMETER as create. */
 NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
                           struct vid_paging *paging);
-/* CPU locks. STATUS_INVALID_PARAMETER while it is offered. */
+/* CPU locks. STATUS_GRAPHICS_ALLOCATION_INVALID while it is offered. */
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
 NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
 

@@ -1,0 +1,115 @@
+/*
+ * What one process has of the graphics kernel: objects and the handles that name them.
+ *
+ *     adapter     one opening of an adapter (D3DKMTOpenAdapter...); every opening has its own handle
+ *     device      made on an adapter; owns everything below. Outlives the adapter handle.
+ *     context, paging queue, sync object, resource, allocation      made on a device
+ *
+ * A call (kmt_<family>.c, the faces):
+ *   1. copies what the caller points to, lists too; nothing is locked
+ *   2. kmt_lock(): finds the objects, checks them, lets the engine work (vidmm_lock inside)
+ *   3. kmt_unlock(), then writes what the caller gets; where a failure to write must not lose
+ *      anything, the place was tried before step 2
+ * Objects are found, changed and destroyed under kmt_lock only, and caller's memory is never touched
+ * under it. A wait that blocks holds a reference instead of the lock.
+ *
+ * LOCK ORDER: kmt_lock, then vidmm_lock, then the memory manager's locks.
+ */
+#pragma once
+
+#include <winmem/d3dkmthk.h>
+#include "d3dkmt/list.h"
+#include "d3dkmt/vidmm.h"
+
+enum kmt_type {
+    KMT_FREE,
+    KMT_ADAPTER,
+    KMT_DEVICE,
+    KMT_CONTEXT,
+    KMT_PAGING_QUEUE,
+    KMT_SYNC,
+    KMT_KEYED_MUTEX,
+    KMT_RESOURCE,
+    KMT_ALLOCATION,
+};
+
+struct kmt_object {
+    D3DKMT_HANDLE handle; /* 0: none */
+    uint8_t type;         /* enum kmt_type */
+};
+
+struct kmt_adapter {
+    struct kmt_object object;
+    const struct vidmm *mm;
+};
+
+struct kmt_gpuva;
+
+struct kmt_device {
+    struct kmt_object object;
+    const struct vidmm *mm;
+    uint32_t number; /* vid_opening.device */
+    uint32_t resets; /* of the adapter as it was made: a later one made it lost */
+    uint32_t flags;  /* D3DKMT_CREATEDEVICEFLAGS_* */
+    bool in_error;   /* D3DKMTMarkDeviceAsError */
+    struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
+    struct kmt_gpuva *gpuva;                                                /* NULL: unused yet */
+};
+
+struct kmt_resource {
+    struct kmt_object object;
+    struct kmt_device *device;
+    struct kmt_link link;        /* in the device */
+    struct kmt_link allocations; /* head */
+    uint32_t count;
+    struct kmt_share *share; /* what other processes may open of it; NULL: nothing */
+    void *runtime_data;      /* private data of the runtime, malloc'd */
+    uint32_t runtime_size;
+};
+
+struct kmt_allocation {
+    struct kmt_object object;
+    uint32_t opening; /* in the device's adapter */
+    struct kmt_device *device;
+    struct kmt_resource *resource; /* NULL: it stands alone */
+    struct kmt_link link;          /* in the device */
+    struct kmt_link in_resource;
+    void *contents;    /* where the CPU sees it; NULL: never was locked */
+    void *driver_data; /* private data of the driver, malloc'd; NULL: none */
+    uint32_t driver_size;
+    uint8_t kind; /* enum kmt_contents */
+};
+
+/* kmt_handle.c */
+void kmt_lock(void);
+void kmt_unlock(void);
+/* A new handle for the object. False: there are no more. */
+bool kmt_handle_create(struct kmt_object *object, enum kmt_type type);
+void kmt_handle_destroy(struct kmt_object *object);
+/* NULL: no such object of that type. */
+void *kmt_find(D3DKMT_HANDLE handle, enum kmt_type type);
+/* Every object of a type, until `each` returns false. Objects may be destroyed meanwhile. */
+void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, void *context),
+                  void *context);
+
+/* kmt_copy.c: the caller's memory; nothing may be locked. */
+/*
+ * A list of `count` elements of `size` bytes: in `room` (of `room_count` elements) or malloc'd.
+ * STATUS_ACCESS_VIOLATION, STATUS_NO_MEMORY, STATUS_INVALID_PARAMETER (no list, or too long).
+ */
+NTSTATUS kmt_copy_list(const void *list, uint32_t count, size_t size, void *room,
+                       uint32_t room_count, void **ret_list);
+void kmt_free_list(void *list, void *room);
+#define KMT_LIST_MOST (1u << 20) /* elements in one call */
+
+/* device.c */
+struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags);
+/* With all that it owns. */
+void kmt_device_destroy(struct kmt_device *device);
+/*
+ * STATUS_DEVICE_REMOVED when its adapter was stopped or removed, or reset since it was made, or it
+ * was marked as in error; else STATUS_SUCCESS.
+ */
+NTSTATUS kmt_device_state(const struct kmt_device *device);
+/* A device that can work: STATUS_INVALID_PARAMETER without one, or kmt_device_state. */
+NTSTATUS kmt_use_device(D3DKMT_HANDLE handle, struct kmt_device **ret_device);

@@ -1,0 +1,99 @@
+/*
+ * 32-bit handles: 0x40000000, then 24 bits of index and 6 of generation, so that a handle that was
+ * destroyed names nothing for a while.
+ */
+#include "d3dkmt/kmt.h"
+#include "memoryapi/futex.h"
+#include "memoryapi/host.h"
+
+#define HANDLES         (1u << 24)
+#define GENERATION_BITS 6
+#define GENERATIONS     (1u << GENERATION_BITS)
+#define HANDLE_MARK     0x40000000u
+
+struct entry {
+    struct kmt_object *object; /* NULL: free */
+    uint32_t next_free;        /* of a free one; 0: the last */
+    uint8_t generation, type;
+};
+
+static struct futex_lock lock;
+/* under the lock */
+static struct entry *entries;
+static uint32_t used = 1, first_free;
+
+void kmt_lock(void)
+{
+    futex_lock(&lock);
+}
+
+void kmt_unlock(void)
+{
+    futex_unlock(&lock);
+}
+
+/* The first free entry, 0: none. */
+static uint32_t take_entry(void)
+{
+    uint32_t index = first_free;
+    void *memory;
+    if (!entries) {
+        if (host->bookkeeping(HANDLES * sizeof *entries, false, &memory) < 0)
+            return 0;
+        entries = memory;
+    }
+    if (index)
+        first_free = entries[index].next_free;
+    else if (used < HANDLES)
+        index = used++;
+    return index;
+}
+
+bool kmt_handle_create(struct kmt_object *object, enum kmt_type type)
+{
+    uint32_t index = take_entry();
+    struct entry *entry = &entries[index];
+    if (!index)
+        return false;
+    entry->object = object;
+    entry->type = (uint8_t)type;
+    object->type = (uint8_t)type;
+    object->handle = HANDLE_MARK | index << GENERATION_BITS | entry->generation;
+    return true;
+}
+
+static struct entry *entry_of(D3DKMT_HANDLE handle)
+{
+    uint32_t index = (handle & ~HANDLE_MARK) >> GENERATION_BITS;
+    if (!(handle & HANDLE_MARK) || index >= used || !entries[index].object ||
+        entries[index].generation != handle % GENERATIONS)
+        return NULL;
+    return &entries[index];
+}
+
+void kmt_handle_destroy(struct kmt_object *object)
+{
+    struct entry *entry = entry_of(object->handle);
+    if (!entry)
+        return;
+    entry->object = NULL;
+    entry->type = KMT_FREE;
+    entry->generation = (entry->generation + 1) % GENERATIONS;
+    entry->next_free = first_free;
+    first_free = (uint32_t)(entry - entries);
+    object->handle = 0;
+}
+
+void *kmt_find(D3DKMT_HANDLE handle, enum kmt_type type)
+{
+    struct entry *entry = entry_of(handle);
+    return entry && entry->type == type ? entry->object : NULL;
+}
+
+void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, void *context),
+                  void *context)
+{
+    for (uint32_t i = 1; i < used; i++)
+        if (entries[i].object && entries[i].type == type && !each(entries[i].object, context))
+            return;
+}
