@@ -12,7 +12,8 @@
  *   M2  allocation.openings is the number of its live openings, at least 1
  *   M3  allocation.references is the sum of its openings' references
  *   M4  segment.used is the sum of what is placed in it; never more than segment.size
- *   M5  usage.resident[segment] is the sum of what is placed there and belongs to the process
+ *   M5  usage.resident[place] is the sum of what the process has there and did not offer;
+ *       usage.referenced[place] the part of it that has references
  *   M6  a placed allocation stands in exactly one list: offered[place][priority] when it is offered,
  *       else its owner's held[place] or idle[place], with or without references, by priority class
  *   M7  one that is not placed is in no list, except a demoted one: in its owner's list `demoted`
@@ -105,10 +106,10 @@ struct vid_usage {
     uint32_t devices; /* how many it has; 0: it counts for no budget */
     uint32_t background;
     /* derived */
-    uint64_t resident[VID_PLACES];
-    uint64_t budget[VID_PLACES]; /* bytes; see vidmm_share_budgets */
-    uint64_t offered;            /* bytes, lost ones too */
-    struct vid_list demoted;     /* with references, but put out */
+    uint64_t resident[VID_PLACES], referenced[VID_PLACES]; /* bytes */
+    uint64_t budget[VID_PLACES];                           /* bytes; see vidmm_share_budgets */
+    uint64_t offered;                                      /* bytes, lost ones too */
+    struct vid_list demoted;                               /* with references, but put out */
     uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
     struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
     struct vid_list held[VID_PLACES][VID_CLASSES];

@@ -61,8 +61,11 @@ void order_leave(const struct vidmm *mm, uint32_t index)
     if (!place)
         return;
     cost = order_cost(mm, allocation, place);
-    usage->resident[place] -= cost;
-    if (allocation->offered || !allocation->references)
+    if (!allocation->offered)
+        usage->resident[place] -= cost;
+    if (!allocation->offered && allocation->references)
+        usage->referenced[place] -= cost;
+    else
         mm->adapter->easy[place] -= cost;
     if (!allocation->offered && !list->first)
         *classes(usage, allocation) &= ~(1u << order_class(allocation));
@@ -84,8 +87,11 @@ void order_enter_again(const struct vidmm *mm, uint32_t index)
     if (!place)
         return;
     cost = order_cost(mm, allocation, place);
-    usage->resident[place] += cost;
-    if (allocation->offered || !allocation->references)
+    if (!allocation->offered)
+        usage->resident[place] += cost;
+    if (!allocation->offered && allocation->references)
+        usage->referenced[place] += cost;
+    else
         mm->adapter->easy[place] += cost;
     if (!allocation->offered)
         *classes(usage, allocation) |= 1u << order_class(allocation);

@@ -59,6 +59,7 @@ static void clear_derived(const struct vidmm *mm)
     for (unsigned p = 1; p < VID_PROCESSES; p++) {
         struct vid_usage *usage = &adapter->usage[p];
         memset(usage->resident, 0, sizeof usage->resident);
+        memset(usage->referenced, 0, sizeof usage->referenced);
         usage->offered = 0;
         memset(&usage->demoted, 0, sizeof usage->demoted);
         memset(usage->idle_classes, 0, sizeof usage->idle_classes);

@@ -44,8 +44,8 @@ void vidmm_lose(const struct vidmm *mm, uint32_t index)
 uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_place place)
 {
     const struct vid_usage *usage = &mm->adapter->usage[process];
-    return usage->resident[place] > usage->budget[place]
-               ? usage->resident[place] - usage->budget[place]
+    return usage->referenced[place] > usage->budget[place]
+               ? usage->referenced[place] - usage->budget[place]
                : 0;
 }
 
@@ -148,7 +148,7 @@ bool vidmm_make_room(const struct vidmm *mm, enum vid_place place, uint64_t byte
         have = have > debt ? have - debt : 0;
     }
     if (have < bytes) {
-        over = usage->resident[place] + bytes <= usage->budget[place];
+        over = usage->referenced[place] + bytes <= usage->budget[place];
         if (over || must)
             have += held_by_others(mm, place, must);
     }

@@ -42,7 +42,8 @@ static bool openings_agree(const struct vidmm *mm, uint32_t index, int fd)
 
 struct sums {
     uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed;
-    uint64_t resident[VID_PROCESSES][VID_PLACES], offered_by[VID_PROCESSES];
+    uint64_t resident[VID_PROCESSES][VID_PLACES], referenced[VID_PROCESSES][VID_PLACES];
+    uint64_t offered_by[VID_PROCESSES];
 };
 
 static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, int fd)
@@ -62,8 +63,11 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
     if (place) {
         uint64_t cost = order_cost(mm, allocation, place);
         sums->used[place] += cost;
-        sums->resident[allocation->owner][place] += cost;
-        if (allocation->offered || !allocation->references)
+        if (!allocation->offered)
+            sums->resident[allocation->owner][place] += cost;
+        if (!allocation->offered && allocation->references)
+            sums->referenced[allocation->owner][place] += cost;
+        else
             sums->easy[place] += cost;
     }
     return true;
@@ -105,7 +109,8 @@ static bool usage_is_valid(const struct vidmm *mm, unsigned process, const struc
         return broken(fd, "M13: process %u offers %lu, says %lu", process,
                       sums->offered_by[process], usage->offered);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
-        if (usage->resident[place] != sums->resident[process][place])
+        if (usage->resident[place] != sums->resident[process][place] ||
+            usage->referenced[place] != sums->referenced[process][place])
             return broken(fd, "M5: process %u has %lu %s, says %lu", process,
                           sums->resident[process][place], place_names[place],
                           usage->resident[place]);

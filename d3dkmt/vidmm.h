@@ -13,7 +13,7 @@
  *   demoted     with references, but put out all the same, because its process was over its budget
  *   offered     its process does not need the contents: they are lost when somebody needs the room
  *   lost        the contents of an offered allocation are gone; told once, by reclaim
- *   budget      bytes a process may have resident in a place before it is asked to trim
+ *   budget      bytes a process may hold in a place without being asked to trim
  *
  * AN ALLOCATION'S LIFE
  *
@@ -103,17 +103,18 @@ NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
 
 /* residency.c */
 enum vidmm_flags {
-    VIDMM_MUST = 1,           /* the caller cannot trim: take room from others */
-    VIDMM_ONLY_IF_NEEDED = 2, /* evict: it stays where it is until somebody needs the room */
-    VIDMM_CLEAN = 4           /* evict: the contents were not changed, nothing to copy */
+    VIDMM_OVER_BUDGET = 1,    /* make resident: the caller cannot trim further, it may go over */
+    VIDMM_MUST = 2,           /* and take what others hold */
+    VIDMM_ONLY_IF_NEEDED = 4, /* evict: it stays where it is until somebody needs the room */
+    VIDMM_CLEAN = 8           /* evict: the contents were not changed, nothing to copy */
 };
 /*
- * One more reference, and resident. STATUS_NO_MEMORY: there is no room; *ret_missing is how many
- * bytes the process would have to trim. Nothing changed then. An offered one gets the reference
- * only; reclaim brings it in.
+ * One more reference for each, and resident: all or none. STATUS_NO_MEMORY: beyond the budget, or
+ * there is no room; *ret_missing is how many bytes the process has to evict for it.
+ * STATUS_GRAPHICS_ALLOCATION_INVALID: one is offered.
  */
-NTSTATUS vidmm_make_resident(const struct vidmm *mm, uint32_t opening, unsigned flags,
-                             struct vid_paging *paging, uint64_t *ret_missing);
+NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
+                             unsigned flags, struct vid_paging *paging, uint64_t *ret_missing);
 /* One reference less. STATUS_INVALID_PARAMETER: it has none by this opening. */
 NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
                      struct vid_paging *paging);
@@ -121,7 +122,7 @@ NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
 NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *paging);
 /* Demoted ones of the process come back, as far as there is room without taking from others. */
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging);
-/* Bytes that the process has resident beyond its budget. */
+/* Bytes that the process holds beyond its budget. */
 uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_place place);
 
 /* room.c: `bytes` free at `place`, or nothing changed and false. */
