@@ -10,17 +10,23 @@ static uint64_t priority(const struct itree_node *node)
     return x ^ x >> 32;
 }
 
-static uint64_t max_of(const struct itree_node *node)
+/* The largest weight in the subtree of `node`. */
+static uint32_t max_of(const struct itree_node *node)
 {
-    return node ? itree_max(node) : 0;
+    const struct itree_weighted *top = itree_weighted(node);
+    if (!node)
+        return 0;
+    uint32_t max = top->weight > top->left_max ? top->weight : top->left_max;
+    return max > top->right_max ? max : top->right_max;
 }
 
 /* Tells `node`'s ancestors what is below them, as long as something changes. */
 static void update(struct itree_node *node)
 {
     for (struct itree_node *parent = node->parent; parent; node = parent, parent = node->parent) {
-        uint64_t max = itree_max(node);
-        uint64_t *told = parent->left == node ? &parent->left_max : &parent->right_max;
+        struct itree_weighted *above = itree_weighted(parent);
+        uint32_t max = max_of(node);
+        uint32_t *told = parent->left == node ? &above->left_max : &above->right_max;
         if (*told == max)
             return;
         *told = max;
@@ -40,54 +46,90 @@ static void replace(struct itree *tree, struct itree_node *old, struct itree_nod
 }
 
 /* Lifts `node` above its parent. */
-static void rotate(struct itree *tree, struct itree_node *node)
+static inline void rotate(struct itree *tree, struct itree_node *node, bool weighted)
 {
     struct itree_node *parent = node->parent, *moved;
+    struct itree_weighted *lower = itree_weighted(parent), *upper = itree_weighted(node);
     replace(tree, parent, node);
     if (parent->left == node) {
         moved = parent->left = node->right;
-        parent->left_max = node->right_max;
         node->right = parent;
-        node->right_max = itree_max(parent);
+        if (weighted) {
+            lower->left_max = upper->right_max;
+            upper->right_max = max_of(parent);
+        }
     } else {
         moved = parent->right = node->left;
-        parent->right_max = node->left_max;
         node->left = parent;
-        node->left_max = itree_max(parent);
+        if (weighted) {
+            lower->right_max = upper->left_max;
+            upper->left_max = max_of(parent);
+        }
     }
     if (moved)
         moved->parent = parent;
     parent->parent = node;
 }
 
-void itree_insert(struct itree *tree, struct itree_node *node)
+/* `link`: where in `parent` the node goes; there is nothing. */
+static inline void insert_at(struct itree *tree, struct itree_node *node, struct itree_node *parent,
+                             struct itree_node **link, bool weighted)
+{
+    node->parent = parent;
+    node->left = node->right = NULL;
+    *link = node;
+    if (weighted) {
+        itree_weighted(node)->left_max = itree_weighted(node)->right_max = 0;
+        update(node);
+    }
+    while (node->parent && priority(node) > priority(node->parent))
+        rotate(tree, node, weighted);
+}
+
+static inline void insert(struct itree *tree, struct itree_node *node, bool weighted)
 {
     struct itree_node **link = &tree->root, *parent = NULL;
     while (*link) {
         parent = *link;
         link = node->key < parent->key ? &parent->left : &parent->right;
     }
-    node->parent = parent;
-    node->left = node->right = NULL;
-    node->left_max = node->right_max = 0;
-    *link = node;
-    update(node);
-    while (node->parent && priority(node) > priority(node->parent))
-        rotate(tree, node);
+    insert_at(tree, node, parent, link, weighted);
+}
+
+static inline void take_out(struct itree *tree, struct itree_node *node, bool weighted)
+{
+    while (node->left && node->right)
+        rotate(tree, priority(node->left) > priority(node->right) ? node->left : node->right,
+               weighted);
+    struct itree_node *child = node->left ? node->left : node->right, *parent = node->parent;
+    bool left = parent && parent->left == node;
+    replace(tree, node, child);
+    if (weighted && parent) {
+        struct itree_weighted *above = itree_weighted(parent);
+        *(left ? &above->left_max : &above->right_max) = max_of(child);
+        update(parent);
+    }
+    node->parent = node->left = node->right = NULL;
+}
+
+void itree_insert(struct itree *tree, struct itree_node *node)
+{
+    insert(tree, node, false);
+}
+
+void itree_insert_between(struct itree *tree, struct itree_node *node, struct itree_node *before,
+                          struct itree_node *after)
+{
+    /* of two neighbours, one is below the other and has nothing on the side towards it */
+    if (before && !before->right)
+        insert_at(tree, node, before, &before->right, false);
+    else
+        insert_at(tree, node, after, after ? &after->left : &tree->root, false);
 }
 
 void itree_remove(struct itree *tree, struct itree_node *node)
 {
-    while (node->left && node->right)
-        rotate(tree, priority(node->left) > priority(node->right) ? node->left : node->right);
-    struct itree_node *child = node->left ? node->left : node->right, *parent = node->parent;
-    bool left = parent && parent->left == node;
-    replace(tree, node, child);
-    if (parent) {
-        *(left ? &parent->left_max : &parent->right_max) = max_of(child);
-        update(parent);
-    }
-    node->parent = node->left = node->right = NULL;
+    take_out(tree, node, false);
 }
 
 struct itree_node *itree_at_or_before(const struct itree *tree, uint64_t key)
@@ -144,23 +186,45 @@ struct itree_node *itree_previous(const struct itree_node *node)
     return node->parent;
 }
 
-void itree_set_weight(struct itree_node *node, uint64_t weight)
-{
-    node->weight = weight;
-    update(node);
-}
-
-bool itree_is_valid(const struct itree *tree)
+static bool is_valid(const struct itree *tree, bool weighted)
 {
     const struct itree_node *before = NULL;
     for (const struct itree_node *node = itree_first(tree); node;
          before = node, node = itree_next(node)) {
-        if ((before && before->key >= node->key) || node->left_max != max_of(node->left) ||
-            node->right_max != max_of(node->right) ||
+        if ((before && before->key >= node->key) ||
             (node->parent ? priority(node) > priority(node->parent) : tree->root != node) ||
             (node->left && node->left->parent != node) ||
             (node->right && node->right->parent != node))
             return false;
+        if (weighted && (itree_weighted(node)->left_max != max_of(node->left) ||
+                         itree_weighted(node)->right_max != max_of(node->right)))
+            return false;
     }
     return true;
+}
+
+bool itree_is_valid(const struct itree *tree)
+{
+    return is_valid(tree, false);
+}
+
+void itree_insert_weighted(struct itree *tree, struct itree_weighted *node)
+{
+    insert(tree, &node->node, true);
+}
+
+void itree_remove_weighted(struct itree *tree, struct itree_weighted *node)
+{
+    take_out(tree, &node->node, true);
+}
+
+void itree_set_weight(struct itree_weighted *node, uint32_t weight)
+{
+    node->weight = weight;
+    update(&node->node);
+}
+
+bool itree_is_valid_weighted(const struct itree *tree)
+{
+    return is_valid(tree, true);
 }

@@ -24,17 +24,44 @@ static bool same_state(const struct run_state *a, const struct run_state *b)
            a->priority == b->priority && a->reset == b->reset && a->offer == b->offer;
 }
 
+static struct region *region_of_gap(struct itree_node *node)
+{
+    return container_of(itree_weighted(node), struct region, gap);
+}
+
+/* The free space before a region ends with the last granule that the region has no part in. */
+static uint64_t gap_end(const struct region *region)
+{
+    return round_down(region_base(region), GRANULE);
+}
+
+static void set_gap(struct region_map *map, struct region *region, uint64_t size)
+{
+    uint32_t weight = (uint32_t)(size >> GRANULE_SHIFT), old = region->gap.weight;
+    if (weight == old)
+        return;
+    region->gap.node.key = gap_end(region);
+    if (old && weight) {
+        itree_set_weight(&region->gap, weight);
+    } else if (old) {
+        itree_remove_weighted(&map->gaps, &region->gap);
+        region->gap.weight = 0;
+    } else {
+        region->gap.weight = weight;
+        itree_insert_weighted(&map->gaps, &region->gap);
+    }
+}
+
 void region_map_init(struct region_map *map, struct region **index)
 {
     *map = (struct region_map){
         .index = index,
         .region_pool.node_size = sizeof(struct region),
         .run_pool.node_size = sizeof(struct run),
-        .end = {.node = {.key = SPACE_END, .weight = SPACE_END - MM_LOWEST_ADDRESS},
-                .size = GRANULE,
-                .barrier = true},
+        .end = {.node = {.key = SPACE_END}, .size = GRANULE, .barrier = true},
     };
     itree_insert(&map->regions, &map->end.node);
+    set_gap(map, &map->end, SPACE_END - MM_LOWEST_ADDRESS);
 }
 
 struct region *region_find(const struct region_map *map, uint64_t address)
@@ -59,25 +86,25 @@ struct region *region_next_from(const struct region_map *map, uint64_t address)
     return region_of(node ? itree_next(node) : itree_first(&map->regions));
 }
 
-/* The free space before a region ends with the last granule that the region has no part in. */
-static uint64_t gap_end(const struct itree_node *node)
+static uint64_t bytes(uint32_t granules)
 {
-    return round_down(node->key, GRANULE);
+    return (uint64_t)granules << GRANULE_SHIFT;
 }
 
 /* Each search enters a subtree only when something in it may be large enough. */
 static uint64_t find_low(const struct itree_node *node, const struct region_request *request)
 {
     while (node) {
-        uint64_t gap = gap_end(node) - node->weight, start, end, found;
-        if (node->left_max >= request->size && gap > request->lowest &&
+        const struct itree_weighted *gap = itree_weighted(node);
+        uint64_t first = node->key - bytes(gap->weight), start, end, found;
+        if (bytes(gap->left_max) >= request->size && first > request->lowest &&
             (found = find_low(node->left, request)))
             return found;
-        start = round_up(gap > request->lowest ? gap : request->lowest, request->alignment);
-        end = gap_end(node) < request->end ? gap_end(node) : request->end;
+        start = round_up(first > request->lowest ? first : request->lowest, request->alignment);
+        end = node->key < request->end ? node->key : request->end;
         if (start < end && end - start >= request->size)
             return start;
-        if (node->right_max < request->size || node->key >= request->end)
+        if (bytes(gap->right_max) < request->size || node->key >= request->end)
             return 0;
         node = node->right;
     }
@@ -87,16 +114,17 @@ static uint64_t find_low(const struct itree_node *node, const struct region_requ
 static uint64_t find_high(const struct itree_node *node, const struct region_request *request)
 {
     while (node) {
-        uint64_t gap = gap_end(node) - node->weight, lowest, end, found;
-        if (node->right_max >= request->size && node->key < request->end &&
+        const struct itree_weighted *gap = itree_weighted(node);
+        uint64_t first = node->key - bytes(gap->weight), lowest, end, found;
+        if (bytes(gap->right_max) >= request->size && node->key < request->end &&
             (found = find_high(node->right, request)))
             return found;
-        lowest = gap > request->lowest ? gap : request->lowest;
-        end = gap_end(node) < request->end ? gap_end(node) : request->end;
+        lowest = first > request->lowest ? first : request->lowest;
+        end = node->key < request->end ? node->key : request->end;
         if (end > lowest && end - lowest >= request->size &&
             round_down(end - request->size, request->alignment) >= lowest)
             return round_down(end - request->size, request->alignment);
-        if (node->left_max < request->size || gap <= request->lowest)
+        if (bytes(gap->left_max) < request->size || first <= request->lowest)
             return 0;
         node = node->left;
     }
@@ -105,14 +133,14 @@ static uint64_t find_high(const struct itree_node *node, const struct region_req
 
 uint64_t region_find_free(const struct region_map *map, const struct region_request *request)
 {
-    return request->top_down ? find_high(map->regions.root, request)
-                             : find_low(map->regions.root, request);
+    return request->top_down ? find_high(map->gaps.root, request)
+                             : find_low(map->gaps.root, request);
 }
 
 bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
 {
     struct region *next = region_next_from(map, base);
-    return next && region_base(next) >= base && gap_end(&next->node) - base >= size;
+    return next && region_base(next) >= base && gap_end(next) - base >= size;
 }
 
 static void index_set(struct region_map *map, const struct region *region, struct region *value)
@@ -125,24 +153,69 @@ static void index_set(struct region_map *map, const struct region *region, struc
         map->index[first + i] = value;
 }
 
-/* The free whole granules before `region`. */
-static uint64_t gap_before(const struct region *region)
+/* The free whole granules between two neighbours; `before` may be NULL. */
+static uint64_t gap_between(const struct region *before, const struct region *region)
 {
-    struct region *before = region_of(itree_previous(&region->node));
     uint64_t from = before ? round_up(region_end(before), GRANULE) : MM_LOWEST_ADDRESS;
-    uint64_t end = gap_end(&region->node);
+    uint64_t end = gap_end(region);
     return end > from ? end - from : 0;
+}
+
+/*
+ * What the index says of the granule at `address`. A region that is alone in its granules and one
+ * next to it find each other so, without a walk through the tree.
+ */
+static struct region *indexed(const struct region_map *map, uint64_t address)
+{
+    return map->index && address < SPACE_END ? map->index[address >> GRANULE_SHIFT] : NULL;
+}
+
+/* The neighbours of a region; in the tree or not yet. Either may be NULL. */
+static void find_neighbours(const struct region_map *map, const struct region *region, bool linked,
+                            struct region **ret_before, struct region **ret_next)
+{
+    uint64_t base = region_base(region);
+    struct region *before = region->exact ? NULL : indexed(map, base - 1);
+    struct region *next =
+        region->exact ? NULL : indexed(map, round_up(region_end(region), GRANULE));
+    if (before)
+        __builtin_prefetch(before);
+    if (next)
+        __builtin_prefetch(&next->gap);
+    if (!before && linked)
+        before = region_of(itree_previous(&region->node));
+    else if (!before)
+        before =
+            region_of(next ? itree_previous(&next->node) : itree_at_or_before(&map->regions, base));
+    if (!next)
+        next = region_of(linked   ? itree_next(&region->node)
+                         : before ? itree_next(&before->node)
+                                  : itree_first(&map->regions));
+    *ret_before = before;
+    *ret_next = next;
 }
 
 static void link_region(struct region_map *map, struct region *region)
 {
-    struct itree_node *next;
-    itree_insert(&map->regions, &region->node);
-    itree_set_weight(&region->node, gap_before(region));
-    next = itree_next(&region->node);
+    struct region *before, *next;
+    find_neighbours(map, region, false, &before, &next);
+    itree_insert_between(&map->regions, &region->node, before ? &before->node : NULL,
+                         next ? &next->node : NULL);
     if (next)
-        itree_set_weight(next, gap_before(region_of(next)));
+        set_gap(map, next, gap_between(region, next));
+    set_gap(map, region, gap_between(before, region));
     index_set(map, region, region);
+}
+
+static void unlink_region(struct region_map *map, struct region *region)
+{
+    struct region *before, *next;
+    find_neighbours(map, region, true, &before, &next);
+    index_set(map, region, NULL);
+    itree_remove(&map->regions, &region->node);
+    set_gap(map, region, 0);
+    if (next)
+        set_gap(map, next, gap_between(before, next));
 }
 
 struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size,
@@ -189,16 +262,12 @@ static void give_run(struct region_map *map, struct region *region, struct run *
 
 void region_remove(struct region_map *map, struct region *region)
 {
-    struct itree_node *next = itree_next(&region->node);
     struct run *run;
-    index_set(map, region, NULL);
     while ((run = run_of(region->runs.root))) {
         map->locked -= run->state.locked ? run->size / PAGE_SIZE : 0;
         give_run(map, region, run);
     }
-    itree_remove(&map->regions, &region->node);
-    if (next)
-        itree_set_weight(next, gap_before(region_of(next)));
+    unlink_region(map, region);
     map->count -= !region->barrier;
     pool_give(&map->region_pool, region);
 }
@@ -323,7 +392,7 @@ void region_join(struct region_map *map, struct region *left, struct region *rig
 {
     struct run *run = run_of(itree_last(&left->runs));
     uint64_t size = right->size;
-    struct itree_node *next;
+    struct region *next;
 
     assert(region_end(left) == region_base(right) && left->exact && right->exact);
     left->touched |= right->touched;
@@ -331,9 +400,9 @@ void region_join(struct region_map *map, struct region *left, struct region *rig
     region_remove(map, right);
     left->size += size;
     run->size += size;
-    next = itree_next(&left->node);
+    next = region_of(itree_next(&left->node));
     if (next)
-        itree_set_weight(next, gap_before(region_of(next)));
+        set_gap(map, next, gap_between(left, next));
 }
 
 static bool runs_are_valid(const struct region *region, uint64_t *locked)
@@ -379,15 +448,31 @@ static bool place_is_valid(const struct region *region, const struct region *bef
            is_aligned(region_base(region), region->exact ? PAGE_SIZE : GRANULE);
 }
 
+/* In the tree of gaps is every region that has one, and no other. */
+static bool gaps_are_valid(const struct region_map *map)
+{
+    int64_t missing = 0;
+    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node))
+        missing += region_of(node)->gap.weight != 0;
+    for (struct itree_node *node = itree_first(&map->gaps); node; node = itree_next(node)) {
+        const struct region *region = region_of_gap(node);
+        if (region->gap.weight == 0 || node->key != gap_end(region))
+            return false;
+        missing--;
+    }
+    return missing == 0 && itree_is_valid_weighted(&map->gaps);
+}
+
 bool region_map_is_valid(const struct region_map *map)
 {
     const struct region *before = NULL;
     uint64_t count = 0, locked = 0;
-    if (!itree_is_valid(&map->regions))
+    if (!itree_is_valid(&map->regions) || !gaps_are_valid(map))
         return false;
     for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
         const struct region *region = region_of(node);
-        if (!place_is_valid(region, before) || node->weight != gap_before(region) ||
+        if (!place_is_valid(region, before) ||
+            bytes(region->gap.weight) != gap_between(before, region) ||
             !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region, &locked)))
             return false;
         before = region;

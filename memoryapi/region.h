@@ -9,7 +9,8 @@
  * Invariants, walked by region_map_is_valid:
  *   1. regions do not overlap; bases are multiples of 64 KiB, those of exact regions of a page. A
  *      granule is one region's alone, or shared by exact regions
- *   2. weight of a region's node == whole free granules between it and the region before
+ *   2. weight of a region's gap == whole free granules between it and the region before; the gaps
+ *      that are not 0 are in map->gaps by their end, which is the start of the region's granule
  *   3. the runs of a region cover it exactly, in order
  *   4. neighbouring runs differ in something
  *   5. committed == pages of committed runs
@@ -69,18 +70,17 @@ struct run {
 };
 
 /*
- * A query of a region with one run reads the first two cache lines: with many regions, cache misses
- * are what it costs.
+ * A query of a region with one run reads the first two cache lines, a search for free space the
+ * third: with many regions, cache misses are what it costs.
  */
 struct region {
-    struct itree_node node; /* key: base; weight: free bytes before */
+    struct itree_node node; /* key: base */
     uint64_t size;          /* bytes, multiple of the page size */
     struct itree runs;
-    uint64_t committed; /* pages */
-    uint32_t protect;   /* AllocationProtect */
-    uint8_t kind;       /* enum mm_region_kind */
-    uint8_t large;      /* log2 of the size of its pages (large.h); 0: usual ones */
-    bool touched;       /* something was committed: the host has to be asked at release */
+    uint32_t protect; /* AllocationProtect */
+    uint8_t kind;     /* enum mm_region_kind */
+    uint8_t large;    /* log2 of the size of its pages (large.h); 0: usual ones */
+    bool touched;     /* something was committed: the host has to be asked at release */
     bool inline_used;
     bool barrier : 1;      /* not ours */
     bool adopted : 1;      /* mapped by somebody else of ours: never freed */
@@ -91,17 +91,21 @@ struct region {
     uint16_t numa;         /* mm_node() of where its memory should be, 0: anywhere */
     uint32_t claimer;      /* the thread that works on it (space.h); 0: nobody */
     struct run inline_run; /* the first run needs no node of its own */
+    uint64_t committed;    /* pages */
+    struct itree_weighted gap; /* the free granules before it */
     struct awe_window *window; /* of a physical region (awe.h) */
     struct watch_marks *marks; /* of a watched region that the host does not watch */
 } __attribute__((aligned(64)));
 
-_Static_assert(offsetof(struct region, inline_run.node.weight) <= 128, "two cache lines");
+_Static_assert(offsetof(struct region, inline_run) == 64 && offsetof(struct region, gap) == 128,
+               "three cache lines");
 _Static_assert(sizeof(struct region) <= 192, "with its place in the index less than 256 bytes");
 
 #define INDEX_LIMIT 1024u /* granules */
 
 struct region_map {
     struct itree regions;
+    struct itree gaps;     /* weighted */
     struct region **index; /* by granule; NULL: do without */
     struct pool region_pool, run_pool;
     struct region end; /* barrier that closes the address space */
