@@ -135,11 +135,11 @@ static bool is_given(const struct run *run)
 static bool is_missed(const struct region *region, const struct run *run)
 {
     return region->watched && !region->marks && run->state.priority &&
-           run->state.offer->stage == OFFER_DROPPED;
+           run->state.offer->stage != OFFER_HELD;
 }
 
-/* Makes what was given to the host accessible and sees to it that nothing more is dropped. */
-static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
+/* Makes what was given to the host accessible. */
+static int reach_pages(const struct region *region, uint64_t start, uint64_t end)
 {
     int error = 0;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
@@ -149,13 +149,16 @@ static int keep_pages(const struct region *region, uint64_t start, uint64_t end)
         if (!is_given(run) && !is_missed(region, run))
             continue;
         error = host->protect(from, to - from, HOST_READ_WRITE);
-        if (!error)
+        if (!error && is_missed(region, run))
             error = host->keep(from, to - from);
     }
     return error;
 }
 
-/* Looks whether something was lost and gives the pages their own access. */
+/*
+ * Sees to it that nothing more is dropped, looks whether something was lost, and gives the pages
+ * their own access.
+ */
 static int open_pages(const struct region *region, uint64_t start, uint64_t end,
                       bool *ret_discarded)
 {
@@ -168,7 +171,7 @@ static int open_pages(const struct region *region, uint64_t start, uint64_t end,
         if (!run->state.priority)
             continue;
         if (is_given(run))
-            *ret_discarded |= !offer_is_whole(run->state.offer, from, to);
+            *ret_discarded |= !offer_take_back(run->state.offer, from, to);
         else if (run->state.offer->stage == OFFER_DROPPED)
             *ret_discarded |= offer_had_contents(run->state.offer, from, to);
         if (!is_given(run) || access != HOST_READ_WRITE)
@@ -185,7 +188,7 @@ static NTSTATUS reclaim_pages(struct region *region, uint64_t start, uint64_t en
                               bool *ret_discarded)
 {
     uint64_t from, to;
-    int error = keep_pages(region, start, end);
+    int error = reach_pages(region, start, end);
     if (!error)
         error = open_pages(region, start, end, ret_discarded);
     for (struct run *run = run_find(region, start); run && run_start(run) < end;

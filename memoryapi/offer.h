@@ -4,10 +4,10 @@
  *
  * HOW RECLAIM KNOWS. The pages are made inaccessible first, so nothing changes in them any more.
  * Then, for each page, the offset of one nonzero word is noted, its witness; a page of zeros has
- * none. Then the kernel may drop pages (MADV_FREE). A dropped page reads as zeros. At reclaim the
- * pages are first made dirty, after which the kernel drops nothing any more, and then each witness
- * is read: zero means that the page was dropped. A page without a witness reads the same either
- * way, so it was not lost. Nothing is ever written into offered pages, hence there is no race in
+ * none. Then the kernel may drop pages (MADV_FREE). A dropped page reads as zeros. At reclaim each
+ * witness is written to without a change of it, and read, in one atomic step: the page is dirty
+ * then, and the kernel does not drop it any more; zero means that it was dropped. A page without a
+ * witness reads the same either way, so it was not lost, whenever it goes. Nothing is ever written into offered pages, hence there is no race in
  * which a program's write and a mark of ours could meet, and the answer is never wrong.
  *
  * Memory that is reset (reset.c) may be read and written meanwhile. There the pages are made
@@ -85,8 +85,11 @@ void offer_copy(struct offer *offer, const struct offer *from);
 struct offer *offer_rest(struct offer *offer, uint64_t start);
 /* Some page was not all zero. pre: noted. */
 bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end);
-/* No page lost its witness since it was offered. pre: kept by the host. */
-bool offer_is_whole(const struct offer *offer, uint64_t start, uint64_t end);
+/*
+ * Makes those with a witness dirty, so that the kernel drops them no more; the others read the same
+ * if it does. True: no page lost its witness since it was offered. pre: writable.
+ */
+bool offer_take_back(const struct offer *offer, uint64_t start, uint64_t end);
 /*
  * Makes those with a witness dirty, which keeps their contents, also what another thread writes at
  * the moment. pre: writable.

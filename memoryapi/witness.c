@@ -57,6 +57,12 @@ void reset_end_sleep(uint64_t pages)
     __atomic_fetch_sub(&sleepers, pages, __ATOMIC_RELAXED);
 }
 
+/*
+ * One line of each page is touched, which no prefetcher of the processor guesses: so far ahead, in
+ * pages, it is asked for.
+ */
+#define AHEAD 16u
+
 static uint16_t find_witness(const uint64_t *page)
 {
     for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
@@ -67,8 +73,10 @@ static uint16_t find_witness(const uint64_t *page)
 
 void offer_note(struct offer *offer, uint64_t start, uint64_t end)
 {
-    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
+        __builtin_prefetch((const void *)(page + AHEAD * PAGE_SIZE));
         offer->witness[(page - offer->base) / PAGE_SIZE] = find_witness((const uint64_t *)page);
+    }
 }
 
 void offer_copy(struct offer *offer, const struct offer *from)
@@ -189,19 +197,35 @@ bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end)
     return false;
 }
 
-bool offer_is_whole(const struct offer *offer, uint64_t start, uint64_t end)
+/*
+ * Makes the page dirty without changing it: an atomic "or" of nothing, which a concurrent writer
+ * cannot lose a write to. True: what is at `address` is not zero.
+ */
+static bool make_dirty(uint64_t address)
 {
-    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
-        uint16_t witness = *witness_of(offer, page);
-        if ((witness & WITNESS_WORD) != WITNESS_NONE && !is_there(page, witness))
-            return false;
+    bool there;
+    __asm__ volatile("lock orq $0, (%1)" : "=@ccnz"(there) : "r"(address) : "memory");
+    return there;
+}
+
+bool offer_take_back(const struct offer *offer, uint64_t start, uint64_t end)
+{
+    const uint16_t *witness = witness_of(offer, start);
+    uint64_t count = (end - start) / PAGE_SIZE;
+    bool whole = true;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t ahead = i + AHEAD < count ? i + AHEAD : i, page = start + i * PAGE_SIZE;
+        __builtin_prefetch(
+            (const void *)(start + ahead * PAGE_SIZE + (witness[ahead] & WITNESS_WORD) * 8), 1);
+        if ((witness[i] & WITNESS_WORD) != WITNESS_NONE)
+            whole &= make_dirty(page + (witness[i] & WITNESS_WORD) * 8);
     }
-    return true;
+    return whole;
 }
 
 void offer_dirty(const struct offer *offer, uint64_t start, uint64_t end)
 {
     for (uint64_t page = start; page < end; page += PAGE_SIZE)
         if (is_expected(*witness_of(offer, page)))
-            __asm__ volatile("lock orq $0, (%0)" ::"r"(page) : "memory", "cc");
+            make_dirty(page);
 }
