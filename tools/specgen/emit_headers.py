@@ -58,6 +58,7 @@ def definition(entry):
     body = ["    " + text.rsplit("@", 1)[0].strip() + ";" for text in entry["fields"]]
     kind = "union" if entry.get("union") else "struct"
     aligned = f" __attribute__((aligned({entry['align']})))" if entry.get("force_align") else ""
+    aligned = " __attribute__((packed))" if entry.get("packed") else aligned
     # the nameless inner types that Windows has are an extension of C++
     mark = "__extension__ " if any("{" in line for line in body) else ""
     return "\n".join([f"{mark}{kind} {entry.get('tag', '_' + entry['name'])} {{", *body, f"}}{aligned};"])

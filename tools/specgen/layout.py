@@ -41,7 +41,7 @@ class Layouts:
             self.known[name] = None
             entry = self.structs[name]
             fields = [text.rsplit("@", 1)[0].strip() for text in entry["fields"]]
-            size, align, offsets = self.place(fields, entry.get("union", False))
+            size, align, offsets = self.place(fields, entry.get("union", False), entry.get("packed", False))
             if entry.get("force_align"):
                 align = entry["align"]
                 size = -(-size // align) * align
@@ -73,10 +73,11 @@ class Layouts:
                 raise LayoutError(f"field '{text}': '{count}' is not a number") from None
         return size, align, None
 
-    def place(self, fields, union):
+    def place(self, fields, union, packed=False):
         end, align, offsets, unit = 0, 1, [], None  # unit: the bit field being filled, as (offset, size, bits used)
         for text in fields:
             size, own, bits = self.field(text)
+            own = 1 if packed else own
             align = max(align, own)
             if union:
                 offsets.append(0)

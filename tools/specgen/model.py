@@ -20,7 +20,7 @@ KEYS = {
     "type": ({"header", "names"}, set()),
     "opaque": ({"header", "names"}, {"source"}),
     "callback": ({"name", "header", "returns", "params"}, {"source"}),
-    "struct": ({"name", "header", "size", "align", "fields"}, {"pointers", "union", "tag", "kind", "force_align", "source"}),
+    "struct": ({"name", "header", "size", "align", "fields"}, {"pointers", "union", "tag", "kind", "force_align", "packed", "source"}),
     "group": ({"name", "values"}, {"header", "source"}),
     "macro": ({"name", "header", "text", "source"}, set()),
     "statement": ({"id", "statement", "functions", "basis", "source"}, {"quirk"}),
@@ -28,7 +28,7 @@ KEYS = {
 WHOLE = {"ntstatus", "win32"}  # name = value tables without keys of their own
 TYPES = {"names": dict, "values": dict, "flags": dict, "params": list, "fields": list, "pointers": list, "apiset": list, "module": list,
          "functions": list, "error": list, "exports": list, "size": int, "align": int, "ordinal": int, "elf": bool, "raw": bool, "noreturn": bool,
-         "union": bool, "force_align": bool}
+         "union": bool, "force_align": bool, "packed": bool}
 
 
 class SpecError(Exception):
