@@ -62,9 +62,10 @@ struct kmt_resource {
     struct kmt_link link;        /* in the device */
     struct kmt_link allocations; /* head */
     uint32_t count;
-    struct kmt_share *share; /* what other processes may open of it; NULL: nothing */
-    void *runtime_data;      /* private data of the runtime, malloc'd */
-    uint32_t runtime_size;
+    struct kmt_share *share;            /* what other processes may open of it; NULL: nothing */
+    uint32_t flags;                     /* D3DKMT_CREATEALLOCATIONFLAGS_* */
+    uint32_t runtime_size, driver_size; /* bytes */
+    void *runtime_data, *driver_data;   /* private data, malloc'd */
 };
 
 struct kmt_allocation {
@@ -77,7 +78,12 @@ struct kmt_allocation {
     void *contents;    /* where the CPU sees it; NULL: never was locked */
     void *driver_data; /* private data of the driver, malloc'd; NULL: none */
     uint32_t driver_size;
-    uint8_t kind; /* enum kmt_contents */
+    uint8_t kind;  /* enum kmt_contents */
+    bool lost;     /* the contents are, until the CPU sees them again */
+    bool primary;  /* D3DDDI_ALLOCATIONINFO: for a display */
+    bool opened;   /* and made by another device */
+    bool deserted; /* reclaimed as NOT_COMMITTED: only to be destroyed */
+    uint16_t pins; /* D3DKMTPinResources */
 };
 
 /* kmt_handle.c */
@@ -100,6 +106,11 @@ void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, vo
 NTSTATUS kmt_copy_list(const void *list, uint32_t count, size_t size, void *room,
                        uint32_t room_count, void **ret_list);
 void kmt_free_list(void *list, void *room);
+/* Private data, malloc'd; NULL for none. STATUS_INVALID_PARAMETER: beyond KMT_DATA_MOST bytes. */
+NTSTATUS kmt_copy_data(const void *data, uint32_t size, void **ret_data);
+#define KMT_DATA_MOST (1u << 20)
+/* Whether all of it can be written: before something is done that cannot be told otherwise. */
+bool kmt_can_write(void *at, size_t size);
 #define KMT_LIST_MOST (1u << 20) /* elements in one call */
 
 /* device.c */

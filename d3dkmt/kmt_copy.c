@@ -24,3 +24,23 @@ void kmt_free_list(void *list, void *room)
     if (list != room)
         free(list);
 }
+
+NTSTATUS kmt_copy_data(const void *data, uint32_t size, void **ret_data)
+{
+    *ret_data = NULL;
+    if (!size)
+        return STATUS_SUCCESS;
+    return size > KMT_DATA_MOST ? STATUS_INVALID_PARAMETER
+                                : kmt_copy_list(data, size, 1, NULL, 0, ret_data);
+}
+
+bool kmt_can_write(void *at, size_t size)
+{
+    uint64_t start = (uint64_t)at, end;
+    if (!at || add_overflows(start, size, &end))
+        return false;
+    for (uint64_t page = start; page < end; page = round_down(page, PAGE_SIZE) + PAGE_SIZE)
+        if (!guarded_touch((void *)page))
+            return false;
+    return !size || guarded_touch((void *)(end - 1));
+}

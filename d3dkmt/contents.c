@@ -1,0 +1,63 @@
+/* The CPU's side of allocations. */
+#include "d3dkmt/contents.h"
+
+#include <string.h>
+#include "memoryapi/mm.h"
+
+static uint64_t size_of(const struct kmt_allocation *allocation)
+{
+    return vidmm_of(allocation->device->mm, allocation->opening)->size;
+}
+
+static NTSTATUS protect(const struct kmt_allocation *allocation, uint32_t protection)
+{
+    uint64_t base = (uint64_t)allocation->contents, size = size_of(allocation);
+    uint32_t old;
+    return mm_protect(&base, &size, protection, &old);
+}
+
+NTSTATUS contents_open(struct kmt_allocation *allocation)
+{
+    struct mm_request request = {.size = size_of(allocation),
+                                 .type = MEM_RESERVE | MEM_COMMIT,
+                                 .protect = PAGE_READWRITE,
+                                 .kind = MM_PRIVATE};
+    if (allocation->kind == CONTENTS_EXISTING)
+        return STATUS_SUCCESS;
+    if (allocation->contents)
+        return protect(allocation, PAGE_READWRITE) < 0 ? STATUS_NO_MEMORY : STATUS_SUCCESS;
+    if (mm_allocate(&request) < 0)
+        return STATUS_NO_MEMORY;
+    allocation->contents = (void *)request.base;
+    if (allocation->lost && allocation->device->mm->adapter->poison)
+        memset(allocation->contents, VID_POISON, request.size);
+    allocation->lost = false;
+    return STATUS_SUCCESS;
+}
+
+void contents_close(struct kmt_allocation *allocation)
+{
+    if (allocation->kind == CONTENTS_PRIVATE && allocation->contents)
+        protect(allocation, PAGE_NOACCESS);
+}
+
+static void release(struct kmt_allocation *allocation)
+{
+    uint64_t base = (uint64_t)allocation->contents, size = 0;
+    if (allocation->kind == CONTENTS_PRIVATE && base)
+        mm_free(&base, &size, MEM_RELEASE);
+    allocation->contents = NULL;
+}
+
+void contents_lose(struct kmt_allocation *allocation)
+{
+    if (allocation->kind == CONTENTS_EXISTING)
+        return;
+    release(allocation);
+    allocation->lost = true;
+}
+
+void contents_free(struct kmt_allocation *allocation)
+{
+    release(allocation);
+}
