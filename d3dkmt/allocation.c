@@ -62,9 +62,10 @@ NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint3
         !places_are_valid(wish->wanted, wish->allowed))
         return STATUS_INVALID_PARAMETER;
     size = round_down(size, PAGE_SIZE);
-    if (!fits_somewhere(mm, size, wish->allowed))
-        return STATUS_NO_MEMORY;
-    if (shall_fail(mm->adapter) || !(index = records_take_allocation(mm)))
+    if (!fits_somewhere(mm, size, wish->allowed) || shall_fail(mm->adapter))
+        return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
+    index = records_take_allocation(mm);
+    if (!index)
         return STATUS_NO_MEMORY;
     allocation = &mm->allocations[index];
     *allocation = (struct vid_allocation){.size = size,

@@ -83,6 +83,7 @@ struct kmt_allocation {
     bool primary;  /* D3DDDI_ALLOCATIONINFO: for a display */
     bool opened;   /* and made by another device */
     bool deserted; /* reclaimed as NOT_COMMITTED: only to be destroyed */
+    bool marked;   /* by a walk that looks for handles that stand twice */
     uint16_t pins; /* D3DKMTPinResources */
 };
 

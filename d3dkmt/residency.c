@@ -103,7 +103,7 @@ NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, u
     uint32_t done = 0;
     for (uint32_t i = 0; i < count; i++)
         if (vidmm_of(mm, openings[i])->offered)
-            return STATUS_GRAPHICS_ALLOCATION_INVALID;
+            return STATUS_INVALID_PARAMETER;
     while (done < count && status >= 0) {
         status = add_reference(mm, openings[done], flags, paging);
         done += status >= 0;

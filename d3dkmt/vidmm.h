@@ -84,8 +84,9 @@ static inline struct vid_allocation *vidmm_of(const struct vidmm *mm, uint32_t o
 }
 
 /*
- * allocation.c. A new one is nowhere. STATUS_NO_MEMORY: no record, or the configured failure struck.
- * STATUS_INVALID_PARAMETER: its places make no sense. It would never fit: STATUS_NO_MEMORY.
+ * allocation.c. A new one is nowhere. STATUS_INVALID_PARAMETER: its places make no sense.
+ * STATUS_GRAPHICS_NO_VIDEO_MEMORY: it would never fit, or the configured failure struck.
+ * STATUS_NO_MEMORY: there is no record for it.
  */
 NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint32_t *ret_opening);
 /* The same allocation for another device. */
@@ -97,7 +98,7 @@ void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t prior
 /* New places for it; what is where it may not be goes out. STATUS_INVALID_PARAMETER as create. */
 NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
                           struct vid_paging *paging);
-/* CPU locks. STATUS_GRAPHICS_ALLOCATION_INVALID while it is offered. */
+/* CPU locks. STATUS_INVALID_PARAMETER while it is offered. */
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
 NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
 
@@ -111,7 +112,7 @@ enum vidmm_flags {
 /*
  * One more reference for each, and resident: all or none. STATUS_NO_MEMORY: beyond the budget, or
  * there is no room; *ret_missing is how many bytes the process has to evict for it.
- * STATUS_GRAPHICS_ALLOCATION_INVALID: one is offered.
+ * STATUS_INVALID_PARAMETER: one is offered.
  */
 NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
                              unsigned flags, struct vid_paging *paging, uint64_t *ret_missing);
