@@ -192,6 +192,9 @@ bool host_for_each_mapping(bool (*each)(uint64_t start, uint64_t end, unsigned a
  */
 int host_shared_page(uint64_t address, void **ret_writable);
 
+/* A file in memory, for what two processes share: a descriptor that is closed on exec. */
+int host_memory_file(const char *name, int *ret_file);
+
 /* Bookkeeping memory that was sparse will be used all over; a hint that may do nothing. */
 void host_make_dense(void *memory, uint64_t size);
 

@@ -320,6 +320,15 @@ int host_shared_page(uint64_t address, void **ret_writable)
     return error;
 }
 
+int host_memory_file(const char *name, int *ret_file)
+{
+    int file = memfd_create(name, MFD_CLOEXEC);
+    if (file < 0)
+        return -errno;
+    *ret_file = file;
+    return 0;
+}
+
 void host_prefault(uint64_t address, uint64_t size)
 {
     if (host_caps.populate)

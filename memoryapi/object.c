@@ -163,6 +163,16 @@ static ACCESS_MASK map_generic(const struct object_ops *ops, ACCESS_MASK access)
     return mapped;
 }
 
+/* pre: the entry is the caller's alone, until its word is stored here. */
+static void fill_entry(struct entry *entry, struct object *object, ACCESS_MASK access, bool inherit)
+{
+    entry->access = map_generic(object->ops, access);
+    entry->flags = inherit ? FLAG_INHERIT : 0;
+    __atomic_fetch_add(&object->handles, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&table.used, 1, __ATOMIC_RELAXED);
+    entry_unlock(entry, object_ref(object));
+}
+
 NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, HANDLE *ret_handle)
 {
     futex_lock(&table.lock);
@@ -170,15 +180,53 @@ NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, 
     futex_unlock(&table.lock);
     if (index == 0)
         return STATUS_NO_MEMORY;
-    /* The index is ours alone until the word is stored. */
-    struct entry *entry = entry_of((HANDLE)((uint64_t)index << 2));
-    entry->access = map_generic(object->ops, access);
-    entry->flags = inherit ? FLAG_INHERIT : 0;
-    __atomic_fetch_add(&object->handles, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&table.used, 1, __ATOMIC_RELAXED);
-    entry_unlock(entry, object_ref(object));
+    fill_entry(entry_of((HANDLE)((uint64_t)index << 2)), object, access, inherit);
     *ret_handle = (HANDLE)((uint64_t)index << 2);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK access, bool inherit)
+{
+    uint64_t index = (uint64_t)handle >> 2;
+    uint32_t number = (uint32_t)(index / CHUNK_ENTRIES), place = index % CHUNK_ENTRIES;
+    if (index == 0 || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES || (uint64_t)handle % 4)
+        return STATUS_INVALID_HANDLE;
+    futex_lock(&table.lock);
+    uint32_t lowest = table.lowest_chunk;
+    bool room = true;
+    while (room && table.chunk_count <= number)
+        room = add_chunk_locked();
+    table.lowest_chunk = lowest; /* the chunks before it may have free entries */
+    bool taken = room && !(table.chunks[number]->free[place / 64] >> place % 64 & 1);
+    if (room && !taken)
+        table.chunks[number]->free[place / 64] &= ~(1ull << place % 64);
+    futex_unlock(&table.lock);
+    if (!room || taken)
+        return room ? STATUS_INVALID_HANDLE : STATUS_NO_MEMORY;
+    fill_entry(entry_of(handle), object, access, inherit);
+    return STATUS_SUCCESS;
+}
+
+bool handle_next_inheritable(HANDLE after, HANDLE *ret_handle, ACCESS_MASK *ret_access,
+                             struct object **ret_object)
+{
+    struct entry *entry;
+    for (uint64_t at = ((uint64_t)after & ~3ull) + 4; (entry = entry_of((HANDLE)at)); at += 4) {
+        struct object *object = entry_lock(entry);
+        if (!object)
+            continue;
+        bool found = entry->flags & FLAG_INHERIT;
+        *ret_access = entry->access;
+        if (found)
+            object_ref(object);
+        entry_unlock(entry, object);
+        if (!found)
+            continue;
+        *ret_handle = (HANDLE)at;
+        *ret_object = object;
+        return true;
+    }
+    return false;
 }
 
 /* The object behind a pseudo handle (a reference), or NULL. */

@@ -9,10 +9,12 @@
 #include "kernel32/loader/module.h"
 #include "kernel32/process/command_line.h"
 #include "kernel32/process/console.h"
+#include "kernel32/process/create_process.h"
 #include "kernel32/process/environ.h"
 #include "kernel32/process/exception.h"
 #include "kernel32/process/path.h"
 #include "kernel32/process/process.h"
+#include "kernel32/process/started.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/thread.h"
 #include "kernel32/process/utf.h"
@@ -46,6 +48,8 @@ static NTSTATUS describe_process(struct module *program)
     parameters->image_path = program->entry.full_name;
     parameters->command_line = *command_line_string();
     environ_publish(&parameters->environment);
+    if (started_record())
+        started_adopt();
     console_standard_init();
     return STATUS_SUCCESS;
 }
@@ -57,6 +61,7 @@ static void start_program(void *argument)
 {
     struct module *program = argument;
     gate_enter();
+    started_wait();
     limits_exempt(false);
     loader_lock();
     bool willing = attach_module(program, true);
@@ -70,19 +75,34 @@ static void start_program(void *argument)
     thread_exit(((program_entry *)(program->base + program->image->entry))(process_peb));
 }
 
+/* The command line and the environment as the parent said them. */
+static NTSTATUS adopt_texts(const struct start_record *record)
+{
+    const uint16_t *line = started_bytes(&record->command_line);
+    const uint16_t *block = started_bytes(&record->environment);
+    NTSTATUS status = command_line_adopt(line, wide_length(line));
+    return status == STATUS_SUCCESS ? environ_adopt(block, record->environment.size / 2) : status;
+}
+
 /* What does not need the image. */
 static NTSTATUS begin_process(const char *host_path, int argc, char **argv, char **envp)
 {
     char *directory = strdup(host_path);
-    NTSTATUS status = directory ? process_memory_init() : STATUS_NO_MEMORY;
+    NTSTATUS status = directory ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    if (status == STATUS_SUCCESS && started_record())
+        status = started_take_handles();
+    if (status == STATUS_SUCCESS)
+        status = process_memory_init();
     privilege_start_token();
     if (status == STATUS_SUCCESS)
         status = path_init();
-    if (status == STATUS_SUCCESS)
+    if (status == STATUS_SUCCESS && started_record()) {
+        status = adopt_texts(started_record());
+    } else if (status == STATUS_SUCCESS) {
         status = command_line_init(argc, argv);
-    if (status == STATUS_SUCCESS) {
         *strrchr(directory, '/') = 0;
-        status = environ_init(envp, directory[0] ? directory : "/");
+        if (status == STATUS_SUCCESS)
+            status = environ_init(envp, directory[0] ? directory : "/");
     }
     free(directory);
     return status;
@@ -147,6 +167,9 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     struct image_failure failure = {.text = "no memory"};
     struct module *program;
 
+    if (options->record && started_open(options->record) != STATUS_SUCCESS)
+        return refuse(path, "there is no start record", RUN_CANNOT_RUN);
+    create_process_allow(options->random_base);
     limits_exempt(true);
     mm_own_address_space();
     char *host_path = realpath(path, NULL);
@@ -162,6 +185,7 @@ int run_program(const char *path, int argc, char **argv, char **envp,
         status = thread_init_main();
     }
     if (status != STATUS_SUCCESS) {
+        started_report((uint32_t)status);
         explain(status, failure.text, sizeof failure.text);
         return refuse(path, failure.text, RUN_CANNOT_RUN);
     }
@@ -171,7 +195,8 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     status = load_all(host_path, image, options->random_base, &program, &failure);
     if (status == STATUS_SUCCESS)
         status = describe_process(program);
-    if (status != STATUS_SUCCESS)
-        return refuse(path, failure.text, RUN_CANNOT_RUN);
-    thread_run_main(start_program, program);
+    if (status == STATUS_SUCCESS)
+        thread_run_main(start_program, program);
+    started_report((uint32_t)status);
+    return refuse(path, failure.text, RUN_CANNOT_RUN);
 }

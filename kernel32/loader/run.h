@@ -9,6 +9,7 @@
 
 struct run_options {
     bool random_base; /* choose the base of the program at random */
+    int record;       /* descriptor of what a parent says (start_record.h); 0: none */
 };
 
 /*

@@ -7,8 +7,6 @@
 #include "kernel32/process/local_memory.h"
 #include "kernel32/process/utf.h"
 
-#define LONGEST 32766u /* in units: UNICODE_STRING.MaximumLength counts bytes in 16 bits */
-
 static UNICODE_STRING command_line;
 static char *command_line_bytes;
 
@@ -57,6 +55,23 @@ static char *put_argument(char *to, const char *argument)
     return to;
 }
 
+/* Takes both forms over. */
+static NTSTATUS keep(char *bytes, uint16_t *wide)
+{
+    size_t length = wide ? wide_length(wide) : 0;
+    if (!bytes || !wide || length > COMMAND_LINE_LONGEST) {
+        NTSTATUS status = bytes && wide ? STATUS_NAME_TOO_LONG : STATUS_NO_MEMORY;
+        free(bytes);
+        free(wide);
+        return status;
+    }
+    free(command_line_bytes);
+    free(command_line.Buffer);
+    command_line_bytes = bytes;
+    command_line = (UNICODE_STRING){(USHORT)(length * 2), (USHORT)(length * 2 + 2), wide};
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS command_line_init(int argc, char **argv)
 {
     size_t room = 1;
@@ -71,18 +86,17 @@ NTSTATUS command_line_init(int argc, char **argv)
         to = i == 0 ? put_program(to, argv[i]) : put_argument(to, argv[i]);
     }
     *to = 0;
-    uint16_t *wide = wide_from_utf8(bytes);
-    size_t length = wide ? wide_length(wide) : 0;
-    if (!wide || length > LONGEST) {
-        free(bytes);
-        free(wide);
-        return wide ? STATUS_NAME_TOO_LONG : STATUS_NO_MEMORY;
-    }
-    free(command_line_bytes);
-    free(command_line.Buffer);
-    command_line_bytes = bytes;
-    command_line = (UNICODE_STRING){(USHORT)(length * 2), (USHORT)(length * 2 + 2), wide};
-    return STATUS_SUCCESS;
+    return keep(bytes, wide_from_utf8(bytes));
+}
+
+NTSTATUS command_line_adopt(const uint16_t *text, size_t length)
+{
+    uint16_t *wide = malloc((length + 1) * sizeof *wide);
+    if (!wide)
+        return STATUS_NO_MEMORY;
+    memcpy(wide, text, length * sizeof *wide);
+    wide[length] = 0;
+    return keep(utf8_from_wide(wide), wide);
 }
 
 const UNICODE_STRING *command_line_string(void)

@@ -15,6 +15,8 @@
 static HANDLE standard[STANDARD_COUNT]; /* without a PEB */
 static pthread_once_t standard_once = PTHREAD_ONCE_INIT;
 
+static bool given[STANDARD_COUNT]; /* constant after console_standard_init */
+
 static HANDLE *standard_slot(unsigned index)
 {
     if (process_peb && process_peb->parameters)
@@ -27,7 +29,7 @@ static void make_standard(void)
     for (int fd = 0; fd < STANDARD_COUNT; fd++) {
         HANDLE *slot = standard_slot((unsigned)fd), handle;
         int flags = fcntl(fd, F_GETFL);
-        if (*slot || flags < 0)
+        if (given[fd] || *slot || flags < 0)
             continue;
         ACCESS_MASK access = (flags & O_ACCMODE) == O_RDONLY   ? GENERIC_READ
                              : (flags & O_ACCMODE) == O_WRONLY ? GENERIC_WRITE
@@ -40,6 +42,12 @@ static void make_standard(void)
 void console_standard_init(void)
 {
     pthread_once(&standard_once, make_standard);
+}
+
+void console_standard_give(unsigned index, HANDLE handle)
+{
+    given[index] = true;
+    *standard_slot(index) = handle;
 }
 
 #define STD_INPUT_HANDLE ((DWORD)-10)

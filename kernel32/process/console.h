@@ -20,6 +20,10 @@ enum { STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR, STANDARD_COUNT };
  */
 void console_standard_init(void);
 
+/* The standard handle is this one (NULL: there is none), whatever the descriptor leads to. Before
+ * console_standard_init. */
+void console_standard_give(unsigned index, HANDLE handle);
+
 /* A reference to the terminal behind a handle; STATUS_INVALID_HANDLE for everything else. */
 NTSTATUS console_lookup(HANDLE handle, struct file **ret_file);
 /* Input or output: with a terminal both are the same device. */
@@ -29,6 +33,9 @@ bool console_is_input(const struct file *file);
 #define CONSOLE_LINE_INPUT      0x002u
 #define CONSOLE_ECHO_INPUT      0x004u
 uint32_t console_input_mode(void);
+
+/* CTRL+C is ignored, which a child inherits (console_ctrl.c). */
+bool console_ignores_c(void);
 
 /* Writes all of it; a thread that waits for the terminal can be stopped meanwhile. */
 NTSTATUS console_write(struct file *file, const char *bytes, size_t size);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/console.h"
 #include "kernel32/process/thread.h"
 
 enum { CTRL_C, CTRL_BREAK, CTRL_CLOSE, EVENT_COUNT };
@@ -174,6 +175,14 @@ static NTSTATUS remove_locked(PHANDLER_ROUTINE handler)
         return STATUS_SUCCESS;
     }
     return STATUS_INVALID_PARAMETER;
+}
+
+bool console_ignores_c(void)
+{
+    pthread_mutex_lock(&control.lock);
+    bool ignores = control.ignore_c;
+    pthread_mutex_unlock(&control.lock);
+    return ignores;
 }
 
 BOOL k32_SetConsoleCtrlHandler(PHANDLER_ROUTINE HandlerRoutine, BOOL Add)

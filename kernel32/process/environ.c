@@ -167,6 +167,20 @@ NTSTATUS environ_set(const uint16_t *name, size_t name_length, const uint16_t *v
     return status;
 }
 
+NTSTATUS environ_adopt(const uint16_t *block, size_t length)
+{
+    uint16_t *copy = malloc(length * sizeof *copy);
+    if (!copy)
+        return STATUS_NO_MEMORY;
+    memcpy(copy, block, length * sizeof *copy);
+    pthread_mutex_lock(&the_environment.lock);
+    uint16_t *old = the_environment.block;
+    the_environment.block = copy;
+    pthread_mutex_unlock(&the_environment.lock);
+    free(old);
+    return STATUS_SUCCESS;
+}
+
 struct writer {
     uint16_t *to;
     size_t room, length;

@@ -19,6 +19,9 @@
  */
 NTSTATUS environ_init(char **envp, const char *program_directory);
 
+/* The block is this one, as it is; before environ_publish. STATUS_NO_MEMORY. */
+NTSTATUS environ_adopt(const uint16_t *block, size_t length);
+
 /* The block as it is now; freed by the next change. */
 uint16_t *environ_block(void);
 /* A copy of it (free() it); NULL without memory. */

@@ -1,12 +1,14 @@
-/* The process as an object: its handle, identity, times, priority; there is only the one that runs.
- */
+/* The process as an object: its handle, identity, times, priority; and of those it started, what
+ * can be told of them (child.h). */
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/child.h"
 #include "kernel32/process/filetime.h"
 #include "kernel32/process/process.h"
 #include "kernel32/process/processor.h"
+#include "kernel32/process/started.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/wait.h"
 #include "memoryapi/guarded.h"
@@ -50,6 +52,7 @@ __attribute__((constructor)) static void process_init(void)
 
 _Noreturn void process_end(uint32_t code)
 {
+    started_report(code);
     _exit(code & 0xFF || !code ? (int)(code & 0xFF) : 1);
 }
 
@@ -65,32 +68,59 @@ DWORD k32_GetCurrentProcessId(void)
 
 DWORD k32_GetProcessId(HANDLE Process)
 {
+    struct child *child;
     NTSTATUS status = handle_is_current_process(Process, PROCESS_QUERY_LIMITED_INFORMATION);
     if (status == STATUS_SUCCESS)
         return (DWORD)getpid();
-    face_bool(status);
-    return 0;
+    if (!face_bool(child_lookup(Process, PROCESS_QUERY_LIMITED_INFORMATION, &child)))
+        return 0;
+    DWORD id = child->id;
+    child_unref(child);
+    return id;
 }
 
 HANDLE k32_OpenProcess(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwProcessId)
 {
     HANDLE handle;
-    if (dwProcessId != (DWORD)getpid())
+    bool self = dwProcessId == (DWORD)getpid();
+    struct child *child = self ? NULL : child_find(dwProcessId);
+    if (!self && !child)
         return face_pointer(STATUS_INVALID_PARAMETER, NULL);
     /* win32 ProcThread/process-security-and-access-rights: the one brings the other */
     if (dwDesiredAccess & PROCESS_QUERY_INFORMATION)
         dwDesiredAccess |= PROCESS_QUERY_LIMITED_INFORMATION;
-    NTSTATUS status =
-        handle_create(object_current_process, dwDesiredAccess, bInheritHandle, &handle);
+    NTSTATUS status = handle_create(self ? object_current_process : &child->process.object,
+                                    dwDesiredAccess, bInheritHandle, &handle);
+    if (child)
+        child_unref(child);
     return face_pointer(status, status == STATUS_SUCCESS ? handle : NULL);
 }
 
 BOOL k32_GetExitCodeProcess(HANDLE hProcess, LPDWORD lpExitCode)
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
-    if (status == STATUS_SUCCESS)
-        *lpExitCode = STILL_ACTIVE_CODE;
-    return face_bool(status);
+    DWORD code = STILL_ACTIVE_CODE;
+    struct child *child;
+    if (status != STATUS_SUCCESS) {
+        status = child_lookup(hProcess, PROCESS_QUERY_LIMITED_INFORMATION, &child);
+        if (status != STATUS_SUCCESS)
+            return face_bool(status);
+        code = __atomic_load_n(&child->exit_code, __ATOMIC_ACQUIRE);
+        child_unref(child);
+    }
+    *lpExitCode = code;
+    return TRUE;
+}
+
+static NTSTATUS terminate_child(HANDLE handle, uint32_t code)
+{
+    struct child *child;
+    NTSTATUS status = child_lookup(handle, PROCESS_TERMINATE, &child);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = child_terminate(child, code);
+    child_unref(child);
+    return status;
 }
 
 BOOL k32_TerminateProcess(HANDLE hProcess, UINT uExitCode)
@@ -98,7 +128,7 @@ BOOL k32_TerminateProcess(HANDLE hProcess, UINT uExitCode)
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_TERMINATE);
     if (status == STATUS_SUCCESS)
         process_end(uExitCode); /* no DLL is told: that is TerminateProcess */
-    return face_bool(status);
+    return face_bool(terminate_child(hProcess, uExitCode));
 }
 
 NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
@@ -109,7 +139,8 @@ NTSTATUS nt_NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus)
                                     : STATUS_SUCCESS;
     if (status == STATUS_SUCCESS && ProcessHandle)
         process_end((uint32_t)ExitStatus);
-    return ProcessHandle ? status : STATUS_NOT_SUPPORTED;
+    return ProcessHandle ? terminate_child(ProcessHandle, (uint32_t)ExitStatus)
+                         : STATUS_NOT_SUPPORTED;
 }
 
 /*

@@ -4,7 +4,8 @@
 #include <winmem/windef.h>
 
 /*
- * The end, without telling anybody. A host's exit status has eight bits: the low ones of `code`; 1
- * when those are 0 and the others are not, so that no failure looks like success.
+ * The end, without telling anybody but the Windows program that started this one. A host's exit
+ * status has eight bits: the low ones of `code`; 1 when those are 0 and the others are not, so that
+ * no failure looks like success.
  */
 _Noreturn void process_end(uint32_t code);

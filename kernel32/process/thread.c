@@ -385,6 +385,10 @@ NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_th
 {
     struct object *object;
     NTSTATUS status = handle_lookup(handle, OBJECT_THREAD, access, &object);
+    if (status == STATUS_SUCCESS && object->ops != &thread_ops) {
+        object_unref(object);
+        return STATUS_NOT_SUPPORTED; /* a thread of another process (child.h) */
+    }
     if (status == STATUS_SUCCESS)
         *ret_thread = container_of(object, struct thread, waitable.object);
     return status;

@@ -96,7 +96,7 @@ uint32_t thread_count(void);
 void thread_stop_others(void);
 /*
  * A reference to the thread behind a handle: STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH,
- * STATUS_ACCESS_DENIED.
+ * STATUS_ACCESS_DENIED, STATUS_NOT_SUPPORTED for a thread of a child process.
  */
 NTSTATUS thread_lookup(HANDLE handle, ACCESS_MASK access, struct thread **ret_thread);
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 #include <sys/syscall.h>
 #include "kernel32/face.h"
+#include "kernel32/process/child.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/thread.h"
 #include "memoryapi/base.h"
@@ -152,25 +153,48 @@ HANDLE k32_OpenThread(DWORD dwDesiredAccess, BOOL bInheritHandle, DWORD dwThread
     return face_pointer(status, handle);
 }
 
+/* Of a child's first thread and of its process, which are the same number; 0: no such handle. */
+static DWORD id_of_child(HANDLE thread)
+{
+    struct child *child;
+    if (child_lookup_thread(thread, THREAD_QUERY_LIMITED_INFORMATION, &child) != STATUS_SUCCESS)
+        return 0;
+    DWORD id = child->id;
+    child_unref(child);
+    return id;
+}
+
 DWORD k32_GetThreadId(HANDLE Thread)
 {
     struct thread *thread;
+    DWORD id = id_of_child(Thread);
+    if (id)
+        return id;
     NTSTATUS status = thread_lookup(Thread, THREAD_QUERY_LIMITED_INFORMATION, &thread);
     if (!face_bool(status))
         return 0;
-    DWORD id = thread->id;
+    id = thread->id;
     object_unref(&thread->waitable.object);
     return id;
 }
 
 DWORD k32_GetProcessIdOfThread(HANDLE Thread)
 {
+    DWORD id = id_of_child(Thread);
+    if (id)
+        return id;
     return k32_GetThreadId(Thread) ? (DWORD)getpid() : 0;
 }
 
 BOOL k32_GetExitCodeThread(HANDLE hThread, LPDWORD lpExitCode)
 {
     struct thread *thread;
+    struct child *child;
+    if (child_lookup_thread(hThread, THREAD_QUERY_LIMITED_INFORMATION, &child) == STATUS_SUCCESS) {
+        *lpExitCode = __atomic_load_n(&child->exit_code, __ATOMIC_ACQUIRE);
+        child_unref(child);
+        return TRUE;
+    }
     NTSTATUS status = thread_lookup(hThread, THREAD_QUERY_LIMITED_INFORMATION, &thread);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
@@ -185,7 +209,15 @@ typedef NTSTATUS change_count(struct thread *thread, uint32_t *ret_previous);
 static NTSTATUS change(HANDLE handle, change_count *how, uint32_t *ret_previous)
 {
     struct thread *thread;
-    NTSTATUS status = thread_lookup(handle, THREAD_SUSPEND_RESUME, &thread);
+    struct child *child;
+    NTSTATUS status = child_lookup_thread(handle, THREAD_SUSPEND_RESUME, &child);
+    if (status == STATUS_SUCCESS) {
+        status = how == thread_suspend ? child_suspend(child, ret_previous)
+                                       : child_resume(child, ret_previous);
+        child_unref(child);
+        return status;
+    }
+    status = thread_lookup(handle, THREAD_SUSPEND_RESUME, &thread);
     if (status != STATUS_SUCCESS)
         return status;
     status = how(thread, ret_previous);

@@ -20,7 +20,8 @@ enum {
     OPTION_ADDRESS_SPACE,
     OPTION_PRESSURE,
     OPTION_OFFER_BUDGET,
-    OPTION_FAIL_ALLOCATION
+    OPTION_FAIL_ALLOCATION,
+    OPTION_START_RECORD
 };
 
 static const char help[] =
@@ -82,6 +83,18 @@ static bool set_limit(int option, const char *text)
     }
 }
 
+static const char *kind_of_value(int option)
+{
+    return option == OPTION_FAIL_ALLOCATION ? "SEED or SEED:N" : "size (a number, or with K, M, G)";
+}
+
+/* The programs that this one starts are traced as well. */
+static bool trace(const char *families)
+{
+    return trace_start(families, getenv("WINMEM_TRACE_FILE")) &&
+           setenv("WINMEM_TRACE", families, 1) == 0;
+}
+
 int cmd_run(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -94,6 +107,8 @@ int cmd_run(int argc, char **argv)
         {"offer-budget", required_argument, NULL, OPTION_OFFER_BUDGET},
         {"fail-allocation", required_argument, NULL, OPTION_FAIL_ALLOCATION},
         {"trace", optional_argument, NULL, 't'},
+        /* from a Windows program that starts another one (kernel32/process/start_record.h) */
+        {"start-record", required_argument, NULL, OPTION_START_RECORD},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -116,15 +131,16 @@ int cmd_run(int argc, char **argv)
             break;
         case OPTION_COMMIT_LIMIT ... OPTION_FAIL_ALLOCATION:
             if (!set_limit(option, optarg)) {
-                fprintf(stderr, "winmem: '%s' is no %s\n", optarg,
-                        option == OPTION_FAIL_ALLOCATION ? "SEED or SEED:N"
-                                                         : "size (a number, or with K, M, G)");
+                fprintf(stderr, "winmem: '%s' is no %s\n", optarg, kind_of_value(option));
                 return USAGE;
             }
             break;
         case 't':
-            if (!trace_start(optarg ? optarg : "all", getenv("WINMEM_TRACE_FILE")))
+            if (!trace(optarg ? optarg : "all"))
                 return 1;
+            break;
+        case OPTION_START_RECORD:
+            run.record = atoi(optarg);
             break;
         case 'h':
             fputs(help, stdout);
@@ -138,7 +154,6 @@ int cmd_run(int argc, char **argv)
         fputs(help, stderr);
         return USAGE;
     }
-    if (imports)
-        return run_list_imports(argv[optind]);
-    return run_program(argv[optind], argc - optind, argv + optind, environ, &run);
+    return imports ? run_list_imports(argv[optind])
+                   : run_program(argv[optind], argc - optind, argv + optind, environ, &run);
 }
