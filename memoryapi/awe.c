@@ -446,9 +446,9 @@ bool awe_is_valid(void)
     uint64_t shown = 0, placed = 0, owned = 0;
     bool valid = true;
     books_lock();
-    for (struct itree_node *node = itree_first(&space.map.regions); node && valid;
-         node = itree_next(node))
-        valid = window_is_valid(container_of(node, struct region, node), &shown);
+    for (const struct region *region = region_next_from(&space.map, 0); region && valid;
+         region = region_next(&space.map, region))
+        valid = window_is_valid(region, &shown);
     for (uint32_t frame = 1; frame < awe.top; frame++) {
         bool is_free = awe.places[frame] == FRAME_FREE || awe.places[frame] == FRAME_STALE;
         owned += !is_free;

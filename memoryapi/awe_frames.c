@@ -31,8 +31,8 @@ static void forget_all(void)
     awe.count = 0;
     commit_return(awe.owned);
     awe.owned = awe.top = 0;
-    for (struct itree_node *node = itree_first(&space.map.regions); node; node = itree_next(node)) {
-        struct region *region = container_of(node, struct region, node);
+    for (struct region *region = region_next_from(&space.map, 0); region;
+         region = region_next(&space.map, region)) {
         if (!region->physical || !region->window->open)
             continue;
         /* the range may be a hole now, which reset fills */

@@ -71,8 +71,8 @@ static uint64_t bytes_of_regions(uint64_t *ret_charge)
 {
     uint64_t sum = 0;
     *ret_charge = 0;
-    for (struct itree_node *node = itree_first(&space.map.regions); node; node = itree_next(node)) {
-        const struct region *region = container_of(node, struct region, node);
+    for (const struct region *region = region_next_from(&space.map, 0); region;
+         region = region_next(&space.map, region)) {
         sum += region->barrier ? 0 : region->size;
         if (region->kind == MM_PRIVATE && !region->adopted && !region->barrier)
             *ret_charge += region->committed;

@@ -71,10 +71,13 @@ static inline void rotate(struct itree *tree, struct itree_node *node, bool weig
     parent->parent = node;
 }
 
-/* `link`: where in `parent` the node goes; there is nothing. */
-static inline void insert_at(struct itree *tree, struct itree_node *node, struct itree_node *parent,
-                             struct itree_node **link, bool weighted)
+static inline void insert(struct itree *tree, struct itree_node *node, bool weighted)
 {
+    struct itree_node **link = &tree->root, *parent = NULL;
+    while (*link) {
+        parent = *link;
+        link = node->key < parent->key ? &parent->left : &parent->right;
+    }
     node->parent = parent;
     node->left = node->right = NULL;
     *link = node;
@@ -84,16 +87,6 @@ static inline void insert_at(struct itree *tree, struct itree_node *node, struct
     }
     while (node->parent && priority(node) > priority(node->parent))
         rotate(tree, node, weighted);
-}
-
-static inline void insert(struct itree *tree, struct itree_node *node, bool weighted)
-{
-    struct itree_node **link = &tree->root, *parent = NULL;
-    while (*link) {
-        parent = *link;
-        link = node->key < parent->key ? &parent->left : &parent->right;
-    }
-    insert_at(tree, node, parent, link, weighted);
 }
 
 static inline void take_out(struct itree *tree, struct itree_node *node, bool weighted)
@@ -117,16 +110,6 @@ void itree_insert(struct itree *tree, struct itree_node *node)
     insert(tree, node, false);
 }
 
-void itree_insert_between(struct itree *tree, struct itree_node *node, struct itree_node *before,
-                          struct itree_node *after)
-{
-    /* of two neighbours, one is below the other and has nothing on the side towards it */
-    if (before && !before->right)
-        insert_at(tree, node, before, &before->right, false);
-    else
-        insert_at(tree, node, after, after ? &after->left : &tree->root, false);
-}
-
 void itree_remove(struct itree *tree, struct itree_node *node)
 {
     take_out(tree, node, false);
@@ -141,6 +124,20 @@ struct itree_node *itree_at_or_before(const struct itree *tree, uint64_t key)
             node = node->right;
         } else {
             node = node->left;
+        }
+    }
+    return best;
+}
+
+struct itree_node *itree_after(const struct itree *tree, uint64_t key)
+{
+    struct itree_node *best = NULL;
+    for (struct itree_node *node = tree->root; node;) {
+        if (node->key > key) {
+            best = node;
+            node = node->left;
+        } else {
+            node = node->right;
         }
     }
     return best;

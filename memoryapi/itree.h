@@ -38,12 +38,11 @@ static inline struct itree_weighted *itree_weighted(const struct itree_node *nod
 }
 
 void itree_insert(struct itree *tree, struct itree_node *node);
-/* The same without a search. pre: `before` and `after` are neighbours; NULL: `node` is at an end. */
-void itree_insert_between(struct itree *tree, struct itree_node *node, struct itree_node *before,
-                          struct itree_node *after);
 void itree_remove(struct itree *tree, struct itree_node *node);
 /* The node with the greatest key <= `key`, or NULL. */
 struct itree_node *itree_at_or_before(const struct itree *tree, uint64_t key);
+/* The node with the lowest key > `key`, or NULL. */
+struct itree_node *itree_after(const struct itree *tree, uint64_t key);
 struct itree_node *itree_first(const struct itree *tree);
 struct itree_node *itree_last(const struct itree *tree);
 struct itree_node *itree_next(const struct itree_node *node);

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <stdio.h>
 #include "memoryapi/base.h"
+#include "memoryapi/region_gap.h"
 
-#define GRANULE       ALLOCATION_GRANULARITY
-#define GRANULE_SHIFT 16
+#define GRANULE ALLOCATION_GRANULARITY
 
 static struct region *region_of(struct itree_node *node)
 {
@@ -24,34 +24,6 @@ static bool same_state(const struct run_state *a, const struct run_state *b)
            a->priority == b->priority && a->reset == b->reset && a->offer == b->offer;
 }
 
-static struct region *region_of_gap(struct itree_node *node)
-{
-    return container_of(itree_weighted(node), struct region, gap);
-}
-
-/* The free space before a region ends with the last granule that the region has no part in. */
-static uint64_t gap_end(const struct region *region)
-{
-    return round_down(region_base(region), GRANULE);
-}
-
-static void set_gap(struct region_map *map, struct region *region, uint64_t size)
-{
-    uint32_t weight = (uint32_t)(size >> GRANULE_SHIFT), old = region->gap.weight;
-    if (weight == old)
-        return;
-    region->gap.node.key = gap_end(region);
-    if (old && weight) {
-        itree_set_weight(&region->gap, weight);
-    } else if (old) {
-        itree_remove_weighted(&map->gaps, &region->gap);
-        region->gap.weight = 0;
-    } else {
-        region->gap.weight = weight;
-        itree_insert_weighted(&map->gaps, &region->gap);
-    }
-}
-
 void region_map_init(struct region_map *map, struct region **index)
 {
     *map = (struct region_map){
@@ -61,7 +33,7 @@ void region_map_init(struct region_map *map, struct region **index)
         .end = {.node = {.key = SPACE_END}, .size = GRANULE, .barrier = true},
     };
     itree_insert(&map->regions, &map->end.node);
-    set_gap(map, &map->end, SPACE_END - MM_LOWEST_ADDRESS);
+    region_set_gap(map, &map->end, SPACE_END - MM_LOWEST_ADDRESS);
 }
 
 struct region *region_find(const struct region_map *map, uint64_t address)
@@ -77,145 +49,121 @@ struct region *region_find(const struct region_map *map, uint64_t address)
     return region && address - region_base(region) < region->size ? region : NULL;
 }
 
-struct region *region_next_from(const struct region_map *map, uint64_t address)
-{
-    struct itree_node *node = itree_at_or_before(&map->regions, address);
-    struct region *region = region_of(node);
-    if (region && address - region_base(region) < region->size)
-        return region;
-    return region_of(node ? itree_next(node) : itree_first(&map->regions));
-}
-
-static uint64_t bytes(uint32_t granules)
-{
-    return (uint64_t)granules << GRANULE_SHIFT;
-}
-
-/* Each search enters a subtree only when something in it may be large enough. */
-static uint64_t find_low(const struct itree_node *node, const struct region_request *request)
-{
-    while (node) {
-        const struct itree_weighted *gap = itree_weighted(node);
-        uint64_t first = node->key - bytes(gap->weight), start, end, found;
-        if (bytes(gap->left_max) >= request->size && first > request->lowest &&
-            (found = find_low(node->left, request)))
-            return found;
-        start = round_up(first > request->lowest ? first : request->lowest, request->alignment);
-        end = node->key < request->end ? node->key : request->end;
-        if (start < end && end - start >= request->size)
-            return start;
-        if (bytes(gap->right_max) < request->size || node->key >= request->end)
-            return 0;
-        node = node->right;
-    }
-    return 0;
-}
-
-static uint64_t find_high(const struct itree_node *node, const struct region_request *request)
-{
-    while (node) {
-        const struct itree_weighted *gap = itree_weighted(node);
-        uint64_t first = node->key - bytes(gap->weight), lowest, end, found;
-        if (bytes(gap->right_max) >= request->size && node->key < request->end &&
-            (found = find_high(node->right, request)))
-            return found;
-        lowest = first > request->lowest ? first : request->lowest;
-        end = node->key < request->end ? node->key : request->end;
-        if (end > lowest && end - lowest >= request->size &&
-            round_down(end - request->size, request->alignment) >= lowest)
-            return round_down(end - request->size, request->alignment);
-        if (bytes(gap->left_max) < request->size || first <= request->lowest)
-            return 0;
-        node = node->left;
-    }
-    return 0;
-}
-
-uint64_t region_find_free(const struct region_map *map, const struct region_request *request)
-{
-    return request->top_down ? find_high(map->gaps.root, request)
-                             : find_low(map->gaps.root, request);
-}
-
-bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
-{
-    struct region *next = region_next_from(map, base);
-    return next && region_base(next) >= base && gap_end(next) - base >= size;
-}
-
-static void index_set(struct region_map *map, const struct region *region, struct region *value)
-{
-    uint64_t first = region_base(region) >> GRANULE_SHIFT,
-             count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
-    if (!map->index || region->barrier || region->exact || count > INDEX_LIMIT)
-        return;
-    for (uint64_t i = 0; i < count; i++)
-        map->index[first + i] = value;
-}
-
-/* The free whole granules between two neighbours; `before` may be NULL. */
-static uint64_t gap_between(const struct region *before, const struct region *region)
-{
-    uint64_t from = before ? round_up(region_end(before), GRANULE) : MM_LOWEST_ADDRESS;
-    uint64_t end = gap_end(region);
-    return end > from ? end - from : 0;
-}
-
 /*
  * What the index says of the granule at `address`. A region that is alone in its granules and one
- * next to it find each other so, without a walk through the tree.
+ * next to it find each other so, without a walk through a tree.
  */
 static struct region *indexed(const struct region_map *map, uint64_t address)
 {
     return map->index && address < SPACE_END ? map->index[address >> GRANULE_SHIFT] : NULL;
 }
 
-/* The neighbours of a region; in the tree or not yet. Either may be NULL. */
-static void find_neighbours(const struct region_map *map, const struct region *region, bool linked,
-                            struct region **ret_before, struct region **ret_next)
+static struct region *lower(struct region *a, struct region *b)
 {
-    uint64_t base = region_base(region);
-    struct region *before = region->exact ? NULL : indexed(map, base - 1);
-    struct region *next =
-        region->exact ? NULL : indexed(map, round_up(region_end(region), GRANULE));
-    if (before)
-        __builtin_prefetch(before);
-    if (next)
-        __builtin_prefetch(&next->gap);
-    if (!before && linked)
-        before = region_of(itree_previous(&region->node));
-    else if (!before)
-        before =
-            region_of(next ? itree_previous(&next->node) : itree_at_or_before(&map->regions, base));
-    if (!next)
-        next = region_of(linked   ? itree_next(&region->node)
-                         : before ? itree_next(&before->node)
-                                  : itree_first(&map->regions));
-    *ret_before = before;
-    *ret_next = next;
+    return !a || (b && region_base(b) < region_base(a)) ? b : a;
 }
 
+/*
+ * The first region that begins after `address`, which is in no region, or the last of one. One that
+ * is in the index follows on a gap, or is in the next granule.
+ */
+static struct region *first_after(const struct region_map *map, uint64_t address)
+{
+    struct itree_node *gap = itree_after(&map->gaps, address);
+    struct region *next = region_of(itree_after(&map->regions, address));
+    next = lower(next, gap ? region_of_gap(gap) : NULL);
+    return lower(next, indexed(map, round_down(address, GRANULE) + GRANULE));
+}
+
+struct region *region_next(const struct region_map *map, const struct region *region)
+{
+    struct region *next =
+        region->exact ? NULL : indexed(map, round_up(region_end(region), GRANULE));
+    return next ? next : first_after(map, region_end(region) - 1);
+}
+
+struct region *region_next_from(const struct region_map *map, uint64_t address)
+{
+    struct region *region = region_find(map, address);
+    return region ? region : first_after(map, address);
+}
+
+bool region_is_free(const struct region_map *map, uint64_t base, uint64_t size)
+{
+    struct region *next = region_next_from(map, base);
+    return next && region_base(next) >= base && region_gap_end(next) - base >= size;
+}
+
+static uint64_t granules(const struct region *region)
+{
+    return round_up(region->size, GRANULE) >> GRANULE_SHIFT;
+}
+
+static bool is_indexed(const struct region_map *map, const struct region *region)
+{
+    return map->index && !region->barrier && !region->exact && granules(region) <= INDEX_LIMIT;
+}
+
+static void set_index(struct region_map *map, const struct region *region, struct region *value)
+{
+    struct region **first = &map->index[region_base(region) >> GRANULE_SHIFT];
+    for (uint64_t i = 0, count = granules(region); i < count; i++)
+        first[i] = value;
+}
+
+/* Into the index or the tree; out of it. In between, size and `exact` may change. */
+static void place(struct region_map *map, struct region *region)
+{
+    if (is_indexed(map, region))
+        set_index(map, region, region);
+    else
+        itree_insert(&map->regions, &region->node);
+}
+
+static void displace(struct region_map *map, struct region *region)
+{
+    if (is_indexed(map, region))
+        set_index(map, region, NULL);
+    else
+        itree_remove(&map->regions, &region->node);
+}
+
+/* The free whole granules from `from`, where a region ends or a gap begins, to `region`. */
+static uint64_t gap_from(uint64_t from, const struct region *region)
+{
+    from = round_up(from, GRANULE);
+    return region_gap_end(region) > from ? region_gap_end(region) - from : 0;
+}
+
+/* A new region divides the gap that it is in. */
 static void link_region(struct region_map *map, struct region *region)
 {
-    struct region *before, *next;
-    find_neighbours(map, region, false, &before, &next);
-    itree_insert_between(&map->regions, &region->node, before ? &before->node : NULL,
-                         next ? &next->node : NULL);
-    if (next)
-        set_gap(map, next, gap_between(region, next));
-    set_gap(map, region, gap_between(before, region));
-    index_set(map, region, region);
+    struct region *next = region_next(map, region);
+    if (next) {
+        uint64_t from = region_gap_end(next) - region_gap(next);
+        region_set_gap(map, next, gap_from(region_end(region), next));
+        region_set_gap(map, region, gap_from(from, region));
+    }
+    place(map, region);
+}
+
+/* Where what is free without the region begins: its gap, or the end of who shares its granule. */
+static uint64_t free_from(const struct region *region)
+{
+    const struct region *before = region->exact ? region_of(itree_previous(&region->node)) : NULL;
+    return before && region_end(before) > region_gap_end(region)
+               ? region_end(before)
+               : region_gap_end(region) - region_gap(region);
 }
 
 static void unlink_region(struct region_map *map, struct region *region)
 {
-    struct region *before, *next;
-    find_neighbours(map, region, true, &before, &next);
-    index_set(map, region, NULL);
-    itree_remove(&map->regions, &region->node);
-    set_gap(map, region, 0);
+    struct region *next = region_next(map, region);
+    uint64_t from = free_from(region);
+    displace(map, region);
+    region_set_gap(map, region, 0);
     if (next)
-        set_gap(map, next, gap_between(before, next));
+        region_set_gap(map, next, gap_from(from, next));
 }
 
 struct region *region_insert(struct region_map *map, uint64_t base, uint64_t size,
@@ -343,9 +291,9 @@ void region_set(struct region_map *map, struct region *region, uint64_t start, u
 
 void region_set_exact(struct region_map *map, struct region *region, bool exact)
 {
-    index_set(map, region, NULL);
+    displace(map, region);
     region->exact = exact;
-    index_set(map, region, region);
+    place(map, region);
 }
 
 /* The run goes over to another region, into the node that this has of its own when that is free. */
@@ -379,11 +327,11 @@ struct region *region_split(struct region_map *map, struct region *region, uint6
     split_at(map, region, at);
     while ((run = run_of(itree_last(&region->runs))) && run_start(run) >= at)
         move_run(map, region, right, run);
-    index_set(map, region, NULL);
+    displace(map, region);
     region->size = at - region_base(region);
     region->exact = exact;
-    index_set(map, region, region);
-    link_region(map, right);
+    place(map, region);
+    place(map, right); /* no gap between the two, and the one behind stays */
     map->count++;
     return right;
 }
@@ -400,9 +348,9 @@ void region_join(struct region_map *map, struct region *left, struct region *rig
     region_remove(map, right);
     left->size += size;
     run->size += size;
-    next = region_of(itree_next(&left->node));
+    next = region_next(map, left);
     if (next)
-        set_gap(map, next, gap_between(left, next));
+        region_set_gap(map, next, gap_from(region_end(left), next));
 }
 
 static bool runs_are_valid(const struct region *region, uint64_t *locked)
@@ -425,11 +373,14 @@ static bool runs_are_valid(const struct region *region, uint64_t *locked)
     return at == region_end(region) && committed == region->committed;
 }
 
+/* In the index or in the tree, and not in both. */
 static bool index_is_valid(const struct region_map *map, const struct region *region)
 {
-    uint64_t first = region_base(region) >> GRANULE_SHIFT,
-             count = round_up(region->size, GRANULE) >> GRANULE_SHIFT;
-    bool inside = !region->barrier && !region->exact && count <= INDEX_LIMIT;
+    uint64_t first = region_base(region) >> GRANULE_SHIFT, count = granules(region);
+    const struct itree_node *there = itree_at_or_before(&map->regions, region_base(region));
+    bool inside = is_indexed(map, region);
+    if ((there == &region->node) == inside)
+        return false;
     if (!map->index || region == &map->end)
         return true;
     for (uint64_t i = 0; i < count && i <= INDEX_LIMIT; i++)
@@ -448,43 +399,49 @@ static bool place_is_valid(const struct region *region, const struct region *bef
            is_aligned(region_base(region), region->exact ? PAGE_SIZE : GRANULE);
 }
 
-/* In the tree of gaps is every region that has one, and no other. */
-static bool gaps_are_valid(const struct region_map *map)
+/* In the tree of gaps are `count` regions, each of which has one. */
+static bool gaps_are_valid(const struct region_map *map, uint64_t count)
 {
-    int64_t missing = 0;
-    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node))
-        missing += region_of(node)->gap.weight != 0;
     for (struct itree_node *node = itree_first(&map->gaps); node; node = itree_next(node)) {
         const struct region *region = region_of_gap(node);
-        if (region->gap.weight == 0 || node->key != gap_end(region))
+        if (region->gap.weight == 0 || node->key != region_gap_end(region))
             return false;
-        missing--;
+        count--;
     }
-    return missing == 0 && itree_is_valid_weighted(&map->gaps);
+    return count == 0 && itree_is_valid_weighted(&map->gaps);
+}
+
+/* In the tree of the others are `count`. */
+static bool tree_is_valid(const struct region_map *map, uint64_t count)
+{
+    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node))
+        count--;
+    return count == 0 && itree_is_valid(&map->regions);
 }
 
 bool region_map_is_valid(const struct region_map *map)
 {
     const struct region *before = NULL;
-    uint64_t count = 0, locked = 0;
-    if (!itree_is_valid(&map->regions) || !gaps_are_valid(map))
-        return false;
-    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
-        const struct region *region = region_of(node);
-        if (!place_is_valid(region, before) ||
-            bytes(region->gap.weight) != gap_between(before, region) ||
+    uint64_t count = 0, locked = 0, gaps = 0, others = 0;
+    for (const struct region *region = region_next_from(map, 0); region;
+         before = region, region = region_next(map, region)) {
+        uint64_t from = before ? region_end(before) : MM_LOWEST_ADDRESS;
+        if (!place_is_valid(region, before) || region_gap(region) != gap_from(from, region) ||
             !index_is_valid(map, region) || (!region->barrier && !runs_are_valid(region, &locked)))
             return false;
-        before = region;
         count += !region->barrier;
+        gaps += region->gap.weight != 0;
+        others += !is_indexed(map, region);
     }
-    return count == map->count && locked == map->locked && count + 1 <= map->region_pool.in_use + 1;
+    return before == &map->end && count == map->count && locked == map->locked &&
+           count + 1 <= map->region_pool.in_use + 1 && gaps_are_valid(map, gaps) &&
+           tree_is_valid(map, others);
 }
 
 void region_map_dump(const struct region_map *map, int fd)
 {
-    for (struct itree_node *node = itree_first(&map->regions); node; node = itree_next(node)) {
-        const struct region *region = region_of(node);
+    for (const struct region *region = region_next_from(map, 0); region;
+         region = region_next(map, region)) {
         dprintf(fd, "%012lx-%012lx %s protect %#x committed %lu pages\n", region_base(region),
                 region_end(region), region->barrier ? "barrier" : "region", region->protect,
                 region->committed);

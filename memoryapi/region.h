@@ -16,7 +16,8 @@
  *   5. committed == pages of committed runs
  *   6. map->locked == pages of locked runs, in all regions; locked pages are committed
  *   7. every granule of a region of at most INDEX_LIMIT granules that is not exact is in the index,
- *      and nothing else is
+ *      and nothing else is;
+ *      all others are in map->regions
  *
  * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
  *
@@ -104,7 +105,7 @@ _Static_assert(sizeof(struct region) <= 192, "with its place in the index less t
 #define INDEX_LIMIT 1024u /* granules */
 
 struct region_map {
-    struct itree regions;
+    struct itree regions;  /* that are not in the index */
     struct itree gaps;     /* weighted */
     struct region **index; /* by granule; NULL: do without */
     struct pool region_pool, run_pool;
@@ -151,6 +152,8 @@ void region_map_init(struct region_map *map, struct region **index);
 struct region *region_find(const struct region_map *map, uint64_t address);
 /* The first region or barrier at or after `address`; never NULL below the end. */
 struct region *region_next_from(const struct region_map *map, uint64_t address);
+/* The one behind it; NULL: that is map->end. */
+struct region *region_next(const struct region_map *map, const struct region *region);
 
 struct region_request {
     uint64_t size, alignment;
