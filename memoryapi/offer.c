@@ -22,12 +22,15 @@ static void become_offered(struct run_state *state, void *context)
     state->offer = offer;
     state->priority = offer->priority;
     state->locked = false;
+    if (state->reset == RESET_ASLEEP)
+        state->reset = RESET_LOST;
 }
 
 static void become_reclaimed(struct run_state *state, void *context)
 {
-    (void)context;
-    if (state->reset != RESET_LOST)
+    const bool *lost = context;
+    state->reset = *lost ? RESET_LOST : RESET_NOT;
+    if (!*lost)
         state->offer = NULL;
     state->priority = 0;
 }
@@ -42,6 +45,15 @@ static int close_and_note(struct offer *offer, uint64_t start, uint64_t end)
     }
     offer->stage = OFFER_GIVEN;
     return error;
+}
+
+/* What sleeps does not change, and its witnesses are known. */
+static int close_sleepers(struct offer *offer, const struct offer *reset)
+{
+    offer_copy(offer, reset);
+    offer_take_sleepers(offer);
+    offer->stage = OFFER_GIVEN;
+    return host->protect(offer->base, offer->pages * PAGE_SIZE, HOST_NONE);
 }
 
 /*
@@ -68,6 +80,8 @@ static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_
         offer_copy(offer, run->state.offer);
         if (offer->stage == OFFER_HELD && !held)
             error = close_and_note(offer, start, end);
+    } else if (run->state.reset == RESET_ASLEEP) {
+        error = close_sleepers(offer, run->state.offer);
     } else if (held && run->state.reset != RESET_LOST) {
         error = host->protect(start, end - start, HOST_NONE);
     } else {
@@ -156,9 +170,23 @@ static int reach_pages(const struct region *region, uint64_t start, uint64_t end
 }
 
 /*
- * Sees to it that nothing more is dropped, looks whether something was lost, and gives the pages
- * their own access.
+ * Whether the offer has lost something, and sees to it that nothing more is dropped. What a reset
+ * has lost by it is noted.
  */
+static bool take_back(const struct run *run, uint64_t from, uint64_t to)
+{
+    struct offer *offer = run->state.offer;
+    bool lost = false;
+    if (offer->stage == OFFER_GIVEN)
+        lost = !offer_take_back(offer, from, to);
+    else if (offer->stage == OFFER_DROPPED)
+        lost = offer_had_contents(offer, from, to);
+    if (lost && run->state.reset == RESET_LOST)
+        offer_return_sleepers(offer, from, to, offer->stage == OFFER_DROPPED);
+    return lost;
+}
+
+/* Takes the pages back and gives them their own access. */
 static int open_pages(const struct region *region, uint64_t start, uint64_t end,
                       bool *ret_discarded)
 {
@@ -170,14 +198,23 @@ static int open_pages(const struct region *region, uint64_t start, uint64_t end,
         run_clip(run, start, end, &from, &to);
         if (!run->state.priority)
             continue;
-        if (is_given(run))
-            *ret_discarded |= !offer_take_back(run->state.offer, from, to);
-        else if (run->state.offer->stage == OFFER_DROPPED)
-            *ret_discarded |= offer_had_contents(run->state.offer, from, to);
+        *ret_discarded |= take_back(run, from, to);
         if (!is_given(run) || access != HOST_READ_WRITE)
             error = host->protect(from, to - from, access);
     }
     return error;
+}
+
+/* Under a promise of two runs for all the parts of a range. */
+static void end_offer(struct region *region, struct run *run, uint64_t from, uint64_t to)
+{
+    bool lost = run->state.reset == RESET_LOST && offer_has_lost(run->state.offer, from, to);
+    if (lost)
+        offer_end(&run->state, (to - from) / PAGE_SIZE);
+    else
+        offer_forget(&run->state, (to - from) / PAGE_SIZE);
+    watch_written(region, from, to);
+    space_change(region, from, to, become_reclaimed, &lost);
 }
 
 /*
@@ -187,29 +224,18 @@ static int open_pages(const struct region *region, uint64_t start, uint64_t end,
 static NTSTATUS reclaim_pages(struct region *region, uint64_t start, uint64_t end,
                               bool *ret_discarded)
 {
-    uint64_t from, to;
     int error = reach_pages(region, start, end);
     if (!error)
         error = open_pages(region, start, end, ret_discarded);
-    for (struct run *run = run_find(region, start); run && run_start(run) < end;
-         run = run_next(run)) {
-        run_clip(run, start, end, &from, &to);
-        if (!run->state.priority)
-            continue;
-        if (error) {
+    for (uint64_t at = start, from, to; at < end; at = to) {
+        struct run *run = run_find(region, at);
+        run_clip(run, at, end, &from, &to);
+        if (run->state.priority && error)
             host->protect(from, to - from, HOST_NONE);
-            continue;
-        }
-        if (run->state.reset == RESET_LOST)
-            offer_end(&run->state, (to - from) / PAGE_SIZE);
-        else
-            offer_forget(&run->state, (to - from) / PAGE_SIZE);
-        watch_written(region, from, to);
+        else if (run->state.priority)
+            end_offer(region, run, from, to);
     }
-    if (error)
-        return status_from_errno(error);
-    space_change(region, start, end, become_reclaimed, NULL);
-    return STATUS_SUCCESS;
+    return status_from_errno(error);
 }
 
 /*
@@ -301,7 +327,7 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
     if (status != STATUS_SUCCESS)
         return status;
     held = offer_is_held(size, priority);
-    status = claim_committed(base, size, true, &region);
+    status = claim_committed(base, size, false, &region);
     if (status == STATUS_SUCCESS)
         status = region->kind == MM_PRIVATE && !region->physical &&
                          !region->large /* which stay in memory */

@@ -11,7 +11,8 @@
  * which a program's write and a mark of ours could meet, and the answer is never wrong.
  *
  * Memory that is reset (reset.c) may be read and written meanwhile. There the pages are made
- * unwritable instead, and wake when they are written.
+ * unwritable instead, and wake when they are written. When they are offered asleep, reclaim and undo
+ * both tell what was lost.
  */
 #pragma once
 
@@ -20,9 +21,10 @@
 
 struct run_state;
 
-#define WITNESS_WORD 0x03FFu /* offset of the word / 8 */
-#define WITNESS_NONE 0x03FFu /* the page is all zero */
-#define WITNESS_LOST 0x8000u /* reset and lost: remembered until MEM_RESET_UNDO has told */
+#define WITNESS_WORD  0x03FFu /* offset of the word / 8 */
+#define WITNESS_NONE  0x03FFu /* the page is all zero */
+#define WITNESS_LOST  0x8000u /* reset and lost: remembered until MEM_RESET_UNDO has told */
+#define WITNESS_SLEPT 0x4000u /* the page was asleep as it was offered: its loss is a reset's too */
 
 enum offer_stage {
     OFFER_HELD,   /* everything is there, and no witness noted */
@@ -76,6 +78,13 @@ bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end);
 void offer_keep_lost(struct offer *offer, const struct offer *reset);
 /* What is remembered of a reset stays so while the pages are offered. */
 void offer_copy_lost(struct offer *offer, const struct offer *reset);
+/*
+ * Pages that sleep are offered, with the witnesses of the reset: what is gone by now was not the
+ * offer's. pre: copied; readable, and written by nobody.
+ */
+void offer_take_sleepers(struct offer *offer);
+/* They are reclaimed: what went meanwhile (`all`: everything did), the reset has lost. */
+void offer_return_sleepers(struct offer *offer, uint64_t start, uint64_t end, bool all);
 /* A part of `from`, with what is known of it. */
 void offer_copy(struct offer *offer, const struct offer *from);
 /*

@@ -53,7 +53,7 @@ struct run_state {
     bool committed;
     bool locked;         /* VirtualLock */
     uint8_t priority;    /* of the offer; 0: not offered */
-    uint8_t reset;       /* enum run_reset; not while offered, but RESET_LOST */
+    uint8_t reset;       /* enum run_reset; while offered never RESET_ASLEEP */
     struct offer *offer; /* what is remembered of the contents while offered or reset */
 };
 
@@ -61,7 +61,8 @@ struct run_state {
 enum run_reset {
     RESET_NOT,
     RESET_ASLEEP, /* not writable; the host may drop pages */
-    RESET_LOST    /* as any other, but some pages were lost, and MEM_RESET_UNDO has not told yet */
+    RESET_LOST    /* as any other, but some pages were lost, and MEM_RESET_UNDO has not told yet;
+                     while offered: or may be */
 };
 
 struct run {

@@ -189,6 +189,26 @@ void offer_copy_lost(struct offer *offer, const struct offer *reset)
         offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
 }
 
+void offer_take_sleepers(struct offer *offer)
+{
+    for (uint64_t i = 0; i < offer->pages; i++) {
+        uint16_t *witness = &offer->witness[i];
+        if (is_expected(*witness) && is_there(offer->base + i * PAGE_SIZE, *witness))
+            *witness |= WITNESS_SLEPT;
+        else if (*witness != WITNESS_NONE)
+            *witness = WITNESS_NONE | WITNESS_LOST;
+    }
+}
+
+void offer_return_sleepers(struct offer *offer, uint64_t start, uint64_t end, bool all)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE) {
+        uint16_t *witness = witness_of(offer, page);
+        if ((*witness & WITNESS_SLEPT) && (all || !is_there(page, *witness)))
+            *witness |= WITNESS_LOST;
+    }
+}
+
 bool offer_had_contents(const struct offer *offer, uint64_t start, uint64_t end)
 {
     for (uint64_t page = start; page < end; page += PAGE_SIZE)

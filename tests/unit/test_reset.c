@@ -276,6 +276,57 @@ START_TEST(other_calls_meet_what_sleeps)
 }
 END_TEST
 
+START_TEST(what_an_offer_loses_of_a_reset_is_told_twice)
+{
+    static const char *const modes[] = {"lazy", "keep", "now"};
+    for (unsigned i = 0; i < 3; i++) {
+        char *memory = allocate(16 * P);
+        setenv("WINMEM_RETURN", "lazy", 1);
+        reset(memory + 4 * P, 8 * P);
+        lose(memory, 5); /* by the reset alone */
+        setenv("WINMEM_RETURN", modes[i], 1);
+        ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityNormal), 0);
+        ck_assert(mm_space_is_valid());
+        if (i < 2) {
+            lose(memory, 2);
+            lose(memory, 9);
+        }
+        /* of the other priority, and in two parts */
+        ck_assert_uint_eq(OfferVirtualMemory(memory, 10 * P, VmOfferPriorityVeryLow), 0);
+        ck_assert_uint_eq(ReclaimVirtualMemory(memory + 4 * P, 2 * P), i < 2 ? 0 : ERROR_BUSY);
+        if (i < 2) /* all but one page that was lost before are there */
+            check(memory, 4, 5);
+        ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), ERROR_BUSY);
+        ck_assert(mm_space_is_valid());
+        undo(memory, 4 * P, false); /* which were offered only */
+        undo(memory + 12 * P, 4 * P, false);
+        undo(memory + 5 * P, P, true);
+        undo(memory + 6 * P, 3 * P, i == 2);
+        memory[9 * P] = 1; /* too late */
+        undo(memory + 9 * P, P, true);
+        undo(memory, 16 * P, i == 2);
+        undo(memory, 16 * P, false);
+        release(memory);
+    }
+}
+END_TEST
+
+START_TEST(an_offer_that_kept_all_leaves_nothing_to_tell)
+{
+    char *memory = allocate(16 * P);
+    reset(memory, 16 * P);
+    ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), 0);
+    check(memory, 0, 16);
+    /* awake: a loss by an offer now is the offer's alone */
+    ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
+    lose(memory, 1);
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), ERROR_BUSY);
+    undo(memory, 16 * P, false);
+    release(memory);
+}
+END_TEST
+
 START_TEST(released_asleep)
 {
     char *memory = allocate(16 * P);
@@ -404,6 +455,8 @@ int main(void)
     tcase_add_test(tests, keep_gives_nothing_away);
     tcase_add_test(tests, a_test_decides_what_is_lost);
     tcase_add_test(tests, other_calls_meet_what_sleeps);
+    tcase_add_test(tests, what_an_offer_loses_of_a_reset_is_told_twice);
+    tcase_add_test(tests, an_offer_that_kept_all_leaves_nothing_to_tell);
     tcase_add_test(tests, released_asleep);
     tcase_add_test(tests, memory_of_several_protections);
     tcase_add_test(tests, before_the_kernel_writes);
