@@ -85,6 +85,21 @@ static uint32_t take_frames(const struct change *changes, uint32_t count)
     return count;
 }
 
+/* A window that had all its frames taken away begins anew. */
+static void count_shown(const struct change *change)
+{
+    struct awe_window *window = change->region->window;
+    uint64_t page = (change->address - region_base(change->region)) / PAGE_SIZE;
+    window->shown -= !!change->old;
+    if (!change->now)
+        return;
+    if (window->shown == 0 || page < window->low)
+        window->low = page;
+    if (window->shown == 0 || page >= window->end)
+        window->end = page + 1;
+    window->shown++;
+}
+
 /*
  * Under awe.lock: the table says what there is; of the new frames the first `taken` had been
  * booked. A frame may be new at one page and old at another, hence the order.
@@ -104,8 +119,7 @@ static void settle_table(const struct change *changes, uint32_t count, uint32_t 
         if (changes[i].now)
             awe.places[changes[i].now] = changes[i].address;
         *slot(&changes[i]) = changes[i].now;
-        changes[i].region->window->shown += !!changes[i].now;
-        changes[i].region->window->shown -= !!changes[i].old;
+        count_shown(&changes[i]);
     }
 }
 
@@ -365,51 +379,84 @@ NTSTATUS awe_hide_frames(const uint32_t *frames, uint32_t count)
     return status;
 }
 
-/* The host hides what the window shows below page `limit`, or (`back`) shows it again. */
-static int hide_window(const struct region *region, uint64_t limit, bool back, uint64_t *ret_pages)
+/*
+ * The next stretch of frames that follow one another, in [*page, end); false: there is none. The
+ * table of a window is its claimer's, so no lock is needed to read it.
+ */
+static bool next_stretch(const struct awe_window *window, uint64_t *page, uint64_t end,
+                         uint64_t *ret_count)
 {
-    const uint32_t *frames = region->window->frames;
-    uint64_t page = 0, left = region->window->shown;
+    const uint32_t *frames = window->frames;
+    uint64_t first = *page, count = 1;
+    while (first < end && !frames[first])
+        first++;
+    if (first >= end)
+        return false;
+    while (first + count < end && frames[first + count] == frames[first] + count)
+        count++;
+    *page = first;
+    *ret_count = count;
+    return true;
+}
+
+/* The host hides what the window shows. *ret_page: everything below is hidden. */
+static int hide_window(const struct region *region, uint64_t *ret_page)
+{
+    const struct awe_window *window = region->window;
+    uint64_t page = window->low, left = window->shown, count;
     int error = 0;
-    while (page < limit && left > 0 && !error) {
-        uint64_t count = 1, address = region_base(region) + page * PAGE_SIZE;
-        if (frames[page]) {
-            while (page + count < limit && frames[page + count] == frames[page] + count)
-                count++;
-            error = back ? host->window_show(address, frames[page], count)
-                         : host->window_hide(address, frames[page], count);
-            left -= count;
-        }
+    while (left > 0 && !error && next_stretch(window, &page, window->end, &count)) {
+        error =
+            host->window_hide(region_base(region) + page * PAGE_SIZE, window->frames[page], count);
+        left -= error ? 0 : count;
         page += error ? 0 : count;
     }
-    *ret_pages = page;
+    *ret_page = page;
     return error;
+}
+
+/* Frames are shown nowhere any more. */
+static void forget_stretch(struct awe_window *window, uint64_t page, uint64_t count)
+{
+    futex_lock(&awe.lock);
+    for (uint64_t i = page; i < page + count; i++) {
+        awe.places[window->frames[i]] = FRAME_OWNED;
+        window->frames[i] = 0;
+    }
+    window->shown -= count;
+    futex_unlock(&awe.lock);
+}
+
+/* Shows again what was hidden below page `limit`; what the host refuses, the window has lost. */
+static void show_again(const struct region *region, uint64_t limit)
+{
+    struct awe_window *window = region->window;
+    for (uint64_t page = window->low, count; next_stretch(window, &page, limit, &count);
+         page += count)
+        if (host->window_show(region_base(region) + page * PAGE_SIZE, window->frames[page],
+                              count) != 0)
+            forget_stretch(window, page, count);
 }
 
 /* With frames that are moved they have to go back first; a mapping just ends. */
 NTSTATUS awe_close(struct region *region)
 {
     struct awe_window *window = region->window;
-    uint64_t pages = region->size / PAGE_SIZE, done = 0;
+    uint64_t page = window->low, count;
     int error = 0;
 
     if (host_caps.move)
-        error = hide_window(region, pages, false, &done);
+        error = hide_window(region, &page);
     if (!error && window->open)
         error = host->reset(region_base(region), backing_size(region));
     if (error) {
         if (host_caps.move)
-            hide_window(region, done, true, &done);
+            show_again(region, page);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    futex_lock(&awe.lock);
-    for (uint64_t page = 0; page < pages && window->shown > 0; page++) {
-        if (!window->frames[page])
-            continue;
-        awe.places[window->frames[page]] = FRAME_OWNED;
-        window->shown--;
-    }
-    futex_unlock(&awe.lock);
+    for (page = window->low; window->shown > 0 && next_stretch(window, &page, window->end, &count);
+         page += count)
+        forget_stretch(window, page, count);
     region->window = NULL;
     free(window);
     return STATUS_SUCCESS;
@@ -434,6 +481,8 @@ static bool window_is_valid(const struct region *region, uint64_t *ret_shown)
         uint32_t frame = region->window->frames[page];
         if (frame &&
             (frame >= awe.top || awe.places[frame] != region_base(region) + page * PAGE_SIZE))
+            return false;
+        if (frame && (page < region->window->low || page >= region->window->end))
             return false;
         shown += !!frame;
     }

@@ -10,7 +10,7 @@
  *
  * Invariants, walked by awe_is_valid:
  *   1. a frame is shown at most once: the window's page names the frame whose place is that page
- *   2. `shown` of a window == its pages with a frame
+ *   2. `shown` of a window == its pages with a frame; they are in [low, end), which may be too wide
  *   3. frames that are free or on their way have no place; `owned` counts those that are not free
  *
  * A MAP CALL claims its windows, so that their pages stay as they are; then books all of it under
@@ -35,6 +35,7 @@ struct region;
 /* What a window shows. Its claimer's. */
 struct awe_window {
     uint64_t shown;    /* pages with a frame */
+    uint64_t low, end; /* pages with a frame are among these: low <= page < end */
     bool open;         /* the host knows of the window: since it was first mapped to */
     uint32_t frames[]; /* by page of the region; 0: none */
 };

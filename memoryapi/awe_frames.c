@@ -37,8 +37,9 @@ static void forget_all(void)
             continue;
         /* the range may be a hole now, which reset fills */
         host->reset(region_base(region), backing_size(region));
-        memset(region->window->frames, 0,
-               region->size / PAGE_SIZE * sizeof region->window->frames[0]);
+        if (region->window->shown)
+            memset(region->window->frames + region->window->low, 0,
+                   (region->window->end - region->window->low) * sizeof(uint32_t));
         region->window->shown = 0;
         region->window->open = false;
     }

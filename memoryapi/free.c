@@ -56,24 +56,35 @@ static void restore(const struct region *region, uint64_t start, uint64_t end)
 }
 
 /*
- * Ends the claim. Access that is not read-write goes back to it first: that may fail, and dropping
- * what is in the pages cannot be undone.
+ * No page is locked any more, which the host would refuse to drop, and all is read-write: that may
+ * fail, and dropping what is in the pages cannot be undone.
  */
+static int prepare_decommit(const struct region *region, uint64_t start, uint64_t end)
+{
+    int error = 0;
+    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
+         run = run_next(run)) {
+        uint64_t from, to;
+        run_clip(run, start, end, &from, &to);
+        if (run->state.locked)
+            error = host->unlock(from, to - from);
+        if (!error && run->state.committed &&
+            (region->marks || backing_access(&run->state) != HOST_READ_WRITE))
+            error = host->protect(from, to - from, HOST_READ_WRITE);
+    }
+    return error;
+}
+
+/* Ends the claim. */
 static NTSTATUS decommit(struct region *region, uint64_t start, uint64_t end)
 {
     uint64_t from, to, pages = 0;
-    int error = 0;
+    int error;
     if (!space_prepare(0, 2)) {
         space_release(region);
         return STATUS_NO_MEMORY;
     }
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
-         run = run_next(run)) {
-        run_clip(run, start, end, &from, &to);
-        if (run->state.committed &&
-            (region->marks || backing_access(&run->state) != HOST_READ_WRITE))
-            error = host->protect(from, to - from, HOST_READ_WRITE);
-    }
+    error = prepare_decommit(region, start, end);
     if (!error)
         error = backing_decommit(region, start, end);
     if (error) {

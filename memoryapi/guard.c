@@ -9,6 +9,7 @@
 #include "memoryapi/gate.h"
 #include "memoryapi/host.h"
 #include "memoryapi/limits.h"
+#include "memoryapi/offer.h"
 #include "memoryapi/prot.h"
 #include "memoryapi/reset.h"
 #include "memoryapi/space.h"
@@ -39,12 +40,14 @@ static void drop_guard(struct run_state *state, void *context)
     state->protect &= ~(uint32_t)PAGE_GUARD;
 }
 
-/* A lock stays: the host knows nothing of the change. */
+/* A lock stays, and what a reset has lost: the host knows nothing of the change. */
 static void set_state(struct run_state *state, void *context)
 {
-    bool locked = state->locked;
+    struct run_state before = *state;
     *state = *(const struct run_state *)context;
-    state->locked = locked;
+    state->locked = before.locked;
+    state->reset = before.reset;
+    state->offer = before.offer;
 }
 
 /*
@@ -86,9 +89,10 @@ static void close_stack(const struct region *region, uint64_t from, uint64_t to)
 
 /*
  * Charges what is not committed of [from, to), and makes it accessible, unless some is offered.
- * Undone on failure.
+ * Undone on failure. *ret_pages: so many were charged.
  */
-static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access)
+static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access,
+                       uint64_t *ret_pages)
 {
     uint64_t pages = 0;
     for (const struct run *run = run_find(region, from); run && run_start(run) < to;
@@ -101,6 +105,7 @@ static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsign
     }
     if (!commit_charge(pages))
         return false;
+    *ret_pages = pages;
     bool open = backing_commit(region, from, to) == STATUS_SUCCESS;
     if (open && host->protect(from, to - from, access) == 0)
         return true;
@@ -114,20 +119,26 @@ static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsign
 static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE};
-    if (from >= to)
-        return true;
-    if (!open_stack(region, from, to, HOST_READ_WRITE))
+    uint64_t pages;
+    if (!open_stack(region, from, to, HOST_READ_WRITE, &pages))
         return false;
     space_change(region, from, to, set_state, &state);
     return true;
 }
 
-static bool arm_guard(struct region *region, uint64_t page)
+/* The same, with a guard page below; both or nothing. */
+static bool commit_above_guard(struct region *region, uint64_t from, uint64_t to)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
-    if (!open_stack(region, page, page + PAGE_SIZE, HOST_NONE))
+    uint64_t pages, guard = from - PAGE_SIZE;
+    if (!open_stack(region, guard, from, HOST_NONE, &pages))
         return false;
-    space_change(region, page, page + PAGE_SIZE, set_state, &state);
+    if (!commit_stack(region, from, to)) {
+        close_stack(region, guard, from);
+        commit_return(pages);
+        return false;
+    }
+    space_change(region, guard, from, set_state, &state);
     return true;
 }
 
@@ -140,6 +151,23 @@ static void move_limit(struct mm_stack *stack, uint64_t limit)
 }
 
 /*
+ * Another thread has reset pages between the stack and its guard: what sleeps there wakes as if it
+ * was written, a part for each fault. False: nothing does.
+ */
+static bool wake_stack(struct region *region, uint64_t page, uint64_t end,
+                       enum mm_fault_result *ret_result)
+{
+    const struct run *run = reset_sleepers() ? run_find(region, page) : NULL;
+    while (run && run_start(run) < end && run->state.reset != RESET_ASLEEP)
+        run = run_next(run);
+    if (!run || run_start(run) >= end)
+        return false;
+    page = run_start(run) > page ? run_start(run) : page;
+    *ret_result = reset_wake_for_fault(region, page) ? MM_FAULT_RESUME : MM_FAULT_DENIED;
+    return true;
+}
+
+/*
  * The calling thread ran into the guard page of its stack, or (native code, which does not probe)
  * past it. The stack grows down to the page touched, with a new guard page below; the lowest page
  * is never committed. When no room is left for the guard and the overflow handler, everything is
@@ -149,16 +177,19 @@ static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *re
 {
     uint64_t lowest = stack->floor + PAGE_SIZE;
     uint64_t room = stack->guarantee > OVERFLOW_ROOM ? stack->guarantee : OVERFLOW_ROOM;
+    enum mm_fault_result result;
 
     if (page < lowest || stack->limit <= lowest)
         return MM_FAULT_DENIED;
+    if (wake_stack(region, page < lowest + room ? lowest : page - PAGE_SIZE, stack->limit, &result))
+        return result;
     if (page < lowest + room) {
         if (!commit_stack(region, lowest, stack->limit))
             return MM_FAULT_DENIED;
         move_limit(stack, lowest);
         return MM_FAULT_STACK;
     }
-    if (!commit_stack(region, page, stack->limit) || !arm_guard(region, page - PAGE_SIZE))
+    if (!commit_above_guard(region, page, stack->limit))
         return MM_FAULT_STACK;
     move_limit(stack, page);
     return MM_FAULT_RESUME;

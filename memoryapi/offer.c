@@ -8,7 +8,6 @@
 #include "memoryapi/offer_policy.h"
 #include "memoryapi/offer_setting.h"
 #include "memoryapi/prot.h"
-#include "memoryapi/reset.h"
 #include "memoryapi/space.h"
 #include "memoryapi/status.h"
 #include "memoryapi/watch.h"
@@ -112,15 +111,16 @@ static NTSTATUS check_committed(const struct region *region, uint64_t base, uint
     return STATUS_SUCCESS;
 }
 
-/* Claims it, with nodes for two splits; space_give_up ends both. */
-static NTSTATUS claim_committed(uint64_t base, uint64_t size, bool wake, struct region **ret_region)
+/*
+ * Claims it, with nodes for two splits; space_give_up ends both. What sleeps in it sleeps on, or is
+ * offered asleep.
+ */
+static NTSTATUS claim_committed(uint64_t base, uint64_t size, struct region **ret_region)
 {
     struct region *region = space_claim(base);
     NTSTATUS status = STATUS_CONFLICTING_ADDRESSES;
     if (region) {
         status = check_committed(region, base, size);
-        if (status == STATUS_SUCCESS && wake)
-            status = reset_wake(region, base, base + size);
         if (status == STATUS_SUCCESS && !space_prepare(0, 2))
             status = STATUS_NO_MEMORY;
         if (status != STATUS_SUCCESS)
@@ -327,7 +327,7 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
     if (status != STATUS_SUCCESS)
         return status;
     held = offer_is_held(size, priority);
-    status = claim_committed(base, size, false, &region);
+    status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
         status = region->kind == MM_PRIVATE && !region->physical &&
                          !region->large /* which stay in memory */
@@ -347,7 +347,7 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    status = claim_committed(base, size, true, &region);
+    status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
         status = reclaim_pages(region, base, base + size, &discarded);
     if (region)
@@ -357,18 +357,39 @@ NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded)
     return status;
 }
 
-/* What is locked stays in memory, and with it its contents: they are undefined, not gone. */
+/* The first pages at or after *at that are not locked, up to the next that are. */
+static bool next_unlocked(const struct region *region, uint64_t *at, uint64_t end, uint64_t *ret_to)
+{
+    const struct run *run = *at < end ? run_find(region, *at) : NULL;
+    while (run && run->state.locked)
+        run = run_next(run);
+    if (!run || run_start(run) >= end)
+        return false;
+    *at = run_start(run) > *at ? run_start(run) : *at;
+    while (run && !run->state.locked && run_start(run) < end) {
+        *ret_to = run_end(run) < end ? run_end(run) : end;
+        run = run_next(run);
+    }
+    return true;
+}
+
+/*
+ * What is locked stays in memory, and with it its contents: they are undefined, not gone. The same
+ * holds for what the host does not drop after it has dropped something: only a call that dropped
+ * nothing may fail.
+ */
 static int drop_unlocked(const struct region *region, uint64_t start, uint64_t end)
 {
+    bool dropped = false;
     int error = 0;
-    for (const struct run *run = run_find(region, start); run && run_start(run) < end && !error;
-         run = run_next(run)) {
-        uint64_t from, to;
-        run_clip(run, start, end, &from, &to);
-        if (!run->state.locked)
-            error = host->drop(from, to - from);
+    for (uint64_t at = start, to = start; next_unlocked(region, &at, end, &to); at = to) {
+        int failed = host->drop(at, to - at);
+        if (!failed)
+            watch_dropped(region, at, to);
+        dropped |= !failed;
+        error = failed ? failed : error;
     }
-    return error;
+    return dropped ? 0 : error;
 }
 
 NTSTATUS mm_discard(uint64_t base, uint64_t size)
@@ -377,8 +398,7 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
     NTSTATUS status = check_range(base, size);
     if (status != STATUS_SUCCESS)
         return status;
-    /* what sleeps sleeps on, so that an undo can tell that it is gone */
-    status = claim_committed(base, size, false, &region);
+    status = claim_committed(base, size, &region);
     for (const struct run *run = status == STATUS_SUCCESS ? run_find(region, base) : NULL;
          run && run_start(run) < base + size; run = run_next(run))
         if (region->kind != MM_PRIVATE || region->physical || region->large ||
@@ -386,8 +406,6 @@ NTSTATUS mm_discard(uint64_t base, uint64_t size)
             status = STATUS_INVALID_PAGE_PROTECTION;
     if (status == STATUS_SUCCESS)
         status = status_from_errno(drop_unlocked(region, base, base + size));
-    if (status == STATUS_SUCCESS)
-        watch_dropped(region, base, base + size);
     if (region)
         space_give_up(region);
     return status;

@@ -1,5 +1,6 @@
 /* The younger ways to allocate, at the faces: with extended parameters, a node, or for an app. */
 #include "faces.h"
+#include "memoryapi/mm.h"
 #include "tests/fault/scenario.h"
 
 #define RW           PAGE_READWRITE
@@ -59,6 +60,17 @@ static NTSTATUS do_NtAllocateVirtualMemoryEx(const struct step *step)
     return status;
 }
 
+/* From node 0 and from no other. */
+static NTSTATUS do_mandatory(const struct step *step)
+{
+    struct mm_request request = {.base = step_start(step),
+                                 .size = step_size(step),
+                                 .type = step->a,
+                                 .protect = step->b,
+                                 .node = mm_node(0) | MM_NODE_MANDATORY};
+    return mm_allocate(&request);
+}
+
 static NTSTATUS do_VirtualProtectFromApp(const struct step *step)
 {
     ULONG old = 0xABCD;
@@ -76,6 +88,19 @@ const struct scenario alloc2_scenarios[] = {
       {do_VirtualAlloc2, 64, 32, RC, RO, 0},
       EXPECT(4, 20),
       RELEASE(64)}},
+    {"a node that is mandatory",
+     "",
+     {{do_mandatory, 0, 64, MEM_RESERVE, RW, 0},
+      COMMIT(4, 20, RW),
+      FILL(4, 20),
+      COMMIT(0, 64, RW),
+      {do_mandatory, 64, 700, RC, RO, 0},
+      DECOMMIT(80, 600),
+      COMMIT(80, 600, RW),
+      EXPECT_ZERO(80, 600),
+      EXPECT(4, 20),
+      RELEASE(0),
+      {do_mandatory, 0, 64, RC, RW, 0}}},
     {"VirtualAlloc2FromApp",
      "VirtualAlloc2FromApp",
      {{do_VirtualAlloc2FromApp, 0, 48, RC, RW, 0}, FILL(0, 48), EXPECT(0, 48)}},

@@ -1,4 +1,6 @@
 /* Allocating, committing, protecting and giving back, at the engine's own door. */
+#include "memoryapi/fault.h"
+#include "memoryapi/gate.h"
 #include "memoryapi/mm.h"
 #include "tests/fault/scenario.h"
 #include "tests/sanitized.h"
@@ -14,6 +16,53 @@
 #define MIXED                                                                                      \
     RESERVE(0, ALL), COMMIT(0, 13, RW), COMMIT(16, 1, RW), FILL(0, 13), PROTECT(4, 4, RO, RW),     \
         PROTECT(12, 1, PAGE_NOACCESS, RW)
+
+static struct mm_stack stack;
+
+/* The calling thread's stack: all of it reserved, a page at the top committed, and a guard page. */
+static NTSTATUS do_stack(const struct step *step)
+{
+    uint64_t base = step_start(step) + step_size(step);
+    stack = (struct mm_stack){.base = base, .limit = base - PAGE_SIZE, .floor = step_start(step)};
+    mm_thread_stack = &stack;
+    return STATUS_SUCCESS;
+}
+
+/* It grows down to the page, or (a) overflows there. */
+static NTSTATUS do_grow(const struct step *step)
+{
+    uint64_t limit = stack.limit;
+    enum mm_fault_result result = mm_fault(step_start(step), FAULT_WRITE);
+    bool grown = stack.limit != limit;
+    CHECK(grown ? result == (step->a ? MM_FAULT_STACK : MM_FAULT_RESUME)
+                : result == MM_FAULT_STACK || result == MM_FAULT_DENIED);
+    return grown ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
+/* Each fault wakes a part of what another thread has put to sleep below the stack. */
+static NTSTATUS do_grow_asleep(const struct step *step)
+{
+    NTSTATUS status = STATUS_NO_MEMORY;
+    for (unsigned tries = 0; tries < 3 && status != STATUS_SUCCESS; tries++) {
+        uint64_t limit = stack.limit;
+        enum mm_fault_result result = mm_fault(step_start(step), FAULT_WRITE);
+        status = stack.limit != limit ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+        CHECK(status != STATUS_SUCCESS || result == MM_FAULT_RESUME);
+    }
+    return status;
+}
+
+static void end_stack(void)
+{
+    mm_thread_stack = NULL;
+    gate_self.stack_limit = 0;
+}
+
+#define STACK                                                                                      \
+    RESERVE(0, 64), COMMIT(63, 1, RW), COMMIT(62, 1, RW | PAGE_GUARD),                             \
+    {                                                                                              \
+        do_stack, 0, 64, 0, 0, 0                                                                   \
+    }
 
 /* A release that fails is made again, so that the step as a whole has changed nothing. */
 static NTSTATUS release_for_sure(uint64_t base)
@@ -153,6 +202,30 @@ const struct scenario virtual_scenarios[] = {
       EXPECT(3, 1),
       {do_meet_guard, 4, 1, 0, 0, 0},
       EXPECT(0, 8)}},
+    {"a stack grows and overflows",
+     "",
+     {STACK,
+      {do_grow, 62, 1, 0, 0, 0},
+      {do_query, 61, 1, MEM_COMMIT, RW | PAGE_GUARD, 0},
+      FILL(62, 2),
+      {do_grow, 30, 1, 0, 0, 0},
+      FILL(30, 32),
+      EXPECT(62, 2),
+      {do_grow, 2, 1, 1, 0, 0},
+      EXPECT(30, 34)},
+     end_stack},
+    {"a stack grows through what was reset",
+     "",
+     {STACK,
+      COMMIT(40, 20, RW),
+      FILL(40, 20),
+      {do_allocate, 40, 20, MEM_RESET, RW, 0},
+      {do_grow_asleep, 38, 1, 0, 0, 0},
+      {do_expect, 40, 20, 0, 0, 0},
+      {do_allocate, 40, 20, MEM_RESET_UNDO, RW, 0},
+      {do_grow, 36, 1, 0, 0, 0}},
+     end_stack,
+     .varies = true},
     {"meet a read-only guard page",
      "",
      {BOTH(0, 8, RW),

@@ -528,6 +528,92 @@ START_TEST(a_held_page)
 }
 END_TEST
 
+static const struct host_ops *real;
+static uint64_t stuck; /* a page that the host does not hide */
+
+static int hide_but_one(uint64_t address, uint64_t first, uint64_t count)
+{
+    return address == stuck ? -EBUSY : real->window_hide(address, first, count);
+}
+
+static int show_nothing(uint64_t address, uint64_t first, uint64_t count)
+{
+    (void)address, (void)first, (void)count;
+    return -ENOMEM;
+}
+
+/* A call that fails, and cannot be undone either: the books say what there is. */
+START_TEST(what_cannot_be_shown_again_is_empty)
+{
+    begin(0);
+    ULONG_PTR frames[3];
+    uint8_t *a = window(64), *b = window(1);
+    struct host_ops fake;
+    if (!host_caps.move)
+        return;
+    allocate(frames, 3);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(a + 10 * PAGE, 1, frames), TRUE);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(a + 20 * PAGE, 1, frames + 1), TRUE);
+    a[10 * PAGE] = 1;
+    a[20 * PAGE] = 2;
+    real = host;
+    fake = *real;
+    fake.window_hide = hide_but_one;
+    fake.window_show = show_nothing;
+    stuck = (uint64_t)a + 20 * PAGE;
+    host = &fake;
+    refused(k32_VirtualFree(a, 0, MEM_RELEASE), ERROR_NO_SYSTEM_RESOURCES);
+    refused(k32_MapUserPhysicalPages(a + 20 * PAGE, 1, frames + 2), ERROR_NO_SYSTEM_RESOURCES);
+    host = real;
+    ck_assert_int_eq(touch(a + 10 * PAGE, false), STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(a[20 * PAGE], 2);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(b, 1, frames), TRUE);
+    ck_assert_uint_eq(*b, 1);
+    host = &fake; /* one is hidden, the next is not, the first does not come back */
+    stuck = (uint64_t)b;
+    PVOID places[] = {a + 20 * PAGE, b};
+    refused(k32_MapUserPhysicalPagesScatter(places, 2, NULL), ERROR_NO_SYSTEM_RESOURCES);
+    host = real;
+    ck_assert_int_eq(touch(a + 20 * PAGE, false), STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(*b, 1);
+    ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
+    ck_assert_int_eq(k32_MapUserPhysicalPages(b, 1, frames + 1), TRUE);
+    ck_assert_uint_eq(*b, 2);
+    sound();
+}
+END_TEST
+
+/* Frames come and go at both ends, and in the middle: none is forgotten. */
+START_TEST(the_ends_of_a_window)
+{
+    begin(_i);
+    enum { PAGES = 1u << 20 };
+    static const uint32_t places[] = {PAGES - 1, 0, PAGES / 2, 7, PAGES - 2};
+    ULONG_PTR frames[2];
+    uint8_t *a = window(PAGES);
+    allocate(frames, 2);
+    for (unsigned i = 0; i < 5; i++) {
+        uint8_t *at = a + (uint64_t)places[i] * PAGE;
+        ck_assert_int_eq(k32_MapUserPhysicalPages(at, 1, frames), TRUE);
+        *at = (uint8_t)(i + 1);
+        ck_assert_int_eq(k32_MapUserPhysicalPages(a + 100 * PAGE, 1, frames + 1), TRUE);
+        sound();
+        if (i == 2) {
+            ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
+            a = window(PAGES);
+            continue;
+        }
+        ck_assert_int_eq(k32_MapUserPhysicalPages(at, 1, NULL), TRUE);
+        ck_assert_int_eq(k32_MapUserPhysicalPages(a + 100 * PAGE, 1, NULL), TRUE);
+        sound();
+    }
+    ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
+    ULONG_PTR count = 2;
+    ck_assert_int_eq(k32_FreeUserPhysicalPages(SELF, &count, frames), TRUE);
+    sound();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("awe");
@@ -547,6 +633,8 @@ int main(void)
     tcase_add_loop_test(all, system_calls, 0, 2);
     tcase_add_loop_test(all, mappings_run_out, 0, 2);
     tcase_add_test(all, a_held_page);
+    tcase_add_test(all, what_cannot_be_shown_again_is_empty);
+    tcase_add_loop_test(all, the_ends_of_a_window, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
