@@ -240,10 +240,63 @@ START_TEST(locked_pages_are_freed_and_discarded)
 }
 END_TEST
 
+static const struct host_ops *host_before;
+
 static int refuse_lock(uint64_t address, uint64_t size)
 {
     return -EPERM;
 }
+
+/* What the host refuses to unlock cannot be dropped: nothing is, not even what lies before it. */
+START_TEST(a_decommit_that_cannot_unlock_changes_nothing)
+{
+    const struct host_ops *real = host;
+    struct host_ops fake = *real;
+    char *memory = allocate(32 * P, RC, PAGE_READWRITE);
+    memset(memory, 7, 32 * P);
+    ck_assert(VirtualLock(memory + 8 * P, 4 * P));
+    ck_assert(VirtualLock(memory + 20 * P, 4 * P));
+    fake.unlock = refuse_lock;
+    host = &fake;
+    EXPECT_FAILS(VirtualFree(memory, 32 * P, MEM_DECOMMIT), ERROR_ACCESS_DENIED);
+    host = real;
+    for (unsigned i = 0; i < 32 * P; i++)
+        ck_assert_int_eq(memory[i], 7);
+    ck_assert_uint_eq(kernel_locked(memory, 32 * P), 8 * 4);
+    ck_assert(VirtualFree(memory, 32 * P, MEM_DECOMMIT));
+    release(memory);
+}
+END_TEST
+
+static unsigned drops_left;
+
+static int drop_some(uint64_t address, uint64_t size)
+{
+    return drops_left && drops_left-- ? host_before->drop(address, size) : -ENOMEM;
+}
+
+START_TEST(a_discard_that_dropped_something_succeeds)
+{
+    struct host_ops fake = *host;
+    char *memory = allocate(16 * P, RC, PAGE_READWRITE);
+    memset(memory, 7, 16 * P);
+    ck_assert(VirtualLock(memory + 8 * P, P));
+    host_before = host;
+    fake.drop = drop_some;
+    for (drops_left = 0; drops_left < 2; drops_left++) {
+        unsigned dropped = drops_left;
+        host = &fake;
+        DWORD code = k32_DiscardVirtualMemory(memory, 16 * P);
+        host = host_before;
+        drops_left = dropped;
+        ck_assert_uint_eq(code, dropped ? 0 : ERROR_NOT_ENOUGH_MEMORY);
+        ck_assert_int_eq(memory[0], dropped ? 0 : 7);
+        ck_assert_int_eq(memory[8 * P], 7);
+        ck_assert_int_eq(memory[15 * P], 7);
+    }
+    release(memory);
+}
+END_TEST
 
 START_TEST(a_limit_of_the_host_is_the_quota)
 {
@@ -469,6 +522,8 @@ int main(void)
     tcase_add_test(tests, a_larger_working_set_allows_more);
     tcase_add_test(tests, neighbours_are_locked_together);
     tcase_add_test(tests, locked_pages_are_freed_and_discarded);
+    tcase_add_test(tests, a_decommit_that_cannot_unlock_changes_nothing);
+    tcase_add_test(tests, a_discard_that_dropped_something_succeeds);
     tcase_add_test(tests, a_limit_of_the_host_is_the_quota);
     tcase_add_test(tests, native_locks_write_the_range_back);
     tcase_add_test(tests, hints_reach_what_is_committed);

@@ -327,6 +327,36 @@ START_TEST(an_offer_that_kept_all_leaves_nothing_to_tell)
 }
 END_TEST
 
+/* A guard page that was reset and lost, as _resetstkoflw puts one where the stack had grown. */
+START_TEST(a_stack_that_grows_remembers_what_was_lost)
+{
+    char *memory = VirtualAlloc(NULL, 64 * P, MEM_RESERVE, PAGE_READWRITE);
+    DWORD old;
+    ck_assert_ptr_nonnull(VirtualAlloc(memory + 60 * P, 4 * P, MEM_COMMIT, PAGE_READWRITE));
+    memset(memory + 60 * P, 1, 4 * P);
+    reset(memory + 60 * P, 3 * P);
+    lose(memory, 62);
+    memory[62 * P] = 1;
+    ck_assert(VirtualProtect(memory + 62 * P, P, PAGE_READWRITE | PAGE_GUARD, &old));
+    reset(memory + 60 * P, 2 * P); /* below the stack something sleeps */
+    struct mm_stack stack = {.base = (uint64_t)memory + 64 * P,
+                             .limit = (uint64_t)memory + 63 * P,
+                             .floor = (uint64_t)memory};
+    mm_thread_stack = &stack;
+    __asm__ volatile("" ::: "memory"); /* a fault reads it */
+    *(volatile char *)(memory + 62 * P) = 2;
+    *(volatile char *)(memory + 61 * P) = 2;
+    *(volatile char *)(memory + 58 * P) = 2;
+    __asm__ volatile("" ::: "memory");
+    mm_thread_stack = NULL;
+    ck_assert_uint_eq(stack.limit, (uint64_t)memory + 58 * P);
+    ck_assert(mm_space_is_valid());
+    undo(memory + 60 * P, 2 * P, false);
+    undo(memory + 62 * P, P, true);
+    release(memory);
+}
+END_TEST
+
 START_TEST(released_asleep)
 {
     char *memory = allocate(16 * P);
@@ -457,6 +487,7 @@ int main(void)
     tcase_add_test(tests, other_calls_meet_what_sleeps);
     tcase_add_test(tests, what_an_offer_loses_of_a_reset_is_told_twice);
     tcase_add_test(tests, an_offer_that_kept_all_leaves_nothing_to_tell);
+    tcase_add_test(tests, a_stack_that_grows_remembers_what_was_lost);
     tcase_add_test(tests, released_asleep);
     tcase_add_test(tests, memory_of_several_protections);
     tcase_add_test(tests, before_the_kernel_writes);

@@ -257,6 +257,11 @@ START_TEST(offered_discarded_and_reset_pages)
     ck_assert_ptr_nonnull(VirtualAlloc((void *)(memory + 6 * P), P, MEM_RESET, PAGE_READWRITE));
     memory[6 * P] = 5;
     TOLD(memory, 16, 0, "1 5 6");
+    /* what is locked is not dropped, and stays written */
+    ck_assert(VirtualLock((void *)(memory + 5 * P), P));
+    ck_assert_uint_eq(DiscardVirtualMemory((void *)memory, 16 * P), 0);
+    TOLD(memory, 16, 0, "5");
+    ck_assert_int_eq(memory[5 * P], 4);
     release(memory);
 }
 END_TEST
