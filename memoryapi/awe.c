@@ -466,7 +466,7 @@ bool awe_is_window(uint64_t address)
 {
     if (address > MM_HIGHEST_ADDRESS || !space.usable)
         return false;
-    gate_enter(); /* a thread that is suspended must not stop with the lock held */
+    gate_step_in(); /* a thread that is suspended must not stop with the lock held */
     bool inside = inside_window(address, address + 1);
     gate_leave();
     return inside;

@@ -30,12 +30,18 @@ struct gate_state {
 
 /*
  * Our code runs on the program's stack. What a call may need of it is made sure of before the call
- * takes any lock: the stack grows then, or its overflow is raised as the caller's.
+ * takes any lock: the stack grows then, or its overflow is raised as the caller's; a stack that the
+ * program has made of its own memory becomes writable.
  */
 #define GATE_ROOM (24u << 10)
 
 extern __thread struct gate_state gate_self __attribute__((tls_model("initial-exec")));
 extern bool gate_tracing; /* constant after start */
+/*
+ * Not 0 while writes to memory of the program may be refused for a moment: its pages that sleep
+ * (reset.c), its regions watched by marks (watch.c). Atomic.
+ */
+extern uint64_t gate_closed_memory;
 
 /*
  * Stops the calling thread until it is resumed. Installed by the process layer; never called
@@ -48,13 +54,20 @@ _Noreturn void gate_missing(const char *module, const char *name);
 void winmem_set_last_error(uint32_t code);
 uint32_t winmem_get_last_error(void);
 
+/* gate_enter for a signal handler, which has a stack of its own. */
+__attribute__((always_inline)) static inline void gate_step_in(void)
+{
+    gate_self.depth = gate_self.depth + 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 __attribute__((always_inline)) static inline void gate_enter(void)
 {
     if (__builtin_expect((uint64_t)__builtin_frame_address(0) - gate_self.stack_limit < GATE_ROOM,
-                         0))
+                         0) ||
+        __builtin_expect(__atomic_load_n(&gate_closed_memory, __ATOMIC_RELAXED) != 0, 0))
         gate_make_room();
-    gate_self.depth = gate_self.depth + 1;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    gate_step_in();
 }
 
 __attribute__((always_inline)) static inline void gate_leave(void)

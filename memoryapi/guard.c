@@ -241,7 +241,7 @@ enum mm_fault_result mm_fault(uint64_t address, unsigned access)
     if (address > MM_HIGHEST_ADDRESS || !space.usable || gate_self.locks)
         return MM_FAULT_DENIED;
     /* as inside a gate: a thread that is suspended must not stop with a claim */
-    gate_enter();
+    gate_step_in();
     struct region *region = space_claim_for_fault(round_down(address, PAGE_SIZE));
     if (region && space_prepare(0, RUNS_OF_A_FAULT)) {
         result = fault_in(region, address, access);

@@ -97,6 +97,8 @@ extern uint16_t *(*mm_image_name)(uint64_t base, size_t *ret_length);
  * is made writable, since a system call would fail instead of waking it.
  */
 void mm_will_write(uint64_t address, uint64_t size);
+/* The same for the `size` bytes of stack below `address`, as far as they are of one region. */
+void mm_will_push(uint64_t address, uint64_t size);
 
 NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority);
 NTSTATUS mm_reclaim(uint64_t base, uint64_t size, bool *ret_discarded);

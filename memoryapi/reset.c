@@ -20,6 +20,7 @@
 
 #include "memoryapi/base.h"
 #include "memoryapi/fault.h"
+#include "memoryapi/gate.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/offer.h"
@@ -176,6 +177,17 @@ void mm_will_write(uint64_t address, uint64_t size)
     }
 }
 
+void mm_will_push(uint64_t address, uint64_t size)
+{
+    struct region *region = reset_sleepers() ? space_claim(round_down(address, PAGE_SIZE)) : NULL;
+    if (!region)
+        return;
+    uint64_t start = round_down(address - size, PAGE_SIZE);
+    wake(region, start > region_base(region) ? start : region_base(region),
+         round_down(address, PAGE_SIZE) + PAGE_SIZE, true);
+    space_release(region);
+}
+
 static bool can_sleep(const struct region *region, const struct run_state *state)
 {
     return region->kind == MM_PRIVATE && !region->adopted && !region->watched && !region->large &&
@@ -183,10 +195,13 @@ static bool can_sleep(const struct region *region, const struct run_state *state
            (prot_host_access(state->protect) & HOST_READ_WRITE) == HOST_READ_WRITE;
 }
 
-/* A stack must be writable whenever its thread runs our code. */
+/* A stack must be writable whenever its thread runs our code, also one of the program's making. */
 static bool is_stack(uint64_t start, uint64_t end)
 {
     const struct mm_stack *stack = mm_thread_stack;
+    uint64_t here = (uint64_t)__builtin_frame_address(0);
+    if (start < here + GATE_ROOM && end > here - GATE_ROOM)
+        return true;
     return stack && start < stack->base && end > stack->floor;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "memoryapi/base.h"
+#include "memoryapi/gate.h"
 #include "memoryapi/guarded.h"
 #include "memoryapi/host.h"
 #include "memoryapi/prot.h"
@@ -34,6 +35,7 @@ NTSTATUS watch_start(struct region *region)
     if (!region->marks)
         return STATUS_NO_MEMORY;
     __atomic_fetch_add(&marked, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&gate_closed_memory, 1, __ATOMIC_RELAXED);
     return STATUS_SUCCESS;
 }
 
@@ -41,10 +43,12 @@ void watch_stop(struct region *region)
 {
     if (!region->watched)
         return;
-    if (region->marks)
+    if (region->marks) {
         __atomic_fetch_sub(&marked, 1, __ATOMIC_RELAXED);
-    else
+        __atomic_fetch_sub(&gate_closed_memory, 1, __ATOMIC_RELAXED);
+    } else {
         host->watch_end(region_base(region), region->size);
+    }
     free(region->marks);
     region->marks = NULL;
 }

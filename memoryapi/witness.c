@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "memoryapi/base.h"
+#include "memoryapi/gate.h"
 #include "memoryapi/host.h"
 #include "memoryapi/offer_setting.h"
 #include "memoryapi/space.h"
@@ -50,11 +51,13 @@ uint64_t reset_sleepers(void)
 void reset_begin_sleep(uint64_t pages)
 {
     __atomic_fetch_add(&sleepers, pages, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&gate_closed_memory, pages, __ATOMIC_RELAXED);
 }
 
 void reset_end_sleep(uint64_t pages)
 {
     __atomic_fetch_sub(&sleepers, pages, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&gate_closed_memory, pages, __ATOMIC_RELAXED);
 }
 
 /*

@@ -88,6 +88,18 @@ void kit_skip(const char *why)
     run.why_skipped = why;
 }
 
+__asm__(".text\n"
+        ".globl kit_call_on\n"
+        "kit_call_on:\n"
+        "    push %rbx\n"
+        "    mov %rsp, %rbx\n"
+        "    lea -32(%rcx), %rsp\n"
+        "    mov %r8, %rcx\n"
+        "    call *%rdx\n"
+        "    mov %rbx, %rsp\n"
+        "    pop %rbx\n"
+        "    ret\n");
+
 /* The probes: one instruction each, with a place to go on when it may not complete. */
 __asm__(".text\n"
         "probe_load: movb (%rcx), %al\n"

@@ -54,6 +54,9 @@ struct probe probe_read(const volatile void *address, int mode);
 struct probe probe_write(volatile void *address, int mode);
 struct probe probe_call(void *address);
 
+/* Calls function(argument) with the stack pointer at `top` (a multiple of 16); returns its result. */
+ULONG64 kit_call_on(void *top, ULONG64 (*function)(void *argument), void *argument);
+
 void kit_print(const char *text);
 void kit_number(ULONG64 number, unsigned base);
 

@@ -200,9 +200,65 @@ static void of006(void)
     drop(shared);
 }
 
+#define BIG  (6u << 20)
+#define HUGE (2ull << 20) /* a write wakes no more than such a piece */
+
+/* Calls of many kinds, which hold this and that while they work; how many went wrong. */
+static ULONG64 call_about(void *unused)
+{
+    MEMORY_BASIC_INFORMATION info;
+    DWORD old;
+    unsigned wrong = 0;
+    char *memory = VirtualAlloc(NULL, 4 * PAGE, MEM_RESERVE, PAGE_READWRITE);
+    wrong += VirtualAlloc(memory, 2 * PAGE, MEM_COMMIT, PAGE_READWRITE) != memory;
+    wrong += !VirtualProtect(memory, PAGE, PAGE_READONLY, &old);
+    wrong += VirtualQuery(memory, &info, sizeof info) != sizeof info;
+    wrong += offer(memory, 2 * PAGE, NORMAL) != 0;
+    wrong += reclaim(memory, 2 * PAGE) != 0;
+    wrong += VirtualFree(memory, 0, MEM_RELEASE) == 0;
+    return wrong;
+}
+
+/* A program runs on memory of its own, most of which it has reset. */
+static void of007(void)
+{
+    char *memory, *border;
+    unsigned wrong = 0;
+    if (!is_here())
+        return;
+    memory = (char *)take(BIG / PAGE);
+    border = (char *)(((ULONG64)memory + 2 * HUGE - 1) & ~(HUGE - 1));
+    for (unsigned above = 128; above < 3 * PAGE; above += 112) {
+        VirtualAlloc(memory, BIG, RESET, PAGE_READWRITE);
+        wrong += (unsigned)kit_call_on(border + above, call_about, NULL);
+    }
+    same("wrong answers", wrong, 0);
+    drop(memory);
+}
+
+static ULONG64 reset_all(void *memory)
+{
+    volatile ULONG64 local = 0x1234567;
+    BOOL done = VirtualAlloc(memory, BIG, RESET, PAGE_READWRITE) == memory;
+    unsigned wrong = (unsigned)call_about(NULL);
+    VirtualAlloc(memory, BIG, UNDO, PAGE_READWRITE);
+    return !done + wrong + (local != 0x1234567);
+}
+
+/* It resets also what it stands on: that is in use. */
+static void of008(void)
+{
+    char *memory;
+    if (!is_here())
+        return;
+    memory = (char *)take(BIG / PAGE);
+    same("wrong answers", kit_call_on(memory + BIG / 2 + 64, reset_all, memory), 0);
+    drop(memory);
+}
+
 static const struct statement statements[] = {
-    {"OF-001", of001}, {"OF-002", of002}, {"OF-003", of003},
-    {"OF-004", of004}, {"OF-005", of005}, {"OF-006", of006},
+    {"OF-001", of001}, {"OF-002", of002}, {"OF-003", of003}, {"OF-004", of004},
+    {"OF-005", of005}, {"OF-006", of006}, {"OF-007", of007}, {"OF-008", of008},
 };
 
 void start(void)

@@ -218,8 +218,36 @@ static void ww005(void)
     VirtualFree(arena, 0, MEM_RELEASE);
 }
 
+/* Calls that allocate, and touch nothing of the stack's region; how many went wrong. */
+static ULONG64 call_about(void *unused)
+{
+    DWORD old;
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        char *memory = VirtualAlloc(NULL, 4 * PAGE, RC, PAGE_READWRITE);
+        wrong += !VirtualProtect(memory, PAGE, PAGE_READONLY, &old);
+        wrong += !VirtualFree(memory, 0, MEM_RELEASE);
+    }
+    return wrong;
+}
+
+/* A program runs on memory that is watched: each page is written for the first time somewhere. */
+static void ww006(void)
+{
+    char *memory = watched(64 * PAGE, RC);
+    unsigned wrong = 0;
+    for (unsigned above = 64; above < 2 * PAGE; above += 80) {
+        ResetWriteWatch(memory, 64 * PAGE);
+        wrong += (unsigned)kit_call_on(memory + 32 * PAGE + above, call_about, NULL);
+    }
+    same("wrong answers", wrong, 0);
+    ok("told", told(0, memory, 64 * PAGE, NULL) != 0);
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
 static const struct statement statements[] = {
-    {"WW-001", ww001}, {"WW-002", ww002}, {"WW-003", ww003}, {"WW-004", ww004}, {"WW-005", ww005},
+    {"WW-001", ww001}, {"WW-002", ww002}, {"WW-003", ww003},
+    {"WW-004", ww004}, {"WW-005", ww005}, {"WW-006", ww006},
 };
 
 void start(void)
