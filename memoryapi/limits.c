@@ -11,10 +11,13 @@
 struct account {
     uint64_t charge, peak; /* atomic */
     uint64_t limit;        /* atomic; falls once at most after limits_init */
+    uint64_t natural;      /* while a loader is at work; constant after limits_init */
 };
 
-static struct account committed = {.limit = UINT64_MAX / PAGE_SIZE}; /* pages */
-static struct account reserved = {.limit = UINT64_MAX};              /* bytes */
+#define NO_PAGES_LIMIT (UINT64_MAX / PAGE_SIZE)
+
+static struct account committed = {.limit = NO_PAGES_LIMIT, .natural = NO_PAGES_LIMIT}; /* pages */
+static struct account reserved = {.limit = UINT64_MAX, .natural = UINT64_MAX};          /* bytes */
 
 /*
  * A container's limit takes a dozen files to find out. A small program never gets so far that it
@@ -37,6 +40,8 @@ static bool charge(struct account *account, uint64_t amount)
 {
     uint64_t before = __atomic_load_n(&account->charge, __ATOMIC_RELAXED), peak;
     uint64_t limit = __atomic_load_n(&account->limit, __ATOMIC_RELAXED);
+    if (unlikely(__atomic_load_n(&failing.exempt, __ATOMIC_RELAXED)))
+        limit = account->natural;
     do {
         if (amount > limit || before > limit - amount)
             return false;
@@ -108,6 +113,24 @@ void limits_exempt(bool exempt)
     __atomic_store_n(&failing.exempt, exempt, __ATOMIC_RELAXED);
 }
 
+bool limits_too_small(struct limit_passed *ret_passed)
+{
+    const struct {
+        const char *setting;
+        const struct account *account;
+        uint64_t unit;
+    } each[] = {{"WINMEM_COMMIT_LIMIT", &committed, PAGE_SIZE},
+                {"WINMEM_ADDRESS_SPACE", &reserved, 1}};
+    for (unsigned i = 0; i < array_length(each); i++) {
+        uint64_t taken = __atomic_load_n(&each[i].account->charge, __ATOMIC_RELAXED);
+        uint64_t limit = __atomic_load_n(&each[i].account->limit, __ATOMIC_RELAXED);
+        *ret_passed = (struct limit_passed){each[i].setting, taken * each[i].unit};
+        if (taken > limit)
+            return true;
+    }
+    return false;
+}
+
 bool limits_refuse(void)
 {
     if (likely(failing.one_in == 0) || __atomic_load_n(&failing.exempt, __ATOMIC_RELAXED))
@@ -148,6 +171,7 @@ void limits_init(void)
     if (sysinfo(&machine) == 0)
         limit = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
     chosen = setting_size_of("WINMEM_COMMIT_LIMIT", UINT64_MAX, &said_commit);
+    committed.natural = limit / PAGE_SIZE;
     committed.limit = (chosen == UINT64_MAX ? limit : chosen) / PAGE_SIZE;
     unasked = chosen == UINT64_MAX ? LOOK_FROM / PAGE_SIZE : UINT64_MAX;
     reserved.limit = setting_size_of("WINMEM_ADDRESS_SPACE", UINT64_MAX, &said_space);

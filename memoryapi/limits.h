@@ -7,7 +7,8 @@
  * as it is when the charge first passes 16 MiB. Or others, for tests:
  *   WINMEM_COMMIT_LIMIT=SIZE   at most so much committed
  *   WINMEM_ADDRESS_SPACE=SIZE  at most so much reserved (committed or not)
- * SIZE: a number with an optional K, M, G or T.
+ * SIZE: a number with an optional K, M, G or T. They hold from the start of the program on; what was
+ * taken to set it up counts, and is the least that they can be.
  *
  * And allocations that fail although nothing is short, so that a program's own handling is tried:
  *   WINMEM_FAIL_ALLOCATION=SEED[:N]  one in N (16) of the program's allocations fails
@@ -37,8 +38,14 @@ void reserve_return(uint64_t size);
  * STATUS_COMMITMENT_LIMIT, anything else with STATUS_NO_MEMORY.
  */
 bool limits_refuse(void);
-/* While a loader is at work, before the program runs, nothing counts. */
+/* While a loader is at work, before the program runs, nothing fails, and chosen limits wait. */
 void limits_exempt(bool exempt);
+/* More is taken already than a chosen limit allows. */
+struct limit_passed {
+    const char *setting; /* the variable that gives it */
+    uint64_t taken;      /* bytes: the least that works */
+};
+bool limits_too_small(struct limit_passed *ret_passed);
 
 /* SEED or SEED:N, decimal or 0x; N from 1. */
 bool limits_read_failing(const char *text, uint64_t *ret_seed, uint64_t *ret_one_in);

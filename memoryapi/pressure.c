@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -57,15 +58,24 @@ static int setting_kind(void)
     return (int)__atomic_load_n(&setting.kind, __ATOMIC_RELAXED);
 }
 
-static bool read_size_file(const char *path, uint64_t *ret_size)
+/* Under watch.lock: what the file holds now; what is wrong with it is said once. */
+static bool read_size_file(uint64_t *ret_size)
 {
     char text[64] = "";
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(setting.file, O_RDONLY | O_CLOEXEC);
     ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    const char *problem = got < 0 ? strerrordesc_np(errno) : "it holds no size";
     if (file >= 0)
         close(file);
     text[strcspn(text, "\n")] = '\0';
-    return got > 0 && setting_size(text, ret_size);
+    if (got > 0 && setting_size(text, ret_size))
+        return true;
+    if (!atomic_flag_test_and_set(&setting_said))
+        dprintf(STDERR_FILENO,
+                "winmem: %s=@%.200s: %s; nothing is pretended until it holds a number of bytes, or "
+                "one with K, M, G or T behind it\n",
+                setting_name, setting.file, problem);
+    return false;
 }
 
 void pressure_read_setting(void)
@@ -76,6 +86,7 @@ void pressure_read_setting(void)
     if (text && text[0] == '@' && text[1] && strlen(text + 1) < sizeof setting.file) {
         strcpy(setting.file, text + 1);
         kind = OVERRIDE_FILE;
+        read_size_file(&setting.size); /* a mistake is told now */
     } else if (text && *text && setting_size(text, &setting.size)) {
         kind = OVERRIDE_SIZE;
     } else if (text && *text) {
@@ -109,8 +120,8 @@ static uint64_t pretended(uint64_t available)
     futex_lock(&watch.lock);
     if (setting.kind == OVERRIDE_SIZE)
         size = setting.size;
-    else if (setting.kind == OVERRIDE_FILE && !read_size_file(setting.file, &size))
-        setting_refuse(setting_name, setting.file, setting_allowed, &setting_said);
+    else if (setting.kind == OVERRIDE_FILE)
+        read_size_file(&size);
     futex_unlock(&watch.lock);
     return least(available, size);
 }

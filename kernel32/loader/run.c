@@ -130,6 +130,17 @@ static void explain(NTSTATUS status, char *ret_text, size_t size)
     }
 }
 
+/* Whether the limits that somebody chose leave what was taken so far. */
+static bool fits_limits(char *ret_text, size_t size)
+{
+    struct limit_passed passed;
+    if (!limits_too_small(&passed))
+        return true;
+    snprintf(ret_text, size, "%s=%s is too small: to set up this program takes %lu bytes",
+             passed.setting, getenv(passed.setting), passed.taken);
+    return false;
+}
+
 /* The program's image, checked; NULL with the reason. */
 static struct image *open_program(const char *host_path, struct image_failure *ret_failure)
 {
@@ -195,6 +206,8 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     status = load_all(host_path, image, options->random_base, &program, &failure);
     if (status == STATUS_SUCCESS)
         status = describe_process(program);
+    if (status == STATUS_SUCCESS && !fits_limits(failure.text, sizeof failure.text))
+        status = STATUS_COMMITMENT_LIMIT;
     if (status == STATUS_SUCCESS)
         thread_run_main(start_program, program);
     started_report((uint32_t)status);

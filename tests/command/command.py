@@ -227,11 +227,47 @@ def limits():
         assert error(said, "commit 1 MiB") == 0 and "another number" not in said, said
     for words, environment in ((["--pressure", "9M"], {}), ([], {"WINMEM_AVAILABLE": "9M"})):
         assert re.search(r"^available: \d+ MiB, low 1$", run("run", *words, program, environment=environment).stdout, re.M)
+    too_small(program)
+    pressure_files(program)
     failing(program)
     for option, value in (("--commit-limit", "64MB"), ("--address-space", "-1"), ("--pressure", "much"), ("--offer-budget", "64KB"), ("--fail-allocation", "x"),
                           ("--fail-allocation", "1:0"), ("--fail-allocation", "1:"), ("--fail-allocation", "1:2:3")):
         said = run("run", option, value, program, code=2).stderr
         assert said.startswith(f"winmem: '{value}' is no ") and said.count("\n") == 1, said
+
+
+def too_small(program):
+    """A limit that the process itself does not fit in is told with the least that works; which does."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder, "program.exe")
+        program.write_bytes(smallest_program())
+        for option, name in (("--commit-limit", "WINMEM_COMMIT_LIMIT"), ("--address-space", "WINMEM_ADDRESS_SPACE")):
+            for value in ("0", "5000", "64K"):
+                said = run("run", option, value, str(program), code=126).stderr
+                least = re.fullmatch(rf"winmem: .*: {name}={value} is too small: to set up this program takes (\d+) bytes\n", said)
+                assert least, said
+            least = int(least.group(1))
+            said = run("run", option, str(least - 1), str(program), code=126).stderr
+            assert f"takes {least} bytes" in said, said
+            started = subprocess.run([WINMEM, "run", option, str(least), str(program)], capture_output=True, text=True, timeout=60)
+            assert "too small" not in started.stderr and started.returncode != 126, started
+
+
+def pressure_files(program):
+    """What is wrong with the file of --pressure is said once, at the start, and nothing is pretended."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "size")
+        plain = re.compile(r"^available: (\d+) MiB, low 0$", re.M)
+        for content, problem in ((None, "No such file or directory"), ("", "it holds no size"), ("much\n", "it holds no size"), ("7MB", "it holds no size")):
+            if content is not None:
+                file.write_text(content)
+            for words, environment in ((["--pressure", f"@{file}"], {}), ([], {"WINMEM_AVAILABLE": f"@{file}"})):
+                done = run("run", *words, program, environment=environment)
+                assert re.fullmatch(rf"winmem: WINMEM_AVAILABLE=@{file}: {problem}; nothing is pretended until it holds .*\n", done.stderr), done
+                assert plain.search(done.stdout) or plain.search(run("run", program, environment={}).stdout) is None, done.stdout
+        file.write_text("9M\n")
+        done = run("run", "--pressure", f"@{file}", program)
+        assert done.stderr == "" and re.search(r"^available: \d+ MiB, low 1$", done.stdout, re.M), done
 
 
 def failing(program):
