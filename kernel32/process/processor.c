@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "memoryapi/host.h"
 #include "memoryapi/object.h"
 
 static unsigned host_numbers[64]; /* of our processors; constant after processors_read */
@@ -19,9 +20,9 @@ static void processors_read(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
-        for (unsigned host = 0; host < CPU_SETSIZE && count < 64; host++)
-            if (CPU_ISSET(host, &set))
-                host_numbers[count++] = host;
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE && count < 64; cpu++)
+            if (CPU_ISSET(cpu, &set))
+                host_numbers[count++] = cpu;
     if (count == 0)
         count = 1; /* more than CPU_SETSIZE host CPUs: say one, host CPU 0 */
 }
@@ -60,9 +61,9 @@ uint64_t processor_mask_of(const cpu_set_t *set)
 
 unsigned processor_current(void)
 {
-    int host = sched_getcpu();
+    int cpu = sched_getcpu();
     for (unsigned n = 0; n < processor_count(); n++)
-        if ((int)host_numbers[n] == host)
+        if ((int)host_numbers[n] == cpu)
             return n;
     return 0;
 }
@@ -108,7 +109,7 @@ WORD k32_GetMaximumProcessorGroupCount(void)
 
 BOOL k32_GetNumaHighestNodeNumber(PULONG HighestNodeNumber)
 {
-    *HighestNodeNumber = 0;
+    *HighestNodeNumber = host_highest_node();
     return TRUE;
 }
 

@@ -5,9 +5,13 @@
  *   offers  the kernel drops offered pages while other memory is used, and reclaim must tell exactly
  *           which were lost;
  *   policy  blocks of all priorities and ages, only our own policy drops, memory shrinks slowly:
- *           always the lowest priority, and the oldest inside one, before anything else;
+ *           always the lowest priority, and the oldest inside one, before anything else. With
+ *           WINMEM_RETURN=keep, since an order can be asserted only of what the policy drops by
+ *           itself: otherwise VeryLow and Low are the kernel's at once, and it takes single pages of
+ *           them in an order of its own (offer_policy.h);
  *   resets  MEM_RESET and its undo while threads write to a part of the pages;
- *   fast    as in policy, but memory goes faster than anybody can look.
+ *   fast    as in policy, but memory goes faster than anybody can look, and the kernel drops too:
+ *           no order, only that each loss is told.
  *
  * Skipped (exit 77) where no cgroup can be made. WINMEM_ROUNDS sets the number of rounds.
  */

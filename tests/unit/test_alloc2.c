@@ -272,6 +272,9 @@ START_TEST(a_node_that_cannot_be_had)
     const struct host_ops *real = host;
     struct host_ops without = *host;
     uint32_t highest = host_highest_node();
+    ULONG told = 77;
+    ck_assert(k32_GetNumaHighestNodeNumber(&told));
+    ck_assert_uint_eq(told, highest);
     without.prefer_node = no_node;
     EXPECT_FAILS(VirtualAllocExNuma(THIS, NULL, P, RC, PAGE_READWRITE, highest + 1), 87);
     EXPECT_FAILS(VirtualAllocExNuma(THIS, NULL, P, RC, PAGE_READWRITE, 0xFFFFFFFE), 87);

@@ -57,6 +57,23 @@ START_TEST(a_region_is_the_whole_allocation) /* 87, 88, 89 */
 }
 END_TEST
 
+START_TEST(reserved_flags_are_not_told)
+{
+    MEMORY_REGION_INFORMATION native;
+    setenv("WINMEM_PRIVILEGES", "SeLockMemoryPrivilege", 1);
+    static const DWORD types[] = {MEM_WRITE_WATCH, MEM_PHYSICAL};
+    for (unsigned i = 0; i < 2; i++) {
+        char *memory = allocate(P, MEM_RESERVE | types[i], PAGE_READWRITE);
+        ck_assert_uint_eq(region_of(memory).Flags, 1);
+        ck_assert_int_eq(nt_NtQueryVirtualMemory(THIS_PROCESS, memory, MemoryRegionInformation,
+                                                 &native, 32, NULL),
+                         STATUS_SUCCESS);
+        ck_assert_uint_eq(native.RegionType, i ? 0x201 : 0x401);
+        VirtualFree(memory, 0, MEM_RELEASE);
+    }
+}
+END_TEST
+
 #define EXPECT_FAILS(call, error)                                                                  \
     do {                                                                                           \
         last_error_set(0xABCD);                                                                    \
@@ -223,6 +240,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_add_test(tests, a_region_is_the_whole_allocation);
+    tcase_add_test(tests, reserved_flags_are_not_told);
     tcase_add_test(tests, a_region_query_that_fails_writes_nothing);
     tcase_add_test(tests, every_native_class_has_its_length);
     tcase_add_test(tests, an_image_has_extent_and_name);
