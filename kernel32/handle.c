@@ -14,7 +14,7 @@ NTSTATUS nt_NtClose(HANDLE Handle)
     return handle_close(Handle);
 }
 
-/* There is one process: both process handles have to name it. */
+/* Both process handles have to name this process: the handles of others are out of reach. */
 static NTSTATUS duplicate(HANDLE source_process, HANDLE source, HANDLE target_process,
                           HANDLE *ret_handle, ACCESS_MASK access, bool inherit, DWORD options)
 {

@@ -354,7 +354,7 @@ NTSTATUS handle_is_current_process(HANDLE handle, ACCESS_MASK access)
     if (status != STATUS_SUCCESS)
         return status;
     if (object != object_current_process)
-        status = STATUS_INVALID_HANDLE; /* no other process has an object here */
+        status = STATUS_INVALID_HANDLE; /* another one, which is out of reach */
     object_unref(object);
     return status;
 }

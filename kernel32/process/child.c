@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "kernel32/process/path.h"
 #include "kernel32/process/start_record.h"
 #include "memoryapi/base.h"
+#include "memoryapi/textfile.h"
 
 #define STILL_RUNS     259u /* STILL_ACTIVE */
 #define CONTROL_C_EXIT 0xC000013Au
@@ -147,44 +150,20 @@ static void await_end(struct child *child)
     dispatcher_unlock();
 }
 
-/* On the stack of who starts it, until `state` is set. */
-struct beginning {
-    struct child *child;
-    const struct child_spawn *spawn;
-    int result;
-    uint32_t state; /* futex: 1 when the child runs, or does not */
-};
-
+/* Has a reference of its own. Sleeps until there is somebody to watch, or nobody. */
 static void *watch(void *argument)
 {
-    struct beginning *beginning = argument;
-    struct child *child = beginning->child;
-    int id = 0, error = child_host_spawn(beginning->spawn, &id);
-    child->id = (uint32_t)id;
-    if (!error)
-        object_ref(&child->process.object);
-    beginning->result = error;
-    __atomic_store_n(&beginning->state, 1, __ATOMIC_RELEASE);
-    futex_wake(&beginning->state, 1); /* `beginning` is gone after this */
-    if (error)
-        return NULL;
-    await_end(child);
+    struct child *child = argument;
+    while (__atomic_load_n(&child->state, __ATOMIC_ACQUIRE) == CHILD_NEW)
+        futex_wait_until(&child->state, CHILD_NEW, NULL);
+    if (__atomic_load_n(&child->state, __ATOMIC_ACQUIRE) == CHILD_STARTED)
+        await_end(child);
     child_unref(child);
     return NULL;
 }
 
-NTSTATUS child_start(struct child *child, const struct child_spawn *spawn)
+static void enlist(struct child *child)
 {
-    struct beginning beginning = {.child = child, .spawn = spawn};
-    child->created = time_system();
-    if (child_host_thread(watch, &beginning) != 0)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    while (!__atomic_load_n(&beginning.state, __ATOMIC_ACQUIRE))
-        futex_wait_until(&beginning.state, 0, NULL);
-    if (beginning.result == -EAGAIN)
-        return STATUS_INSUFFICIENT_RESOURCES; /* no process more for this account */
-    if (beginning.result)
-        return errno_to_status(-beginning.result);
     futex_lock(&list.lock);
     child->next = list.first;
     if (child->next)
@@ -192,7 +171,27 @@ NTSTATUS child_start(struct child *child, const struct child_spawn *spawn)
     child->previous = &list.first;
     list.first = child;
     futex_unlock(&list.lock);
-    return STATUS_SUCCESS;
+}
+
+/* The thread comes first, because without it the child would have to be ended again. */
+NTSTATUS child_start(struct child *child, const struct child_spawn *spawn)
+{
+    int id = 0;
+    child->created = time_system();
+    object_ref(&child->process.object);
+    if (child_host_thread(watch, child) != 0) {
+        child_unref(child);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    int error = child_host_spawn(spawn, &id);
+    child->id = (uint32_t)id;
+    if (!error)
+        enlist(child);
+    __atomic_store_n(&child->state, error ? CHILD_FAILED : CHILD_STARTED, __ATOMIC_RELEASE);
+    futex_wake(&child->state, 1);
+    if (error == -EAGAIN)
+        return STATUS_INSUFFICIENT_RESOURCES; /* no process more for this account */
+    return error ? errno_to_status(-error) : STATUS_SUCCESS;
 }
 
 NTSTATUS child_lookup(HANDLE handle, ACCESS_MASK access, struct child **ret_child)
@@ -241,6 +240,27 @@ struct child *child_find(uint32_t id)
     }
     futex_unlock(&list.lock);
     return child;
+}
+
+/* The 14th and 15th word of /proc/PID/stat, in ticks; the second word is a name in brackets. */
+NTSTATUS child_times(struct child *child, uint64_t *ret_kernel, uint64_t *ret_user)
+{
+    struct text_file text;
+    char path[40];
+    unsigned long user, kernel;
+    long ticks = sysconf(_SC_CLK_TCK);
+    snprintf(path, sizeof path, "/proc/%u/stat", child->id);
+    if (ticks <= 0 || text_open(&text, path) != 0)
+        return STATUS_UNSUCCESSFUL;
+    const char *line = text_line(&text), *rest = line ? strrchr(line, ')') : NULL;
+    bool said = rest && sscanf(rest, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
+                               &kernel) == 2;
+    text_close(&text);
+    if (!said)
+        return STATUS_UNSUCCESSFUL;
+    *ret_kernel = kernel * (10000000u / (unsigned long)ticks);
+    *ret_user = user * (10000000u / (unsigned long)ticks);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS child_terminate(struct child *child, uint32_t code)

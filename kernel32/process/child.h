@@ -15,6 +15,8 @@
 #include "kernel32/process/wait.h"
 #include "memoryapi/futex.h"
 
+enum { CHILD_NEW, CHILD_STARTED, CHILD_FAILED };
+
 struct child {
     struct waitable process;
     struct waitable thread; /* its object holds a reference to that of the process */
@@ -32,8 +34,9 @@ struct child {
     uint32_t terminate_code; /* of who was first */
     uint32_t suspended;
     int gate; /* one byte in it lets the program begin; -1: it has begun */
-    /* atomic; STILL_ACTIVE until it has ended */
-    uint32_t exit_code;
+    /* atomic */
+    uint32_t state;     /* CHILD_*; the futex of the thread that watches */
+    uint32_t exit_code; /* STILL_ACTIVE until it has ended */
     /* constant once ended */
     uint64_t exited;
     struct rusage usage;
@@ -59,6 +62,10 @@ static inline void child_unref(struct child *child)
 {
     object_unref(&child->process.object);
 }
+
+/* What a child that runs has used so far, in 100 ns. STATUS_UNSUCCESSFUL when the host does not
+ * say. */
+NTSTATUS child_times(struct child *child, uint64_t *ret_kernel, uint64_t *ret_user);
 
 /* STATUS_ACCESS_DENIED when it has ended. */
 NTSTATUS child_terminate(struct child *child, uint32_t code);

@@ -124,7 +124,7 @@ int child_host_write(int fd, const void *bytes, size_t size)
     for (const char *at = bytes; size;) {
         ssize_t done = write(fd, at, size);
         if (done < 0 && errno != EINTR)
-            return -errno;
+            return errno == ENOSPC ? -ENOMEM : -errno;
         at += done > 0 ? done : 0;
         size -= done > 0 ? (size_t)done : 0;
     }

@@ -21,4 +21,5 @@ int child_host_spawn(const struct child_spawn *spawn, int *ret_pid);
 int child_host_pipe(int ret_ends[2]);
 /* A thread that no signal reaches and that nobody joins. */
 int child_host_thread(void *(*run)(void *), void *argument);
+/* All of it, into a pipe or a file in memory: when that is full, it is memory that lacks. */
 int child_host_write(int fd, const void *bytes, size_t size);

@@ -12,6 +12,7 @@
 #include "kernel32/process/command_line.h"
 #include "kernel32/process/environ.h"
 #include "kernel32/process/path.h"
+#include "kernel32/process/proc_attributes.h"
 #include "kernel32/process/program_name.h"
 #include "kernel32/process/start_build.h"
 #include "memoryapi/guarded.h"
@@ -58,6 +59,8 @@ struct creation {
     STARTUPINFOW startup;
     WCHAR *desktop, *title; /* of narrow ones */
     WCHAR *environment, *program;
+    HANDLE *handles; /* a list of those to inherit; NULL: all */
+    size_t handle_count;
     char *host_directory, *host_program;
     struct start_built built;
 };
@@ -112,8 +115,12 @@ static NTSTATUS read_startup(const struct request *request, struct creation *cre
             return STATUS_INVALID_PARAMETER;
         if (!guarded_read(request->startup, &extended, sizeof extended))
             return STATUS_ACCESS_VIOLATION;
-        if (extended.attributes)
-            return STATUS_NOT_SUPPORTED;
+        if (extended.attributes) {
+            NTSTATUS status = proc_attributes_handles(extended.attributes, &creation->handles,
+                                                      &creation->handle_count);
+            if (status != STATUS_SUCCESS)
+                return status;
+        }
     }
     startup->cb = sizeof *startup;
     if (!request->narrow)
@@ -225,6 +232,8 @@ static NTSTATUS prepare(const struct request *request, struct creation *creation
         .environment = creation->environment,
         .startup = &creation->startup,
         .flags = request->flags,
+        .handles = creation->handles,
+        .handle_count = creation->handle_count,
         .inherit = request->inherit,
     };
     return start_build(&start, &creation->built);
@@ -233,6 +242,7 @@ static NTSTATUS prepare(const struct request *request, struct creation *creation
 static void finish(struct creation *creation)
 {
     start_built_free(&creation->built);
+    free(creation->handles);
     free(creation->desktop);
     free(creation->title);
     free(creation->environment);

@@ -1,7 +1,7 @@
 /*
- * Named objects. Names live in the process: nobody else is there to share them with. A name does
- * not keep its object alive. "Local\x" is "x"; other prefixes with a backslash than "Global\" name
- * no directory of ours.
+ * Named objects. Names live in the process: other programs do not see them. A name does not keep
+ * its object alive. "Local\x" is "x"; other prefixes with a backslash than "Global\" name no
+ * directory of ours.
  */
 #pragma once
 

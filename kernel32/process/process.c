@@ -157,19 +157,55 @@ static uint64_t hundred_ns(struct timeval time)
     return (uint64_t)time.tv_sec * 10000000 + (uint64_t)time.tv_usec * 10;
 }
 
+struct times {
+    uint64_t created, exited, kernel, user; /* FILETIME; the last two in 100 ns */
+};
+
+static NTSTATUS times_of_child(HANDLE handle, struct times *ret)
+{
+    struct child *child;
+    NTSTATUS status = child_lookup(handle, PROCESS_QUERY_LIMITED_INFORMATION, &child);
+    if (status != STATUS_SUCCESS)
+        return status;
+    *ret = (struct times){.created = child->created};
+    dispatcher_lock();
+    bool ended = child->ended;
+    dispatcher_unlock();
+    if (!ended) {
+        status = child_times(child, &ret->kernel, &ret->user);
+    } else {
+        ret->exited = child->exited;
+        ret->kernel = hundred_ns(child->usage.ru_stime);
+        ret->user = hundred_ns(child->usage.ru_utime);
+    }
+    child_unref(child);
+    return status;
+}
+
+static NTSTATUS times_of(HANDLE handle, struct times *ret)
+{
+    struct rusage usage;
+    NTSTATUS status = handle_is_current_process(handle, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_INVALID_HANDLE)
+        return times_of_child(handle, ret);
+    if (status == STATUS_SUCCESS && getrusage(RUSAGE_SELF, &usage) != 0)
+        status = STATUS_UNSUCCESSFUL;
+    if (status == STATUS_SUCCESS)
+        *ret = (struct times){started, 0, hundred_ns(usage.ru_stime), hundred_ns(usage.ru_utime)};
+    return status;
+}
+
 BOOL k32_GetProcessTimes(HANDLE hProcess, LPFILETIME lpCreationTime, LPFILETIME lpExitTime,
                          LPFILETIME lpKernelTime, LPFILETIME lpUserTime)
 {
-    struct rusage usage;
-    NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
-    if (status == STATUS_SUCCESS && getrusage(RUSAGE_SELF, &usage) != 0)
-        status = STATUS_UNSUCCESSFUL;
+    struct times times;
+    NTSTATUS status = times_of(hProcess, &times);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    *lpCreationTime = filetime(started);
-    *lpExitTime = filetime(0);
-    *lpKernelTime = filetime(hundred_ns(usage.ru_stime));
-    *lpUserTime = filetime(hundred_ns(usage.ru_utime));
+    *lpCreationTime = filetime(times.created);
+    *lpExitTime = filetime(times.exited);
+    *lpKernelTime = filetime(times.kernel);
+    *lpUserTime = filetime(times.user);
     return TRUE;
 }
 
@@ -269,11 +305,32 @@ static NTSTATUS answer(const void *value, ULONG size, PVOID buffer, ULONG length
     return guarded_copy(buffer, value, size) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
+/* ProcessBasicInformation: all but the address of its PEB, which is out of reach. */
+static NTSTATUS answer_of_child(HANDLE handle, PVOID buffer, ULONG length, PULONG ret_length)
+{
+    struct child *child;
+    NTSTATUS status = child_lookup(handle, PROCESS_QUERY_LIMITED_INFORMATION, &child);
+    if (status != STATUS_SUCCESS)
+        return status;
+    PROCESS_BASIC_INFORMATION basic = {
+        .ExitStatus = (NTSTATUS)__atomic_load_n(&child->exit_code, __ATOMIC_ACQUIRE),
+        .AffinityMask = processor_mask(),
+        .BasePriority = 8,
+        .UniqueProcessId = child->id,
+        .InheritedFromUniqueProcessId = (ULONG_PTR)getpid(),
+    };
+    child_unref(child);
+    return answer(&basic, sizeof basic, buffer, length, ret_length);
+}
+
 NTSTATUS nt_NtQueryInformationProcess(HANDLE ProcessHandle, DWORD ProcessInformationClass,
                                       PVOID ProcessInformation, ULONG ProcessInformationLength,
                                       PULONG ReturnLength)
 {
     NTSTATUS status = handle_is_current_process(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION);
+    if (status == STATUS_INVALID_HANDLE && ProcessInformationClass == 0)
+        return answer_of_child(ProcessHandle, ProcessInformation, ProcessInformationLength,
+                               ReturnLength);
     if (status != STATUS_SUCCESS)
         return status;
     uint64_t zero = 0;

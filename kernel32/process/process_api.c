@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "kernel32/face.h"
+#include "kernel32/process/child.h"
 #include "kernel32/process/teb.h"
 #include "kernel32/process/utf.h"
 #include "memoryapi/object.h"
@@ -42,24 +43,41 @@ void nt_RtlSetLastWin32Error(ULONG Win32Error)
 }
 
 /* dwFlags 1 (PROCESS_NAME_NATIVE) asks for the name in the NT namespace. */
+static NTSTATUS give_image_name(const WCHAR *path, DWORD length, DWORD flags, LPWSTR ret_name,
+                                PDWORD size)
+{
+    static const WCHAR native[] = {'\\', '?', '?', '\\'};
+    DWORD prefix = flags & 1 ? 4 : 0;
+    if (flags & ~1u)
+        return STATUS_INVALID_PARAMETER;
+    if (*size <= prefix + length)
+        return STATUS_BUFFER_TOO_SMALL;
+    memcpy(ret_name, native, prefix * sizeof *ret_name);
+    memcpy(ret_name + prefix, path, length * sizeof *ret_name);
+    ret_name[prefix + length] = 0;
+    *size = prefix + length;
+    return STATUS_SUCCESS;
+}
+
 BOOL k32_QueryFullProcessImageNameW(HANDLE hProcess, DWORD dwFlags, LPWSTR lpExeName,
                                     PDWORD lpdwSize)
 {
+    struct child *child;
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
-    if (status == STATUS_SUCCESS && (dwFlags & ~1u || !process_peb))
-        status = STATUS_INVALID_PARAMETER;
+    if (status == STATUS_SUCCESS && !process_peb)
+        return face_bool(STATUS_INVALID_PARAMETER);
+    if (status == STATUS_SUCCESS) {
+        const UNICODE_STRING *path = &process_peb->parameters->image_path;
+        return face_bool(
+            give_image_name(path->Buffer, path->Length / 2u, dwFlags, lpExeName, lpdwSize));
+    }
+    status = child_lookup(hProcess, PROCESS_QUERY_LIMITED_INFORMATION, &child);
     if (status != STATUS_SUCCESS)
         return face_bool(status);
-    static const WCHAR native[] = {'\\', '?', '?', '\\'};
-    const UNICODE_STRING *path = &process_peb->parameters->image_path;
-    DWORD length = path->Length / 2u, prefix = dwFlags & 1 ? 4 : 0;
-    if (*lpdwSize <= prefix + length)
-        return face_bool(STATUS_BUFFER_TOO_SMALL);
-    memcpy(lpExeName, native, prefix * sizeof *lpExeName);
-    memcpy(lpExeName + prefix, path->Buffer, length * sizeof *lpExeName);
-    lpExeName[prefix + length] = 0;
-    *lpdwSize = prefix + length;
-    return TRUE;
+    status = give_image_name(child->program, (DWORD)wide_length(child->program), dwFlags, lpExeName,
+                             lpdwSize);
+    child_unref(child);
+    return face_bool(status);
 }
 
 BOOL k32_QueryFullProcessImageNameA(HANDLE hProcess, DWORD dwFlags, LPSTR lpExeName,

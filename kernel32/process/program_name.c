@@ -2,6 +2,7 @@
 #include "kernel32/process/program_name.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,18 @@
 #define NAME_MAXIMUM 260u /* MAX_PATH: the longest name in a command line */
 
 static const WCHAR exe[] = {'.', 'e', 'x', 'e', 0};
+
+static NTSTATUS real_path(const char *path, char **ret_host)
+{
+    char *real = malloc(PATH_MAX);
+    if (real && realpath(path, real)) {
+        *ret_host = real;
+        return STATUS_SUCCESS;
+    }
+    NTSTATUS status = real ? errno_to_status(errno) : STATUS_NO_MEMORY;
+    free(real);
+    return status;
+}
 
 /* A file with exactly this name, but for case. */
 static NTSTATUS try_path(const WCHAR *name, size_t length, char **ret_host)
@@ -28,10 +41,8 @@ static NTSTATUS try_path(const WCHAR *name, size_t length, char **ret_host)
     }
     if (status == STATUS_SUCCESS && !S_ISREG(facts.st_mode))
         status = STATUS_ACCESS_DENIED;
-    if (status == STATUS_SUCCESS) {
-        *ret_host = realpath(path.host, NULL);
-        status = *ret_host ? STATUS_SUCCESS : errno_to_status(errno);
-    }
+    if (status == STATUS_SUCCESS)
+        status = real_path(path.host, ret_host);
     path_free(&path);
     return status;
 }

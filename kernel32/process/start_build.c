@@ -80,6 +80,27 @@ static NTSTATUS add_handle(struct builder *builder, HANDLE handle, ACCESS_MASK g
     return STATUS_SUCCESS;
 }
 
+static bool is_listed(const struct start_request *request, HANDLE handle)
+{
+    for (size_t i = 0; i < request->handle_count; i++)
+        if (request->handles[i] == handle)
+            return true;
+    return !request->handles;
+}
+
+/* A list is only for who inherits, and names nothing but what can be inherited. */
+static NTSTATUS check_list(const struct start_request *request)
+{
+    uint32_t flags;
+    if (request->handles && !request->inherit)
+        return STATUS_INVALID_PARAMETER;
+    for (size_t i = 0; i < request->handle_count; i++)
+        if (handle_flags(request->handles[i], &flags) != STATUS_SUCCESS ||
+            !(flags & HANDLE_FLAG_INHERIT))
+            return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
 /* Objects of other kinds stay behind (see the quirk in the spec). */
 static NTSTATUS collect_handles(struct builder *builder)
 {
@@ -88,7 +109,7 @@ static NTSTATUS collect_handles(struct builder *builder)
     NTSTATUS status = STATUS_SUCCESS;
     HANDLE at = NULL;
     while (status == STATUS_SUCCESS && handle_next_inheritable(at, &at, &granted, &object)) {
-        if (object->ops->type == OBJECT_FILE)
+        if (object->ops->type == OBJECT_FILE && is_listed(builder->request, at))
             status = add_handle(builder, at, granted, (struct file *)object);
         else
             object_unref(object);
@@ -252,7 +273,9 @@ NTSTATUS start_build(const struct start_request *request, struct start_built *re
 {
     *ret_built = (struct start_built){.record = -1, .gate = {-1, -1}};
     struct builder builder = {.request = request, .built = ret_built};
-    NTSTATUS status = request->inherit ? collect_handles(&builder) : STATUS_SUCCESS;
+    NTSTATUS status = check_list(request);
+    if (status == STATUS_SUCCESS && request->inherit)
+        status = collect_handles(&builder);
     if (status == STATUS_SUCCESS)
         status = give_descriptors(&builder);
     if (status == STATUS_SUCCESS)

@@ -16,6 +16,8 @@ struct start_request {
     const WCHAR *environment;    /* a block */
     const STARTUPINFOW *startup; /* with texts that can be read */
     DWORD flags;                 /* of CreateProcess, checked */
+    const HANDLE *handles;       /* inherit only these, which have to be inheritable; NULL: all */
+    size_t handle_count;
     bool inherit;
 };
 
@@ -28,6 +30,7 @@ struct start_built {
     unsigned file_count;
 };
 
-/* start_built_free() afterwards, also when it fails. */
+/* start_built_free() afterwards, also when it fails. STATUS_INVALID_PARAMETER: one of the handles
+ * to inherit cannot be inherited. */
 NTSTATUS start_build(const struct start_request *request, struct start_built *ret_built);
 void start_built_free(struct start_built *built);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "kernel32/process/child_host.h"
 #include "memoryapi/host.h"
 
 static const struct host_ops *real;
@@ -102,6 +103,13 @@ WRAP(host_shared_page, ENOMEM, EMFILE, (uint64_t address, void **ret_writable),
 WRAP(host_next_mapping, ENOMEM, EMFILE,
      (uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end),
      (from, to, ret_start, ret_end))
+
+WRAP(host_memory_file, ENOMEM, EMFILE, (const char *name, int *ret_file), (name, ret_file))
+WRAP(child_host_pipe, EMFILE, ENFILE, (int ret_ends[2]), (ret_ends))
+WRAP(child_host_thread, EAGAIN, ENOMEM, (void *(*run)(void *), void *argument), (run, argument))
+WRAP(child_host_spawn, EAGAIN, ENOMEM, (const struct child_spawn *spawn, int *ret_pid),
+     (spawn, ret_pid))
+WRAP(child_host_write, ENOMEM, ENOMEM, (int fd, const void *bytes, size_t size), (fd, bytes, size))
 
 static bool memory_fails(const char *name)
 {

@@ -139,6 +139,14 @@ static UINT take_memory(ULONG64 address)
     return CODE;
 }
 
+/* In MiB. */
+static UINT commit_limit(void)
+{
+    MEMORYSTATUSEX status;
+    status.dwLength = sizeof status;
+    return GlobalMemoryStatusEx(&status) ? (UINT)(status.ullTotalPageFile >> 20) : 0;
+}
+
 static UINT start_another(void);
 
 static UINT act(const char *verb)
@@ -154,6 +162,10 @@ static UINT act(const char *verb)
         return write_to((HANDLE)read_hex(verb + 7));
     if (begins(verb, "+memory "))
         return take_memory(read_hex(verb + 8));
+    if (begins(verb, "+limit"))
+        return commit_limit();
+    if (begins(verb, "+raise "))
+        RaiseException((DWORD)read_hex(verb + 7), 0, 0, NULL);
     if (begins(verb, "+sleep"))
         Sleep(PATIENCE);
     else if (begins(verb, "+line"))
@@ -713,12 +725,81 @@ static void ch025(void)
         same("detached from it", code_of(command("+standard", 0), DETACHED_PROCESS), 0);
 }
 
+/* A list of handles: only these are inherited. */
+static void ch026(void)
+{
+    STARTUPINFOEXA startup;
+    ULONG64 memory[32];
+    LPPROC_THREAD_ATTRIBUTE_LIST list = (LPPROC_THREAD_ATTRIBUTE_LIST)memory;
+    SIZE_T size = 0;
+    HANDLE reader, writer, other;
+    memset(&startup, 0, sizeof startup);
+    CreatePipe(&reader, &writer, NULL, 0);
+    DuplicateHandle(GetCurrentProcess(), writer, GetCurrentProcess(), &other, 0, TRUE,
+                    DUPLICATE_SAME_ACCESS);
+    inheritable(writer);
+    ok("how long is it", !InitializeProcThreadAttributeList(NULL, 1, 0, &size));
+    same("told by failing", GetLastError(), ERROR_INSUFFICIENT_BUFFER);
+    ok("not long", size && size <= sizeof memory);
+    ok("made", InitializeProcThreadAttributeList(list, 1, 0, &size));
+    ok("filled", UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &writer,
+                                           sizeof writer, NULL, NULL));
+    startup.lpAttributeList = list;
+    startup.StartupInfo.cb = sizeof startup;
+    for (unsigned i = 0; i < 2; i++) {
+        ok("started",
+           CreateProcessA(NULL, command("+write ", (ULONG64)(i ? other : writer)), NULL, NULL, TRUE,
+                          EXTENDED_STARTUPINFO_PRESENT, NULL, NULL, &startup.StartupInfo, &child));
+        same("one is there, one is not", finish_child(), i ? ERROR_INVALID_HANDLE : CODE);
+    }
+    DeleteProcThreadAttributeList(list);
+    CloseHandle(other);
+    CloseHandle(writer);
+    CloseHandle(reader);
+}
+
+/* What else can be asked of a child. */
+static void ch027(void)
+{
+    FILETIME created = {0, 0}, exited = {0, 0}, kernel, user;
+    char path[MAX_PATH];
+    DWORD length = sizeof path;
+    ok("started", start_child(command("+exit ", STILL_ACTIVE), CREATE_SUSPENDED));
+    ok("its file", QueryFullProcessImageNameA(child.hProcess, 0, path, &length));
+    ok("this one", length == length_of(program) && length_of(path) == length);
+    ok("times", GetProcessTimes(child.hProcess, &created, &exited, &kernel, &user));
+    ok("a beginning without an end", created.dwHighDateTime && !exited.dwHighDateTime);
+    ResumeThread(child.hThread);
+    same("waited", WaitForSingleObject(child.hProcess, PATIENCE), WAIT_OBJECT_0);
+    ok("times", GetProcessTimes(child.hProcess, &created, &exited, &kernel, &user));
+    ok("an end", CompareFileTime(&exited, &created) >= 0);
+    same("a code that looks like running", finish_child(), STILL_ACTIVE);
+}
+
+/* The same limits hold (run with one: meson.build). */
+static void ch028(void)
+{
+    UINT here = commit_limit();
+    same("the commit limit", code_of(command("+limit", 0), 0), here);
+}
+
+static void ch029(void)
+{
+    if (on_wine()) {
+        kit_skip("Wine starts its debugger");
+        return;
+    }
+    same("an exception that nobody handles", code_of(command("+raise ", 0xE1234567), 0),
+         0xE1234567);
+}
+
 static const struct statement statements[] = {
     {"CH-001", ch001}, {"CH-002", ch002}, {"CH-003", ch003}, {"CH-004", ch004}, {"CH-005", ch005},
     {"CH-006", ch006}, {"CH-007", ch007}, {"CH-008", ch008}, {"CH-009", ch009}, {"CH-010", ch010},
     {"CH-011", ch011}, {"CH-012", ch012}, {"CH-013", ch013}, {"CH-014", ch014}, {"CH-015", ch015},
     {"CH-016", ch016}, {"CH-017", ch017}, {"CH-018", ch018}, {"CH-019", ch019}, {"CH-020", ch020},
     {"CH-021", ch021}, {"CH-022", ch022}, {"CH-023", ch023}, {"CH-024", ch024}, {"CH-025", ch025},
+    {"CH-026", ch026}, {"CH-027", ch027}, {"CH-028", ch028}, {"CH-029", ch029},
 };
 
 static void make_folder(void)

@@ -121,6 +121,47 @@ static void *hammer(void *argument)
     return NULL;
 }
 
+START_TEST(a_handle_of_a_given_value)
+{
+    struct thing thing = {0};
+    struct object *found;
+    HANDLE low, next;
+    ACCESS_MASK access;
+    object_init(&thing.object, &ops);
+    /* in a chunk that is not there yet, and then in those before it */
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0x5, true), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0, true),
+                     STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1002, &thing.object, 0, true),
+                     STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at(NULL, &thing.object, 0, true), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at((HANDLE)(1ull << 40), &thing.object, 0, true),
+                     STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create(&thing.object, 0, false, &low), STATUS_SUCCESS);
+    ck_assert_ptr_eq(low, (HANDLE)4);
+    ck_assert_int_eq(handle_create_at((HANDLE)8, &thing.object, 0x2, true), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_create(&thing.object, 0, false, &next), STATUS_SUCCESS);
+    ck_assert_ptr_eq(next, (HANDLE)12);
+    ck_assert_uint_eq(handle_count(), 4);
+    /* those that are inherited, in order */
+    ck_assert(handle_next_inheritable(NULL, &next, &access, &found));
+    ck_assert_ptr_eq(next, (HANDLE)8);
+    ck_assert_uint_eq(access, 0x2);
+    ck_assert_ptr_eq(found, &thing.object);
+    object_unref(found);
+    ck_assert(handle_next_inheritable(next, &next, &access, &found));
+    ck_assert_ptr_eq(next, (HANDLE)0x1000);
+    ck_assert_uint_eq(access, 0x5);
+    object_unref(found);
+    ck_assert(!handle_next_inheritable(next, &next, &access, &found));
+    handle_close((HANDLE)4);
+    handle_close((HANDLE)8);
+    handle_close((HANDLE)12);
+    handle_close((HANDLE)0x1000);
+    ck_assert_uint_eq(thing.object.refs, 1);
+}
+END_TEST
+
 START_TEST(threads_share_the_table)
 {
     struct thing thing = {0};
@@ -148,6 +189,7 @@ int main(void)
     tcase_add_test(tcase, lowest_free_handle_first);
     tcase_add_test(tcase, lookup_checks_type_and_access);
     tcase_add_test(tcase, duplicate_and_flags);
+    tcase_add_test(tcase, a_handle_of_a_given_value);
     tcase_add_test(tcase, threads_share_the_table);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
