@@ -1,5 +1,6 @@
 /* Making a machine from its plan, in memory that is all zero. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "d3dkmt/plan.h"
 #include "d3dkmt/vidmm.h"
@@ -12,9 +13,19 @@ static uint64_t table_bytes(void)
            round_up(VID_EVENTS * sizeof(struct vid_event), PAGE_SIZE);
 }
 
-static uint64_t adapters_at(void)
+static uint64_t values_at(void)
 {
     return round_up(sizeof(struct vid_machine), PAGE_SIZE);
+}
+
+static uint64_t fences_at(void)
+{
+    return round_up(values_at() + VID_FENCES * sizeof(uint64_t), PAGE_SIZE);
+}
+
+static uint64_t adapters_at(void)
+{
+    return round_up(fences_at() + VID_FENCES * sizeof(struct vid_fence), PAGE_SIZE);
 }
 
 static uint64_t tables_at(uint32_t adapters)
@@ -25,6 +36,11 @@ static uint64_t tables_at(uint32_t adapters)
 uint64_t vid_machine_size(const struct vid_plan *plan)
 {
     return tables_at(plan->adapter_count) + plan->adapter_count * table_bytes();
+}
+
+uint64_t vid_machine_head(const struct vid_plan *plan)
+{
+    return tables_at(plan->adapter_count);
 }
 
 static bool make_lock(pthread_mutex_t *lock)
@@ -71,6 +87,8 @@ bool vid_machine_make(struct vid_machine *machine, const struct vid_plan *plan)
     machine->size = vid_machine_size(plan);
     machine->seed = plan->seed;
     machine->adapters_at = adapters_at();
+    machine->fences_at = fences_at();
+    machine->values_at = values_at();
     memcpy(machine->description, plan->description, sizeof machine->description);
     if (!make_lock(&machine->lock))
         return false;
@@ -83,6 +101,65 @@ bool vid_machine_make(struct vid_machine *machine, const struct vid_plan *plan)
     }
     __atomic_store_n(&machine->magic, VID_MAGIC, __ATOMIC_RELEASE);
     return true;
+}
+
+/* What is written again and again, and indexes something. */
+static bool makes_sense(const struct vid_adapter *adapter)
+{
+    return adapter->running <= VID_REMOVED && adapter->hung_process <= VID_PROCESSES &&
+           adapter->allocations_used - 1 < VID_ALLOCATIONS &&
+           adapter->openings_used - 1 < VID_OPENINGS;
+}
+
+static bool adapter_fits(const struct vid_adapter *adapter, const struct vid_adapter *made)
+{
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
+        if (memcmp(&adapter->segments[place], &made->segments[place],
+                   offsetof(struct vid_segment, pressure)) != 0)
+            return false;
+    return memcmp(adapter, made, offsetof(struct vid_adapter, lock)) == 0 && makes_sense(adapter);
+}
+
+bool vid_machine_fits(const struct vid_machine *machine, const struct vid_plan *plan)
+{
+    struct vid_adapter *made = malloc(sizeof *made);
+    bool fits = made && machine->adapter_count == plan->adapter_count &&
+                machine->seed == plan->seed && machine->adapters_at == adapters_at() &&
+                machine->fences_at == fences_at() && machine->values_at == values_at();
+    for (uint32_t i = 0; i < plan->adapter_count && fits; i++) {
+        memset(made, 0, sizeof *made);
+        make_adapter(made, &plan->adapters[i], i,
+                     tables_at(plan->adapter_count) + i * table_bytes());
+        fits = adapter_fits(vid_adapter_at((struct vid_machine *)machine, i), made);
+    }
+    free(made);
+    return fits;
+}
+
+static bool renew_adapter(const struct vidmm *mm)
+{
+    struct vid_adapter *adapter = mm->adapter;
+    for (unsigned p = 1; p < VID_PROCESSES; p++)
+        if (adapter->usage[p].devices)
+            vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, (uint16_t)p, 0, VID_NOWHERE);
+    memset(adapter->usage, 0, sizeof adapter->usage);
+    adapter->allocations_used = adapter->openings_used = 1;
+    adapter->allocations_backed = adapter->openings_backed = 0;
+    vidmm_rebuild(mm);
+    return make_lock(&adapter->lock);
+}
+
+bool vid_machine_renew(struct vid_machine *machine)
+{
+    struct vidmm mm;
+    memset(machine->processes, 0, sizeof machine->processes);
+    memset((char *)machine + machine->fences_at, 0, VID_FENCES * sizeof(struct vid_fence));
+    for (uint32_t i = 0; i < machine->adapter_count; i++) {
+        vidmm_see(&mm, machine, i, VID_NONE);
+        if (!renew_adapter(&mm))
+            return false;
+    }
+    return make_lock(&machine->lock);
 }
 
 void vidmm_see(struct vidmm *mm, struct vid_machine *machine, uint32_t index, uint16_t process)

@@ -36,12 +36,13 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      1u /* counts up with every change of this file */
+#define VID_LAYOUT      2u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
 #define VID_OPENINGS    (4u << 20)
 #define VID_EVENTS      (64u << 10) /* the newest of them are kept */
+#define VID_FENCES      4096u       /* fence 0 is nobody's */
 #define VID_NONE        0u          /* index 0 of every table is nobody */
 #define VID_CLASSES     16u         /* of priority: its highest four bits */
 
@@ -200,6 +201,13 @@ struct vid_process {
     char name[56]; /* of its program */
 };
 
+/*
+ * A fence with a value that programs see. Primary: 1 << process that has it; free when nobody has.
+ */
+struct vid_fence {
+    uint64_t holders[VID_PROCESSES / 64];
+};
+
 struct vid_machine {
     /* constant after it was made */
     uint64_t magic;
@@ -207,13 +215,20 @@ struct vid_machine {
     uint32_t adapter_count;
     uint64_t size; /* bytes of the whole file */
     uint64_t seed;
-    uint64_t adapters_at;
+    uint64_t adapters_at, fences_at;
+    uint64_t
+        values_at; /* of fences: VID_FENCES numbers of 64 bits, on pages of their own; atomic */
     char description[1024]; /* the configuration it was made from, in full */
 
-    pthread_mutex_t lock; /* robust; guards `processes` and names of shared things */
+    pthread_mutex_t lock; /* robust; guards `processes` and the holders of fences */
     uint64_t shares;      /* the last one given out; atomic */
     struct vid_process processes[VID_PROCESSES];
 };
+
+static inline struct vid_fence *vid_fence_at(struct vid_machine *machine, uint32_t index)
+{
+    return (struct vid_fence *)((char *)machine + machine->fences_at) + index;
+}
 
 static inline struct vid_adapter *vid_adapter_at(struct vid_machine *machine, uint32_t index)
 {

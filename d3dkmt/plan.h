@@ -40,7 +40,16 @@ extern const char vid_plan_default[];
 
 /* machine.c: bytes of address space; pre of make: all zero, nobody else sees it. */
 uint64_t vid_machine_size(const struct vid_plan *plan);
+/* Of these, from the start, so many hold what is not in tables. */
+uint64_t vid_machine_head(const struct vid_plan *plan);
 bool vid_machine_make(struct vid_machine *machine, const struct vid_plan *plan);
+/* Whether everything constant is as vid_machine_make makes it. The size is checked before. */
+bool vid_machine_fits(const struct vid_machine *machine, const struct vid_plan *plan);
+/*
+ * Locks anew, and nobody there: no process, fence, allocation; no memory counts as behind the
+ * tables. What was configured on the way stays. pre: it fits; nobody else uses it.
+ */
+bool vid_machine_renew(struct vid_machine *machine);
 struct vidmm;
 /* Adapter `index` of the machine for `process`; `back`, `is_alive` and `file` are the caller's to set. */
 void vidmm_see(struct vidmm *mm, struct vid_machine *machine, uint32_t index, uint16_t process);

@@ -160,6 +160,16 @@ struct host_ops {
     int (*window_open)(uint64_t address, uint64_t size);
     int (*window_show)(uint64_t address, uint64_t first, uint64_t count);
     int (*window_hide)(uint64_t address, uint64_t first, uint64_t count);
+    /*
+     * A part of an open file that processes share. shared_map: at `address`, in space reserved by
+     * us (reset ends it), or with address 0 anywhere (unreserve ends it). shared_fill: there is
+     * memory behind it, so that a touch cannot fail; -ENOSPC. shared_drop: it reads as zero, and
+     * its memory went back. `offset` and `size` of the latter two need not be page-aligned.
+     */
+    int (*shared_map)(int file, uint64_t offset, uint64_t size, unsigned access, uint64_t address,
+                      uint64_t *ret_address);
+    int (*shared_fill)(int file, uint64_t offset, uint64_t size);
+    int (*shared_drop)(int file, uint64_t offset, uint64_t size);
 };
 
 extern const struct host_ops *host; /* the table in use */

@@ -190,6 +190,9 @@ static const struct host_ops linux_ops = {
     .hint = linux_hint,
     .resident = linux_resident,
     .nodes = linux_nodes,
+    .shared_map = linux_shared_map,
+    .shared_fill = linux_shared_fill,
+    .shared_drop = linux_shared_drop,
 };
 
 const struct host_ops *host = &linux_ops;

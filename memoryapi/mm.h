@@ -125,6 +125,15 @@ void mm_own_address_space(void);
  */
 NTSTATUS mm_share_page(uint64_t base, void **ret_writable);
 
+/*
+ * A part of an open file that processes share, as memory of the program: MEM_MAPPED, at an address
+ * of the memory manager's choosing, not to be freed or protected by the program. `offset` is a
+ * multiple of the page size. mm_unmap_shared ends it; STATUS_MEMORY_NOT_ALLOCATED: it is none.
+ */
+NTSTATUS mm_map_shared(int file, uint64_t offset, uint64_t size, bool writable,
+                       uint64_t *ret_base);
+NTSTATUS mm_unmap_shared(uint64_t base);
+
 enum mm_fault_result {
     /* the access may be retried: stack grown, guard marker race, write watch noted */
     MM_FAULT_RESUME,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include "kernel32/face.h"
 #include "kernel32/loader/module.h"
 #include "kernel32/process/command_line.h"
@@ -202,6 +203,7 @@ int run_program(const char *path, int argc, char **argv, char **envp,
     }
     module_list_init();
     search_set_program(host_path);
+    prctl(PR_SET_NAME, strrchr(host_path, '/') + 1); /* what ps and `winmem gpu` show */
     exception_where = where;
     status = load_all(host_path, image, options->random_base, &program, &failure);
     if (status == STATUS_SUCCESS)

@@ -12,6 +12,7 @@
 #include "kernel32/process/teb.h"
 #include "kernel32/process/wait.h"
 #include "memoryapi/guarded.h"
+#include "memoryapi/leave.h"
 
 #define STILL_ACTIVE_CODE 259u /* STILL_ACTIVE */
 
@@ -53,6 +54,7 @@ __attribute__((constructor)) static void process_init(void)
 _Noreturn void process_end(uint32_t code)
 {
     started_report(code);
+    leave_run();
     _exit(code & 0xFF || !code ? (int)(code & 0xFF) : 1);
 }
 

@@ -61,7 +61,15 @@ static long live; /* atomic */
     X(window_show, EBUSY, ENOMEM, (uint64_t address, uint64_t first, uint64_t count),              \
       (address, first, count))                                                                     \
     X(window_hide, EBUSY, ENOMEM, (uint64_t address, uint64_t first, uint64_t count),              \
-      (address, first, count))
+      (address, first, count))                                                                     \
+    X(shared_map, ENOMEM, EAGAIN,                                                                  \
+      (int file, uint64_t offset, uint64_t size, unsigned access, uint64_t address,                \
+       uint64_t *ret_address),                                                                     \
+      (file, offset, size, access, address, ret_address))                                          \
+    X(shared_fill, ENOSPC, EOPNOTSUPP, (int file, uint64_t offset, uint64_t size),                 \
+      (file, offset, size))                                                                        \
+    X(shared_drop, EOPNOTSUPP, EPERM, (int file, uint64_t offset, uint64_t size),                  \
+      (file, offset, size))
 
 /* 0, or the error the call that is being made is to end with. */
 static int verdict(const char *name, int usual, int rare)

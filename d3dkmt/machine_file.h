@@ -1,0 +1,66 @@
+/* The files of a machine (state.h). Inside d3dkmt's state, fence and contents alone. */
+#pragma once
+
+#include "d3dkmt/plan.h"
+#include "d3dkmt/state.h"
+
+/* One line on stderr, "winmem: simulated GPU: ...". */
+__attribute__((format(printf, 1, 2))) void gpu_say(const char *format, ...);
+/* The same, for what keeps this process from having a machine: the first time only. */
+__attribute__((format(printf, 1, 2))) void gpu_refuse(const char *format, ...);
+
+/*
+ * directory.c. The directory of all machines, checked; made with `make`. A descriptor, -ENOENT (not
+ * `make`, and it is not there), or another -errno that was said.
+ */
+int gpu_directory_open(bool make);
+/* A file of ours in it: 0600, nobody else's. As openat, -EPERM: it is not to be trusted. */
+int gpu_directory_file(int directory, const char *name, int flags);
+/* Its path, for messages. */
+const char *gpu_directory_path(void);
+/* Removes every file there whose name is `prefix` and a number. */
+void gpu_directory_remove(int directory, const char *prefix);
+
+struct machine_file {
+    int directory, gate, file;   /* -1: closed */
+    struct vid_machine *machine; /* mapped; NULL: not */
+    char name[32];               /* of the machine, from its plan */
+};
+
+enum machine_use {
+    MACHINE_MAKE,    /* there shall be one, as WINMEM_GPU says */
+    MACHINE_LOOK,    /* if it is there, whatever it was made from */
+    MACHINE_DESTROY, /* not mapped; whether it is sound does not matter */
+};
+/*
+ * Open, sound and mapped, with the gate closed to everybody else until machine_file_pass; GPU_FOUND
+ * or nothing is open. *ret_status: why, for GPU_REFUSED.
+ */
+enum gpu_found machine_file_open(struct machine_file *machine, enum machine_use use,
+                                 NTSTATUS *ret_status);
+void machine_file_pass(struct machine_file *machine);
+void machine_file_close(struct machine_file *machine);
+/* The lock of a slot's byte. False: somebody else has it. */
+bool machine_file_hold(int file, uint16_t slot, bool shared);
+void machine_file_let_go(int file, uint16_t slot);
+/* Whether another process holds one of these. */
+bool machine_file_is_held(int file, uint16_t first, uint16_t count);
+
+/* state.c: under the state's own lock */
+struct gpu_state {
+    struct machine_file file;
+    uint16_t process;
+};
+struct gpu_state *state_lock(void);
+void state_unlock(void);
+/* The directory, the name and the machine: constant while attached. */
+const struct machine_file *state_file(void);
+
+/* sweep.c. pre: machine.lock is held for sweep_slot. */
+void machine_lock(struct vid_machine *machine);
+void machine_unlock(struct vid_machine *machine);
+void sweep_slot(const struct vidmm *adapters, uint16_t slot);
+bool sweep_dead(const struct vidmm *adapters, int file, uint16_t own);
+/* fence.c: in the machine, and what this process remembers of its own. */
+void fence_sweep(struct vid_machine *machine, uint16_t slot);
+void fence_forget(void);
