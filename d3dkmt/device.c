@@ -1,6 +1,12 @@
 /* Devices: what they own, and whether they still work. */
 #include <stdlib.h>
+#include "d3dkmt/context.h"
+#include "d3dkmt/engine.h"
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/paging.h"
+#include "d3dkmt/resource.h"
+
+#define QUEUED_LIMIT_AT_FIRST 3u /* frames, as IDXGIDevice1::SetMaximumFrameLatency has it */
 
 static uint32_t devices_made; /* under kmt_lock */
 
@@ -16,6 +22,7 @@ struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
     device->mm = mm;
     device->number = ++devices_made;
     device->flags = flags;
+    device->queued_limit = QUEUED_LIMIT_AT_FIRST;
     link_init(&device->contexts);
     link_init(&device->paging_queues);
     link_init(&device->syncs);
@@ -28,13 +35,41 @@ struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
     return device;
 }
 
+NTSTATUS kmt_device_add_context(struct kmt_device *device)
+{
+    const struct context_wish wish = {0};
+    return context_create(device, &wish, &device->context);
+}
+
+void device_end(struct kmt_device *device, uint32_t reason)
+{
+    if (device->ended)
+        return;
+    device->ended = reason;
+    link_each(at, &device->contexts) context_drop(container_of(at, struct kmt_context, link));
+    sync_device_ended(device);
+    engine_stir();
+}
+
 void kmt_device_destroy(struct kmt_device *device)
 {
+    while (!link_is_empty(&device->contexts)) {
+        struct kmt_context *context = link_first(&device->contexts, struct kmt_context, link);
+        context_drop(context);
+        context_destroy(context);
+    }
+    device->ended = D3DKMT_DEVICEEXECUTION_STOPPED; /* its queues have nothing to finish */
+    while (!link_is_empty(&device->paging_queues))
+        paging_destroy(link_first(&device->paging_queues, struct kmt_paging_queue, link));
+    while (!link_is_empty(&device->syncs))
+        sync_destroy(link_first(&device->syncs, struct kmt_sync, link));
+    kmt_device_free_allocations(device);
     vidmm_lock(device->mm);
     vidmm_remove_device(device->mm);
     vidmm_unlock(device->mm);
     kmt_handle_destroy(&device->object);
     free(device);
+    engine_settle();
 }
 
 NTSTATUS kmt_device_state(const struct kmt_device *device)

@@ -21,6 +21,8 @@
 #include "d3dkmt/list.h"
 #include "d3dkmt/vidmm.h"
 
+#define KMT_NODES 2u /* engines of every adapter: 0 for rendering, 1 for copies */
+
 enum kmt_type {
     KMT_FREE,
     KMT_ADAPTER,
@@ -44,6 +46,7 @@ struct kmt_adapter {
 };
 
 struct kmt_gpuva;
+struct kmt_context;
 
 struct kmt_device {
     struct kmt_object object;
@@ -51,7 +54,10 @@ struct kmt_device {
     uint32_t number; /* vid_opening.device */
     uint32_t resets; /* of the adapter as it was made: a later one made it lost */
     uint32_t flags;  /* D3DKMT_CREATEDEVICEFLAGS_* */
-    bool in_error;   /* D3DKMTMarkDeviceAsError */
+    uint32_t ended;  /* D3DKMT_DEVICEEXECUTION_* of how it was lost, once that is noticed; 0: it works */
+    uint32_t queued_limit;       /* D3DKMTSetQueuedLimit */
+    bool in_error;               /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
+    struct kmt_context *context; /* its own, in legacy mode; else NULL */
     struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
     struct kmt_gpuva *gpuva;                                                /* NULL: unused yet */
 };
@@ -118,6 +124,13 @@ bool kmt_can_write(void *at, size_t size);
 struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags);
 /* With all that it owns. */
 void kmt_device_destroy(struct kmt_device *device);
+/* In legacy mode, before anybody knows the device. STATUS_NO_MEMORY. */
+NTSTATUS kmt_device_add_context(struct kmt_device *device);
+/*
+ * It works no more, for a reason of D3DKMT_DEVICEEXECUTION_*: what it has under way is dropped, its
+ * monitored fences have their largest value. Nothing changes when it is so already. pre: kmt_lock
+ */
+void device_end(struct kmt_device *device, uint32_t reason);
 /*
  * STATUS_DEVICE_REMOVED when its adapter was stopped or removed, or reset since it was made, or it
  * was marked as in error; else STATUS_SUCCESS.

@@ -73,8 +73,8 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_MEMORY_NOTIFICATION, "memory notification", destroy,
-                                      NULL, &rights};
+static const struct object_ops ops = {
+    OBJECT_MEMORY_NOTIFICATION, "memory notification", destroy, NULL, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, NULL, due};
 
 static NTSTATUS create(enum memory_level level, struct object **ret_object)

@@ -45,6 +45,7 @@ struct object_ops {
     void (*closed)(struct object *object);  /* the last handle is gone; may be NULL */
     const struct object_rights
         *rights; /* NULL: generic rights and MAXIMUM_ALLOWED mean every right */
+    bool (*signal)(struct object *object); /* sets an event; NULL with all other types */
 };
 
 struct object {

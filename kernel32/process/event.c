@@ -35,7 +35,21 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = EVENT_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_EVENT, "event", destroy, NULL, &rights};
+static bool set_event(struct object *object)
+{
+    struct event *event = (struct event *)object;
+    dispatcher_lock();
+    event->set = true;
+    waitable_changed(&event->waitable);
+    dispatcher_unlock();
+    return true;
+}
+
+static const struct object_ops ops = {.type = OBJECT_EVENT,
+                                      .name = "event",
+                                      .destroy = destroy,
+                                      .signal = set_event,
+                                      .rights = &rights};
 static const struct waitable_ops wait_ops = {signalled, consume, NULL};
 
 static struct object *event_create(bool manual, bool set)

@@ -76,7 +76,7 @@ static uint64_t due(struct waitable *waitable)
     return file->kind == FILE_CONSOLE ? time_monotonic() + 10 * TIME_MILLISECOND : TIME_NEVER;
 }
 
-static const struct object_ops ops = {OBJECT_FILE, "file", destroy, closed, &rights};
+static const struct object_ops ops = {OBJECT_FILE, "file", destroy, closed, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, NULL, due};
 
 /* Set once: the port and key of the file, as CreateIoCompletionPort gives them. */

@@ -24,7 +24,7 @@ static void destroy(struct object *object)
     free(find);
 }
 
-static const struct object_ops ops = {OBJECT_FIND, "find", destroy, NULL, NULL};
+static const struct object_ops ops = {OBJECT_FIND, "find", destroy, NULL, NULL, NULL};
 
 static void fill(const struct file_facts *facts, const WCHAR *name, size_t length,
                  WIN32_FIND_DATAW *data)

@@ -124,8 +124,8 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = IO_COMPLETION_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_COMPLETION_PORT, "completion port", destroy, closed,
-                                      &rights};
+static const struct object_ops ops = {
+    OBJECT_COMPLETION_PORT, "completion port", destroy, closed, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, consume, due};
 
 void completion_free(struct completion *completion)

@@ -57,7 +57,7 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = MUTEX_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_MUTEX, "mutex", destroy, NULL, &rights};
+static const struct object_ops ops = {OBJECT_MUTEX, "mutex", destroy, NULL, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, consume, NULL};
 
 void mutex_abandon_all_locked(struct wait_state *state)

@@ -35,7 +35,7 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE,
     .all = PROCESS_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_PROCESS, "process", destroy, NULL, &rights};
+static const struct object_ops ops = {OBJECT_PROCESS, "process", destroy, NULL, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, NULL, NULL};
 
 static struct waitable this_process;

@@ -34,7 +34,7 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = SEMAPHORE_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_SEMAPHORE, "semaphore", destroy, NULL, &rights};
+static const struct object_ops ops = {OBJECT_SEMAPHORE, "semaphore", destroy, NULL, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, consume, NULL};
 
 HANDLE k32_CreateSemaphoreExW(LPSECURITY_ATTRIBUTES lpSemaphoreAttributes, LONG lInitialCount,

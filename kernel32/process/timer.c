@@ -92,7 +92,7 @@ static const struct object_rights rights = {
     .execute = READ_CONTROL | SYNCHRONIZE,
     .all = TIMER_ALL_ACCESS,
 };
-static const struct object_ops ops = {OBJECT_TIMER, "timer", destroy, NULL, &rights};
+static const struct object_ops ops = {OBJECT_TIMER, "timer", destroy, NULL, &rights, NULL};
 static const struct waitable_ops wait_ops = {signalled, consume, due};
 
 uint64_t timer_next_apc_locked(struct wait_state *state)

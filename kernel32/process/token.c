@@ -18,7 +18,7 @@ static void destroy(struct object *object)
     free(object);
 }
 
-static const struct object_ops token_ops = {OBJECT_TOKEN, "token", destroy, NULL, &rights};
+static const struct object_ops token_ops = {OBJECT_TOKEN, "token", destroy, NULL, &rights, NULL};
 
 /* A token of the process, or (`from`) a duplicate with privileges of its own. */
 static NTSTATUS open_token(ACCESS_MASK access, const struct privileges *from, HANDLE *ret_handle)

@@ -16,7 +16,7 @@ static void destroy(struct object *object)
     free(object);
 }
 
-static const struct object_ops ops = {OBJECT_FIND, "volume find", destroy, NULL, NULL};
+static const struct object_ops ops = {OBJECT_FIND, "volume find", destroy, NULL, NULL, NULL};
 
 static BOOL put_next(struct volume_find *find, WCHAR *name, DWORD room)
 {

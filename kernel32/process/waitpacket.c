@@ -117,8 +117,8 @@ static void closed(struct object *object)
     cancel((struct wait_packet *)object, false);
 }
 
-static const struct object_ops ops = {OBJECT_WAIT_PACKET, "wait completion packet", destroy, closed,
-                                      NULL};
+static const struct object_ops ops = {
+    OBJECT_WAIT_PACKET, "wait completion packet", destroy, closed, NULL, NULL};
 
 NTSTATUS nt_NtCreateWaitCompletionPacket(PHANDLE WaitCompletionPacketHandle,
                                          ACCESS_MASK DesiredAccess,

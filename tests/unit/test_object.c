@@ -21,8 +21,8 @@ static void closed(struct object *object)
 }
 
 static const struct object_rights rights = {0x1, 0x2, 0x4, 0x7};
-static const struct object_ops ops = {OBJECT_EVENT, "thing", destroy, closed, &rights};
-static const struct object_ops plain_ops = {OBJECT_FILE, "plain", destroy, NULL, NULL};
+static const struct object_ops ops = {OBJECT_EVENT, "thing", destroy, closed, &rights, NULL};
+static const struct object_ops plain_ops = {OBJECT_FILE, "plain", destroy, NULL, NULL, NULL};
 
 START_TEST(lowest_free_handle_first)
 {

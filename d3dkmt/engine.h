@@ -1,0 +1,30 @@
+/*
+ * The engines of the adapters as this process uses them: their nodes, and who runs on them. The nodes
+ * of different processes do not wait for each other.
+ *
+ * pre, for all: kmt_lock
+ */
+#pragma once
+
+#include "d3dkmt/kmt.h"
+
+struct kmt_context;
+
+#define ENGINE_TIMEOUT 2000000000ull /* virtual nanoseconds: TdrDelay */
+
+/* Room for what is needed to run. False: there is no memory. */
+bool engine_is_ready(const struct vidmm *mm);
+void engine_add(struct kmt_context *context);
+/* Its work does not run any more. pre: it runs */
+void engine_stop(struct kmt_context *context);
+/* A stream or an object changed. */
+void engine_stir(void);
+/* All that can go on does, and waits that are over are told. */
+void engine_settle(void);
+/* The adapter was stopped, removed or reset since it was looked at last: its devices learn of it. */
+void engine_notice(const struct vidmm *mm);
+void engine_notice_all(void);
+/* A stream waits for something that another process can signal. */
+bool engine_waits_for_others(void);
+/* Virtual nanoseconds that work of this process has run on the node. */
+uint64_t engine_running_time(const struct vidmm *mm, uint32_t node);

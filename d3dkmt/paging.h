@@ -1,0 +1,33 @@
+/*
+ * Paging queues: what carries out moves of memory, in order and in virtual time. Its fence takes the
+ * values 1, 2, ... as the moves are done. Of the queues of a device those of higher priority go
+ * first: a move begins when what its queue and those above have to do is done.
+ *
+ * pre, for all: kmt_lock
+ */
+#pragma once
+
+#include "d3dkmt/sync.h"
+
+struct kmt_paging_queue {
+    struct kmt_object object;
+    struct kmt_device *device;
+    struct kmt_link link; /* in the device */
+    int32_t priority;     /* D3DDDI_PAGINGQUEUE_PRIORITY_* */
+    struct kmt_sync *fence;
+    uint64_t ready; /* virtual time at which all that it has is done */
+    uint64_t last;  /* value of the newest move */
+};
+
+/* STATUS_NO_MEMORY. */
+NTSTATUS paging_create(struct kmt_device *device, int32_t priority,
+                       struct kmt_paging_queue **ret_queue);
+/* What it has to do is done first, unless its device has ended. */
+void paging_destroy(struct kmt_paging_queue *queue);
+/*
+ * Takes the time for what was moved. *ret_fence_value: the fence has it when that is done;
+ * STATUS_PENDING until then, STATUS_SUCCESS when it has it already. Does not fail: without memory to
+ * remember it by, the time passes at once.
+ */
+NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging *moved,
+                        uint64_t *ret_fence_value);
