@@ -1,6 +1,7 @@
 /* Allocations come, are opened by other devices, and go with their last opening. */
 #include "d3dkmt/order.h"
 #include "d3dkmt/records.h"
+#include "d3dkmt/residency.h"
 #include "memoryapi/base.h"
 
 #define PLACES (1u << VID_LOCAL | 1u << VID_NONLOCAL)
@@ -107,28 +108,40 @@ static void unlink_opening(const struct vidmm *mm, struct vid_allocation *alloca
     allocation->openings--;
 }
 
-/* Its memory counts for a process that has it open: the first owner while he does. */
-static uint16_t owner_of(const struct vidmm *mm, const struct vid_allocation *allocation)
+uint16_t records_owner(const struct vidmm *mm, const struct vid_allocation *allocation)
 {
-    for (uint32_t i = allocation->first_opening; i; i = mm->openings[i].next)
+    uint32_t lowest = allocation->first_opening;
+    for (uint32_t i = lowest; i; i = mm->openings[i].next) {
         if (mm->openings[i].process == allocation->owner)
             return allocation->owner;
-    return mm->openings[allocation->first_opening].process;
+        if (i < lowest)
+            lowest = i;
+    }
+    return mm->openings[lowest].process;
+}
+
+/* The allocation without one of its openings. pre: it left its list */
+static void lose_opening(const struct vidmm *mm, uint32_t index, uint32_t opening)
+{
+    struct vid_allocation *allocation = &mm->allocations[index];
+    unlink_opening(mm, allocation, opening);
+    allocation->references -= mm->openings[opening].references;
+    records_give_opening(mm, opening);
 }
 
 bool vidmm_close(const struct vidmm *mm, uint32_t opening)
 {
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
-    order_leave(mm, index);
-    unlink_opening(mm, allocation, opening);
-    allocation->references -= mm->openings[opening].references;
-    records_give_opening(mm, opening);
+    struct order_was was;
+    order_leave(mm, index, &was);
+    lose_opening(mm, index, opening);
     if (allocation->openings) {
-        allocation->owner = owner_of(mm, allocation);
-        order_enter(mm, index);
+        allocation->owner = records_owner(mm, allocation);
+        order_enter(mm, index, &was, ORDER_SAME);
         return false;
     }
+    order_drop(mm, index, &was);
     if (allocation->place)
         mm->places[allocation->place]->give(&mm->adapter->segments[allocation->place],
                                             allocation->size);
@@ -142,9 +155,10 @@ bool vidmm_close(const struct vidmm *mm, uint32_t opening)
 void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t priority)
 {
     uint32_t index = mm->openings[opening].allocation;
-    order_leave(mm, index);
+    struct order_was was;
+    order_leave(mm, index, &was);
     mm->allocations[index].priority = priority;
-    order_enter(mm, index);
+    order_enter(mm, index, &was, ORDER_SAME);
 }
 
 NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
@@ -152,23 +166,28 @@ NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t want
 {
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
+    bool stays;
     if (!places_are_valid(wanted, allowed))
         return STATUS_INVALID_PARAMETER;
     if (!fits_somewhere(mm, allocation->size, allowed))
         return STATUS_NO_MEMORY;
-    if (allocation->place && !(allowed & 1u << allocation->place))
-        vidmm_put_out(mm, index, paging);
-    allocation->wanted = wanted;
     allocation->allowed = allowed;
+    allocation->wanted = wanted;
+    stays = allowed & 1u << allocation->place;
+    if (!allocation->place || allocation->place == wanted || (allocation->offered && stays))
+        return STATUS_SUCCESS;
+    if (stays && residency_choose(mm, allocation, 0) != wanted)
+        return STATUS_SUCCESS;
+    vidmm_put_out(mm, index, paging);
+    if (!allocation->offered)
+        residency_bring_in(mm, index, VIDMM_OVER_BUDGET, paging);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write)
 {
     struct vid_allocation *allocation = vidmm_of(mm, opening);
-    if (allocation->offered)
-        return STATUS_INVALID_PARAMETER;
-    if (mm->openings[opening].locks == UINT16_MAX)
+    if (allocation->offered || allocation->decommitted || mm->openings[opening].locks == UINT16_MAX)
         return STATUS_INVALID_PARAMETER;
     mm->openings[opening].locks++;
     if (write)

@@ -32,48 +32,67 @@ static uint64_t reserved(const struct vidmm *mm, unsigned place)
     return sum;
 }
 
-/* A budget that shrank below what is resident is told. */
-static void set_budget(const struct vidmm *mm, unsigned process, unsigned place, uint64_t budget)
+/* True: it shrank. */
+static bool set_budget(const struct vidmm *mm, unsigned process, unsigned place, uint64_t budget)
 {
     struct vid_usage *usage = &mm->adapter->usage[process];
-    uint64_t before = usage->budget[place], over;
+    uint64_t before = usage->budget[place];
     if (budget == before)
-        return;
+        return false;
     usage->budget[place] = budget;
     vidmm_event(mm, VID_EVENT_BUDGET, VID_NONE, (uint16_t)process, budget, (uint8_t)place);
-    over = vidmm_over_budget(mm, (uint16_t)process, place);
-    if (budget < before && over) {
-        __atomic_store_n(&usage->trim, over, __ATOMIC_RELEASE);
-        usage->trims++;
-        vidmm_event(mm, VID_EVENT_TRIM, VID_NONE, (uint16_t)process, over, (uint8_t)place);
+    return budget < before;
+}
+
+/* Who holds more than its shrunken budgets is told; one word for both places. */
+static void ask_to_trim(const struct vidmm *mm, unsigned process, unsigned shrunk)
+{
+    struct vid_usage *usage = &mm->adapter->usage[process];
+    uint64_t all = 0;
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+        uint64_t over = vidmm_over_budget(mm, (uint16_t)process, (enum vid_place)place);
+        all += over;
+        if (over && shrunk & 1u << place)
+            vidmm_event(mm, VID_EVENT_TRIM, VID_NONE, (uint16_t)process, over, (uint8_t)place);
+        else
+            shrunk &= ~(1u << place);
     }
+    if (!shrunk)
+        return;
+    __atomic_store_n(&usage->trim, all, __ATOMIC_RELEASE);
+    usage->trims++;
 }
 
 void vidmm_share_budgets(const struct vidmm *mm)
 {
-    uint64_t weights = 0;
+    uint64_t weights = 0, rest[VID_PLACES];
     for (unsigned p = 1; p < VID_PROCESSES; p++)
         weights += weight(&mm->adapter->usage[p]);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
         uint64_t all = capacity(mm, place), taken = reserved(mm, place);
-        uint64_t rest = all > taken ? all - taken : 0;
-        for (unsigned p = 1; p < VID_PROCESSES; p++) {
-            const struct vid_usage *usage = &mm->adapter->usage[p];
-            unsigned __int128 part = (unsigned __int128)rest * weight(usage);
-            set_budget(mm, p, place,
-                       usage->devices ? usage->reservation[place] + (uint64_t)(part / weights) : 0);
+        rest[place] = all > taken ? all - taken : 0;
+    }
+    for (unsigned p = 1; p < VID_PROCESSES; p++) {
+        const struct vid_usage *usage = &mm->adapter->usage[p];
+        unsigned shrunk = 0;
+        for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+            unsigned __int128 part = (unsigned __int128)rest[place] * weight(usage);
+            uint64_t budget =
+                usage->devices ? usage->reservation[place] + (uint64_t)(part / weights) : 0;
+            if (set_budget(mm, p, place, budget))
+                shrunk |= 1u << place;
         }
+        ask_to_trim(mm, p, shrunk);
     }
 }
 
-/* One process alone may reserve half of a place; all together no more than it has. */
+/* All processes together may reserve half of a place, so that there is something to share. */
 uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
                                          enum vid_place place)
 {
-    uint64_t all = capacity(mm, place), half = all / 2;
+    uint64_t half = mm->places[place]->most(&mm->adapter->segments[place]) / 2;
     uint64_t others = reserved(mm, place) - mm->adapter->usage[process].reservation[place];
-    uint64_t left = all > others ? all - others : 0;
-    return left < half ? left : half;
+    return half > others ? half - others : 0;
 }
 
 NTSTATUS vidmm_reserve(const struct vidmm *mm, enum vid_place place, uint64_t bytes)

@@ -14,16 +14,21 @@
  *   M4  segment.used is the sum of what is placed in it; never more than segment.size
  *   M5  usage.resident[place] is the sum of what the process has there and did not offer;
  *       usage.referenced[place] the part of it that has references
- *   M6  a placed allocation stands in exactly one list: offered[place][priority] when it is offered,
- *       else its owner's held[place] or idle[place], with or without references, by priority class
- *   M7  one that is not placed is in no list, except a demoted one: in its owner's list `demoted`
+ *   M6  one that is offered and not lost stands in offered[place][priority], placed or not; another
+ *       placed one in its owner's held[place] or idle[place], with or without references, by class
+ *       of priority; and each in no other list
+ *   M7  what is neither is in no list, except a demoted one: in its owner's list `demoted`
  *   M8  each list is ordered by stamp, oldest first
- *   M9  a lost allocation is offered and not placed
- *   M10 records that are not live are on the free chain or beyond `used`
+ *   M9  a lost or decommitted allocation is not placed, and what is lost is offered
+ *   M10 records that are not live are on the free chain or beyond `used`, openings too
  *   M11 easy[place] is the sum of what is placed there and offered or without references
- *   M12 a demoted allocation has references, is not offered and not placed
- *   M13 adapter.offered_bytes and usage.offered are the sums of what is offered
+ *   M12 a demoted allocation has references, is not offered, not decommitted and not placed
+ *   M13 adapter.offered_bytes, usage.offered and usage.decommittable are the sums of what is offered
+ *       and not lost
  *   M14 a process that has openings has devices, and stands in adapter.active
+ *   M15 an allocation may have the place where it is, and the one it wants
+ *   M16 the owner of an allocation has it open
+ *   M17 nothing is planned: what vidmm_make_resident notes in records is gone when it returns
  *
  * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
  * is under its lock, but for what is marked atomic.
@@ -60,25 +65,31 @@ struct vid_list {
 
 struct vid_allocation {
     /* primary */
-    uint64_t size;     /* bytes, a multiple of 4096 */
-    uint64_t stamp;    /* grows: when it got its place in its list */
-    uint64_t share;    /* names what is shared of it; 0: nothing */
-    uint32_t priority; /* D3DDDI_ALLOCATIONPRIORITY_* or any other number */
-    uint16_t owner;    /* the process that its memory counts for */
+    uint64_t size;       /* bytes, a multiple of 4096 */
+    uint64_t stamp;      /* grows: when it got its place in its list */
+    uint64_t share;      /* names what is shared of it; 0: nothing */
+    uint32_t priority;   /* D3DDDI_ALLOCATIONPRIORITY_* or any other number */
+    uint16_t owner;      /* the process that its memory counts for; it has it open */
+    uint16_t generation; /* of the record; changes when it is freed */
     uint8_t live;
-    uint8_t place;          /* enum vid_place */
-    uint8_t wanted;         /* the place it should have */
-    uint8_t allowed;        /* 1 << place, each it may have */
-    uint8_t offered;        /* enum vid_offer */
-    uint8_t lost;           /* the contents are gone */
-    uint8_t decommitted;    /* so is what the contents would need */
-    uint8_t written;        /* contents differ from what system memory has: eviction copies */
-    uint16_t generation;    /* of the record; changes when it is freed */
-    uint32_t first_opening; /* derived, as all below */
+    uint8_t place;       /* enum vid_place */
+    uint8_t wanted;      /* the place it should have */
+    uint8_t allowed;     /* 1 << place, each it may have */
+    uint8_t offered;     /* enum vid_offer */
+    uint8_t decommit;    /* offered with leave to decommit */
+    uint8_t lost;        /* the contents are gone, its process was not told yet */
+    uint8_t decommitted; /* so is what contents would need, for good */
+    uint8_t written;     /* contents differ from what system memory has: eviction copies */
+    uint8_t planned;     /* derived, as all below: where vidmm_make_resident wants it, */
+                         /* VID_PLACES: it has its place; 0: it does not matter */
+    uint32_t first_opening;
     uint32_t references;
     uint32_t openings;
     uint32_t next, previous; /* in its list; `next` of a free record: the next free one */
 };
+
+/* a cache line: lists of allocations are walked by the thousand */
+_Static_assert(sizeof(struct vid_allocation) == 64, "a record is a cache line");
 
 /* An allocation as one device has it: what an allocation handle names. */
 struct vid_opening {
@@ -109,15 +120,17 @@ struct vid_usage {
     /* derived */
     uint64_t resident[VID_PLACES], referenced[VID_PLACES]; /* bytes */
     uint64_t budget[VID_PLACES];                           /* bytes; see vidmm_share_budgets */
-    uint64_t offered;                                      /* bytes, lost ones too */
-    struct vid_list demoted;                               /* with references, but put out */
+    uint64_t offered, decommittable;                       /* bytes not lost */
+    uint64_t planned[VID_PLACES]; /* bytes that vidmm_make_resident is about to give it */
+    struct vid_list demoted;      /* with references, but put out */
     uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
     struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
     struct vid_list held[VID_PLACES][VID_CLASSES];
     /* statistics: never rebuilt */
     uint64_t evicted_bytes, discarded_bytes, paged_in_bytes;
-    uint64_t trims; /* how often it was asked to trim */
-    uint64_t trim;  /* bytes it is asked to trim now; atomic: taken by the process itself */
+    uint64_t decommits; /* allocations whose memory went for good */
+    uint64_t trims;     /* how often it was asked to trim */
+    uint64_t trim;      /* bytes it is asked to trim now; atomic: taken by the process itself */
 };
 
 enum vid_event_kind {
@@ -181,7 +194,7 @@ struct vid_adapter {
     struct vid_usage usage[VID_PROCESSES];   /* process 0 is nobody */
 
     /* derived */
-    struct vid_list offered[VID_PLACES][VID_OFFERS]; /* by enum vid_offer */
+    struct vid_list offered[VID_PLACES][VID_OFFERS]; /* by enum vid_offer; nowhere, too */
     uint64_t easy[VID_PLACES]; /* bytes that can be had without taking them from anybody */
     uint64_t active[VID_PROCESSES / 64];         /* 1 << process: it has devices */
     uint32_t allocations_used, allocations_free; /* records ever used; first of the free chain */

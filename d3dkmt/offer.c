@@ -1,9 +1,22 @@
 /* Offers of video memory, and their way back. */
 #include "d3dkmt/order.h"
+#include "d3dkmt/residency.h"
 
-/* D3DKMT_OFFER_PRIORITY_LOW, _NORMAL, _HIGH, _AUTO. */
-static const uint8_t offers[] = {
-    [1] = VID_OFFER_LOW, VID_OFFER_NORMAL, VID_OFFER_HIGH, VID_OFFER_NORMAL};
+#define PRIORITY_NORMAL 0x78000000u /* D3DDDI_ALLOCATIONPRIORITY_NORMAL */
+
+/* D3DKMT_OFFER_PRIORITY_LOW, _NORMAL, _HIGH, _AUTO; VID_NOT_OFFERED: no such priority. */
+static enum vid_offer offer_of(uint32_t priority, const struct vid_allocation *allocation)
+{
+    static const uint8_t offers[] = {VID_NOT_OFFERED, VID_OFFER_LOW, VID_OFFER_NORMAL,
+                                     VID_OFFER_HIGH};
+    if (priority < 4)
+        return offers[priority];
+    if (priority > 4)
+        return VID_NOT_OFFERED;
+    if (allocation->priority == PRIORITY_NORMAL)
+        return VID_OFFER_NORMAL;
+    return allocation->priority < PRIORITY_NORMAL ? VID_OFFER_LOW : VID_OFFER_HIGH;
+}
 
 static bool is_locked(const struct vidmm *mm, const struct vid_allocation *allocation)
 {
@@ -18,12 +31,14 @@ NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority
 {
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
-    if (priority < 1 || priority > 4 || is_locked(mm, allocation))
+    enum vid_offer offer = offer_of(priority, allocation);
+    struct order_was was;
+    if (!offer || allocation->decommitted || is_locked(mm, allocation))
         return STATUS_INVALID_PARAMETER;
-    order_leave(mm, index);
-    allocation->decommitted = decommit;
-    allocation->offered = offers[priority];
-    order_enter(mm, index);
+    order_leave(mm, index, &was);
+    allocation->decommit = decommit;
+    allocation->offered = (uint8_t)offer;
+    order_enter(mm, index, &was, ORDER_YOUNG);
     vidmm_event(mm, VID_EVENT_OFFER, index, allocation->owner, allocation->size,
                 allocation->offered);
     if (now)
@@ -37,15 +52,19 @@ enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
     bool lost = allocation->lost;
-    if (!allocation->offered)
-        return VIDMM_INTACT;
-    order_leave(mm, index);
-    allocation->lost = 0;
-    allocation->offered = VID_NOT_OFFERED;
-    allocation->decommitted = 0;
-    order_enter(mm, index);
-    vidmm_event(mm, VID_EVENT_RECLAIM, index, allocation->owner, allocation->size, lost);
+    struct order_was was;
+    if (allocation->offered) {
+        order_leave(mm, index, &was);
+        /* in this order: who dies in between leaves a lost one, which rebuild offers again */
+        __atomic_store_n(&allocation->offered, VID_NOT_OFFERED, __ATOMIC_RELEASE);
+        __atomic_store_n(&allocation->lost, 0, __ATOMIC_RELEASE);
+        allocation->decommit = 0;
+        order_enter(mm, index, &was, ORDER_YOUNG);
+        vidmm_event(mm, VID_EVENT_RECLAIM, index, allocation->owner, allocation->size, lost);
+    }
+    if (allocation->decommitted)
+        return VIDMM_NOT_COMMITTED;
     if (allocation->references && !allocation->place)
-        vidmm_restore(mm, paging);
+        residency_bring_in(mm, index, VIDMM_OVER_BUDGET, paging);
     return lost ? VIDMM_DISCARDED : VIDMM_INTACT;
 }

@@ -6,6 +6,8 @@
 #include "d3dkmt/order.h"
 #include "d3dkmt/records.h"
 
+#define PLACES (1u << VID_LOCAL | 1u << VID_NONLOCAL)
+
 static void forget_usage(const struct vidmm *mm, unsigned process)
 {
     struct vid_usage *usage = &mm->adapter->usage[process];
@@ -27,11 +29,25 @@ bool vidmm_sweep(const struct vidmm *mm, uint16_t process)
     return any;
 }
 
-static bool is_valid_place(const struct vidmm *mm, const struct vid_allocation *allocation)
+static bool is_possible(const struct vid_allocation *allocation)
 {
-    return allocation->place < VID_PLACES && allocation->wanted < VID_PLACES &&
-           mm->places[allocation->wanted] && allocation->offered < VID_OFFERS &&
-           allocation->owner < VID_PROCESSES;
+    return allocation->allowed && !(allocation->allowed & ~PLACES) &&
+           allocation->place < VID_PLACES && allocation->offered < VID_OFFERS &&
+           allocation->owner < VID_PROCESSES && allocation->size;
+}
+
+/* Primary fields of a change that somebody did not finish, made to agree. */
+static void finish(struct vid_allocation *allocation)
+{
+    if (allocation->wanted >= VID_PLACES || !(allocation->allowed & 1u << allocation->wanted))
+        allocation->wanted = (uint8_t)__builtin_ctz(allocation->allowed);
+    if (allocation->lost && !allocation->offered)
+        allocation->offered = VID_OFFER_LOW; /* a reclaim: nobody was told of the loss */
+    if (allocation->lost || allocation->decommitted ||
+        !(allocation->allowed & 1u << allocation->place))
+        allocation->place = VID_NOWHERE;
+    if (allocation->decommitted && allocation->offered)
+        allocation->lost = 1;
 }
 
 /* Derived fields of every record to nothing; records with impossible primary fields are dropped. */
@@ -42,12 +58,11 @@ static void clear_derived(const struct vidmm *mm)
         struct vid_allocation *allocation = &mm->allocations[i];
         allocation->first_opening = allocation->openings = allocation->references = 0;
         allocation->next = allocation->previous = VID_NONE;
-        if (allocation->live && !is_valid_place(mm, allocation))
+        allocation->planned = 0;
+        if (allocation->live && !is_possible(allocation))
             allocation->live = 0;
-        if (allocation->lost)
-            allocation->place = VID_NOWHERE;
-        if (!allocation->offered)
-            allocation->lost = 0;
+        if (allocation->live)
+            finish(allocation);
     }
     memset(adapter->offered, 0, sizeof adapter->offered);
     memset(adapter->easy, 0, sizeof adapter->easy);
@@ -60,7 +75,8 @@ static void clear_derived(const struct vidmm *mm)
         struct vid_usage *usage = &adapter->usage[p];
         memset(usage->resident, 0, sizeof usage->resident);
         memset(usage->referenced, 0, sizeof usage->referenced);
-        usage->offered = 0;
+        memset(usage->planned, 0, sizeof usage->planned);
+        usage->offered = usage->decommittable = 0;
         memset(&usage->demoted, 0, sizeof usage->demoted);
         memset(usage->idle_classes, 0, sizeof usage->idle_classes);
         memset(usage->held_classes, 0, sizeof usage->held_classes);
@@ -141,9 +157,8 @@ void vidmm_rebuild(const struct vidmm *mm)
         struct vid_allocation *allocation = &mm->allocations[i];
         next = allocation->next;
         allocation->next = VID_NONE;
-        if (!adapter->usage[allocation->owner].devices)
-            allocation->owner = mm->openings[allocation->first_opening].process;
-        if (allocation->place && !mm->places[allocation->place]->take(
+        allocation->owner = records_owner(mm, allocation);
+        if (allocation->place && !mm->places[allocation->place]->find(
                                      &adapter->segments[allocation->place], allocation->size))
             allocation->place = VID_NOWHERE;
         if (allocation->stamp > adapter->stamp)

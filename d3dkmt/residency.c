@@ -1,26 +1,43 @@
 /* References, and what they bring to a place and let go again. */
+#include "d3dkmt/residency.h"
+
 #include "d3dkmt/order.h"
-#include "memoryapi/base.h"
+#include "d3dkmt/room.h"
+
+/* Demoted ones that do not fit are passed over so often, so that a call stays short. */
+#define RESTORE_MISSES 64u
 
 /* Puts it there. pre: it is nowhere. False: there is no room, nothing changed. */
 static bool put(const struct vidmm *mm, uint32_t index, unsigned place, struct vid_paging *paging)
 {
     struct vid_allocation *allocation = &mm->allocations[index];
+    struct order_was was;
     if (!mm->places[place]->take(&mm->adapter->segments[place], allocation->size))
         return false;
-    order_leave(mm, index);
+    order_leave(mm, index, &was);
     allocation->place = (uint8_t)place;
-    order_enter(mm, index);
+    order_enter(mm, index, &was, ORDER_YOUNG);
     paging->in[place] += allocation->size;
     mm->adapter->usage[allocation->owner].paged_in_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_PAGE_IN, index, allocation->owner, allocation->size, (uint8_t)place);
     return true;
 }
 
-/* What can be had there without taking it from anybody. */
-static uint64_t easy_room(const struct vidmm *mm, unsigned place)
+/* What may still be given out while a request is planned; nothing is taken before all of it fits. */
+struct plan {
+    unsigned flags;
+    int64_t room[VID_PLACES];       /* without taking what anybody holds */
+    uint64_t others[VID_PLACES];    /* what others hold over their budgets; with VIDMM_MUST: all */
+    uint64_t protected[VID_PLACES]; /* of that: the request itself has it */
+};
+
+static void plan_begin(const struct vidmm *mm, unsigned flags, struct plan *plan)
 {
-    return mm->places[place]->room(&mm->adapter->segments[place]) + mm->adapter->easy[place];
+    *plan = (struct plan){.flags = flags};
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+        plan->room[place] = room_easy(mm, place);
+        plan->others[place] = room_of_others(mm, mm->process, place, flags & VIDMM_MUST);
+    }
 }
 
 /* Whether its owner holds no more than he may, with `cost` bytes more. */
@@ -28,92 +45,206 @@ static bool within_budget(const struct vidmm *mm, const struct vid_allocation *a
                           unsigned place, uint64_t cost)
 {
     const struct vid_usage *usage = &mm->adapter->usage[allocation->owner];
-    return usage->referenced[place] + cost <= usage->budget[place];
+    return usage->referenced[place] + usage->planned[place] + cost <= usage->budget[place];
 }
 
 /*
- * To the place it should have, then to the others it may have. First where there is room without
- * taking from anybody, then where room can be made; beyond the budget only if the caller may.
+ * Where it could come: the place it should have, then the other it may have. First where there is
+ * room without taking from anybody, then where room can be made; beyond the budget only if the
+ * caller may. VID_NOWHERE: there is no room.
  */
-static bool bring_in(const struct vidmm *mm, uint32_t index, unsigned flags,
-                     struct vid_paging *paging)
+static unsigned choose(const struct vidmm *mm, const struct vid_allocation *allocation,
+                       const struct plan *plan)
 {
-    struct vid_allocation *allocation = &mm->allocations[index];
-    for (unsigned pass = 0; pass < (flags & VIDMM_OVER_BUDGET ? 4u : 2u); pass++)
-        for (unsigned i = 0; i < VID_PLACES - 1; i++) {
+    unsigned passes = plan->flags & VIDMM_OVER_BUDGET ? 4 : 2;
+    for (unsigned pass = 0; pass < passes; pass++)
+        for (unsigned i = 0; i < 2; i++) {
             unsigned place = i == 0 ? allocation->wanted : VID_PLACES - allocation->wanted;
-            uint64_t cost;
+            uint64_t cost, more = 0;
             if (!(allocation->allowed & 1u << place))
                 continue;
             cost = order_cost(mm, allocation, place);
             if (pass < 2 && !within_budget(mm, allocation, place, cost))
                 continue;
-            if (pass % 2 == 0 && easy_room(mm, place) < cost)
-                continue;
-            if (vidmm_make_room(mm, place, cost, flags, paging) && put(mm, index, place, paging))
-                return true;
+            if (pass == 1 || (pass == 3 && plan->flags & VIDMM_MUST))
+                more = plan->others[place] > plan->protected[place]
+                           ? plan->others[place] - plan->protected[place]
+                           : 0;
+            if (plan->room[place] + (int64_t)more >= (int64_t)cost)
+                return place;
         }
-    return false;
+    return VID_NOWHERE;
 }
 
-/* What the owner has to evict before the `count` come to the places they should have. */
+unsigned residency_choose(const struct vidmm *mm, const struct vid_allocation *allocation,
+                          unsigned flags)
+{
+    struct plan plan;
+    plan_begin(mm, flags, &plan);
+    return choose(mm, allocation, &plan);
+}
+
+bool residency_bring_in(const struct vidmm *mm, uint32_t index, unsigned flags,
+                        struct vid_paging *paging)
+{
+    const struct vid_allocation *allocation = &mm->allocations[index];
+    unsigned place = residency_choose(mm, allocation, flags);
+    return place &&
+           room_make(mm, mm->process, place, order_cost(mm, allocation, place), flags & VIDMM_MUST,
+                     paging) &&
+           put(mm, index, place, paging);
+}
+
+/* Those that are placed already: what they take becomes held. False: beyond the budget. */
+static bool plan_placed(const struct vidmm *mm, struct vid_allocation *allocation,
+                        struct plan *plan)
+{
+    unsigned place = allocation->place;
+    uint64_t cost = order_cost(mm, allocation, place);
+    allocation->planned = VID_PLACES;
+    if (allocation->references) {
+        if (allocation->owner != mm->process)
+            plan->protected[place] += cost;
+        return true;
+    }
+    if (!(plan->flags & VIDMM_OVER_BUDGET) && !within_budget(mm, allocation, place, cost))
+        return false;
+    plan->room[place] -= (int64_t)cost;
+    mm->adapter->usage[allocation->owner].planned[place] += cost;
+    return true;
+}
+
+static bool plan_absent(const struct vidmm *mm, struct vid_allocation *allocation,
+                        struct plan *plan)
+{
+    unsigned place = choose(mm, allocation, plan);
+    uint64_t cost;
+    if (!place)
+        return false;
+    cost = order_cost(mm, allocation, place);
+    allocation->planned = (uint8_t)place;
+    plan->room[place] -= (int64_t)cost;
+    mm->adapter->usage[allocation->owner].planned[place] += cost;
+    return true;
+}
+
+/* Whether all of the list can come, and where to; it is noted in the records. */
+static bool plan_list(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
+                      unsigned flags)
+{
+    struct plan plan;
+    plan_begin(mm, flags, &plan);
+    for (uint32_t i = 0; i < count; i++) {
+        struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        if (allocation->place && !allocation->planned && !plan_placed(mm, allocation, &plan))
+            return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        if (!allocation->planned && !plan_absent(mm, allocation, &plan))
+            return false;
+    }
+    return true;
+}
+
+static void forget_plan(const struct vidmm *mm, const uint32_t *openings, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        struct vid_usage *usage = &mm->adapter->usage[allocation->owner];
+        allocation->planned = 0;
+        usage->planned[VID_LOCAL] = usage->planned[VID_NONLOCAL] = 0;
+    }
+}
+
+/* What the process has to evict before the list comes to the places it should have. */
 static uint64_t missing(const struct vidmm *mm, const uint32_t *openings, uint32_t count)
 {
     const struct vid_usage *usage = &mm->adapter->usage[mm->process];
     uint64_t cost[VID_PLACES] = {0}, worst = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
-        if (!allocation->references)
-            cost[allocation->wanted] += order_cost(mm, allocation, allocation->wanted);
+        struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        unsigned place = allocation->place ? allocation->place : allocation->wanted;
+        if (!allocation->planned && !(allocation->place && allocation->references))
+            cost[place] += order_cost(mm, allocation, place);
+        allocation->planned = VID_PLACES;
     }
+    forget_plan(mm, openings, count);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
-        uint64_t held = usage->referenced[place] + cost[place], room = easy_room(mm, place);
+        uint64_t held = usage->referenced[place] + cost[place];
         uint64_t over = held > usage->budget[place] ? held - usage->budget[place] : 0;
-        uint64_t lack = cost[place] > room ? cost[place] - room : 0;
+        int64_t lack = (int64_t)cost[place] - room_easy(mm, place);
         if (cost[place])
-            worst += over > lack ? over : lack;
+            worst += (int64_t)over > lack ? over : (uint64_t)lack;
     }
     return worst;
 }
 
-static NTSTATUS add_reference(const struct vidmm *mm, uint32_t opening, unsigned flags,
-                              struct vid_paging *paging)
+static void add_reference(const struct vidmm *mm, uint32_t opening)
 {
     uint32_t index = mm->openings[opening].allocation;
-    struct vid_allocation *allocation = &mm->allocations[index];
-    if (mm->openings[opening].references == UINT32_MAX || allocation->references == UINT32_MAX)
-        return STATUS_INVALID_PARAMETER;
-    if (!allocation->place && !bring_in(mm, index, flags, paging))
-        return STATUS_NO_MEMORY;
-    if (!allocation->references && !(flags & VIDMM_OVER_BUDGET) &&
-        !within_budget(mm, allocation, allocation->place,
-                       order_cost(mm, allocation, allocation->place)))
-        return STATUS_NO_MEMORY;
-    order_leave(mm, index);
+    struct order_was was;
+    order_leave(mm, index, &was);
     mm->openings[opening].references++;
-    allocation->references++;
-    order_enter(mm, index);
-    return STATUS_SUCCESS;
+    mm->allocations[index].references++;
+    order_enter(mm, index, &was, ORDER_YOUNG);
+}
+
+static void drop_reference(const struct vidmm *mm, uint32_t opening)
+{
+    uint32_t index = mm->openings[opening].allocation;
+    struct order_was was;
+    order_leave(mm, index, &was);
+    mm->openings[opening].references--;
+    mm->allocations[index].references--;
+    order_enter(mm, index, &was, mm->allocations[index].offered ? ORDER_SAME : ORDER_YOUNG);
+}
+
+/* First those that have their places, so that they are nobody's victims. */
+static bool carry_out(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
+                      unsigned flags, struct vid_paging *paging)
+{
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (vidmm_of(mm, openings[i])->planned == VID_PLACES)
+            add_reference(mm, openings[i]);
+    for (; done < count; done++) {
+        uint32_t index = mm->openings[openings[done]].allocation;
+        const struct vid_allocation *allocation = &mm->allocations[index];
+        unsigned place = allocation->planned;
+        if (place == VID_PLACES)
+            continue;
+        if (!allocation->place &&
+            (!room_make(mm, mm->process, place, order_cost(mm, allocation, place),
+                        flags & VIDMM_MUST, paging) ||
+             !put(mm, index, place, paging)))
+            break;
+        add_reference(mm, openings[done]);
+    }
+    if (done == count)
+        return true;
+    for (uint32_t i = 0; i < count; i++)
+        if (i < done || vidmm_of(mm, openings[i])->planned == VID_PLACES)
+            drop_reference(mm, openings[i]);
+    return false;
 }
 
 NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
                              unsigned flags, struct vid_paging *paging, uint64_t *ret_missing)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    uint32_t done = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (vidmm_of(mm, openings[i])->offered)
+    bool done;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        if (allocation->offered || allocation->decommitted ||
+            allocation->references > UINT32_MAX - count)
             return STATUS_INVALID_PARAMETER;
-    while (done < count && status >= 0) {
-        status = add_reference(mm, openings[done], flags, paging);
-        done += status >= 0;
     }
-    if (status >= 0)
-        return status;
-    while (done)
-        vidmm_evict(mm, openings[--done], VIDMM_ONLY_IF_NEEDED, paging);
+    done = plan_list(mm, openings, count, flags) && carry_out(mm, openings, count, flags, paging);
+    forget_plan(mm, openings, count);
+    if (done)
+        return STATUS_SUCCESS;
     *ret_missing = missing(mm, openings, count);
-    return status;
+    return STATUS_NO_MEMORY;
 }
 
 NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
@@ -123,14 +254,12 @@ NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
     struct vid_allocation *allocation = &mm->allocations[index];
     if (!mm->openings[opening].references)
         return STATUS_INVALID_PARAMETER;
-    order_leave(mm, index);
-    mm->openings[opening].references--;
-    allocation->references--;
+    drop_reference(mm, opening);
+    if (allocation->references)
+        return STATUS_SUCCESS;
     if (flags & VIDMM_CLEAN)
         allocation->written = 0;
-    order_enter(mm, index);
-    if (!allocation->references && allocation->place && !allocation->offered &&
-        !(flags & VIDMM_ONLY_IF_NEEDED))
+    if (allocation->place && !allocation->offered && !(flags & VIDMM_ONLY_IF_NEEDED))
         vidmm_put_out(mm, index, paging);
     return STATUS_SUCCESS;
 }
@@ -138,22 +267,23 @@ NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
 NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *paging)
 {
     uint32_t index = mm->openings[opening].allocation;
-    struct vid_allocation *allocation = &mm->allocations[index];
-    if (allocation->offered)
+    const struct vid_allocation *allocation = &mm->allocations[index];
+    struct order_was was;
+    if (allocation->offered || allocation->decommitted)
         return STATUS_INVALID_PARAMETER;
     if (!allocation->place)
-        return bring_in(mm, index, VIDMM_OVER_BUDGET, paging) ? STATUS_SUCCESS : STATUS_NO_MEMORY;
-    order_leave(mm, index);
-    order_enter(mm, index);
+        return residency_bring_in(mm, index, VIDMM_OVER_BUDGET, paging) ? STATUS_SUCCESS
+                                                                        : STATUS_NO_MEMORY;
+    order_leave(mm, index, &was);
+    order_enter(mm, index, &was, ORDER_YOUNG);
     return STATUS_SUCCESS;
 }
 
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging)
 {
-    struct vid_list *demoted = &mm->adapter->usage[mm->process].demoted;
-    for (uint32_t index = demoted->first, next; index; index = next) {
+    uint32_t index = mm->adapter->usage[mm->process].demoted.first, next;
+    for (unsigned misses = 0; index && misses < RESTORE_MISSES; index = next) {
         next = mm->allocations[index].next;
-        if (!bring_in(mm, index, 0, paging))
-            return;
+        misses += !residency_bring_in(mm, index, 0, paging);
     }
 }

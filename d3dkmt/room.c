@@ -1,5 +1,9 @@
 /* Making room: who has to go, in the order that vidmm.h tells. */
+#include "d3dkmt/room.h"
+
 #include "d3dkmt/order.h"
+
+#define NOBODY 0u /* a process that has nothing: room for it comes from all alike */
 
 static void release_place(const struct vidmm *mm, struct vid_allocation *allocation)
 {
@@ -11,13 +15,14 @@ void vidmm_put_out(const struct vidmm *mm, uint32_t index, struct vid_paging *pa
 {
     struct vid_allocation *allocation = &mm->allocations[index];
     uint8_t place = allocation->place;
-    order_leave(mm, index);
+    struct order_was was;
+    order_leave(mm, index, &was);
     release_place(mm, allocation);
     if (allocation->written)
         paging->out[place] += allocation->size;
     allocation->written = 0;
     allocation->place = VID_NOWHERE;
-    order_enter(mm, index);
+    order_enter(mm, index, &was, ORDER_YOUNG);
     mm->adapter->evictions++;
     mm->adapter->usage[allocation->owner].evicted_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_EVICT, index, allocation->owner, allocation->size, place);
@@ -26,15 +31,16 @@ void vidmm_put_out(const struct vidmm *mm, uint32_t index, struct vid_paging *pa
 void vidmm_lose(const struct vidmm *mm, uint32_t index)
 {
     struct vid_allocation *allocation = &mm->allocations[index];
+    struct order_was was;
     if (allocation->lost)
         return;
-    order_leave(mm, index);
+    order_leave(mm, index, &was);
     allocation->lost = 1;
     if (allocation->place)
         release_place(mm, allocation);
     allocation->place = VID_NOWHERE;
     allocation->written = 0;
-    order_enter(mm, index);
+    order_enter(mm, index, &was, ORDER_SAME);
     mm->adapter->discards++;
     mm->adapter->usage[allocation->owner].discarded_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_DISCARD, index, allocation->owner, allocation->size,
@@ -61,10 +67,15 @@ static unsigned next_active(const struct vid_adapter *adapter, unsigned process)
     return VID_PROCESSES;
 }
 
-/* The oldest of the lowest class in one process's lists. */
-static uint32_t lowest(struct vid_list lists[VID_CLASSES], uint32_t classes)
+/* The oldest of the lowest class in one process's lists, of what is not planned. */
+static uint32_t lowest(const struct vidmm *mm, const struct vid_list lists[VID_CLASSES],
+                       uint32_t classes)
 {
-    return classes ? lists[__builtin_ctz(classes)].first : VID_NONE;
+    for (; classes; classes &= classes - 1)
+        for (uint32_t i = lists[__builtin_ctz(classes)].first; i; i = mm->allocations[i].next)
+            if (!mm->allocations[i].planned)
+                return i;
+    return VID_NONE;
 }
 
 static bool goes_before(const struct vidmm *mm, uint32_t a, uint32_t b)
@@ -74,25 +85,29 @@ static bool goes_before(const struct vidmm *mm, uint32_t a, uint32_t b)
     return class_a != class_b ? class_a < class_b : first->stamp < second->stamp;
 }
 
+enum rule { IDLE, HELD_OVER_BUDGET, HELD };
+
 /*
  * Among processes, the one that is furthest over its budget loses first; with nobody over it, the
- * least important allocation of all. `held`: of other processes only; `over_only`: of those over
- * their budget only.
+ * least important allocation of all. What is held: not of `process`.
  */
-static uint32_t victim_of_processes(const struct vidmm *mm, enum vid_place place, bool held,
-                                    bool over_only)
+static uint32_t victim_by(const struct vidmm *mm, unsigned process, unsigned place, enum rule rule)
 {
     struct vid_adapter *adapter = mm->adapter;
     uint32_t best = VID_NONE;
     uint64_t best_over = 0;
     for (unsigned p = next_active(adapter, 1); p < VID_PROCESSES; p = next_active(adapter, p + 1)) {
         struct vid_usage *usage = &adapter->usage[p];
-        uint32_t candidate = held ? lowest(usage->held[place], usage->held_classes[place])
-                                  : lowest(usage->idle[place], usage->idle_classes[place]);
-        uint64_t over = vidmm_over_budget(mm, (uint16_t)p, place);
-        if (!candidate || (held && p == mm->process) || (over_only && !over))
+        uint32_t classes = rule == IDLE ? usage->idle_classes[place] : usage->held_classes[place];
+        uint64_t over = vidmm_over_budget(mm, (uint16_t)p, (enum vid_place)place);
+        uint32_t candidate;
+        if (!classes || (best && over < best_over) || (rule != IDLE && p == process) ||
+            (rule == HELD_OVER_BUDGET && !over))
             continue;
-        if (!best || over > best_over || (over == best_over && goes_before(mm, candidate, best))) {
+        candidate = lowest(mm, rule == IDLE ? usage->idle[place] : usage->held[place], classes);
+        if (!candidate)
+            continue;
+        if (!best || over > best_over || goes_before(mm, candidate, best)) {
             best = candidate;
             best_over = over;
         }
@@ -100,99 +115,150 @@ static uint32_t victim_of_processes(const struct vidmm *mm, enum vid_place place
     return best;
 }
 
-static uint32_t victim(const struct vidmm *mm, enum vid_place place, bool over, bool must)
+static uint32_t oldest_offer(const struct vidmm *mm, unsigned place)
 {
     for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++)
         if (mm->adapter->offered[place][offer].first)
             return mm->adapter->offered[place][offer].first;
-    uint32_t index = victim_of_processes(mm, place, false, false);
-    if (!index && over)
-        index = victim_of_processes(mm, place, true, true);
-    if (!index && must)
-        index = victim_of_processes(mm, place, true, false);
-    return index;
+    return VID_NONE;
 }
 
-/* What other processes hold in the place: beyond their budgets, or in all. */
-static uint64_t held_by_others(const struct vidmm *mm, enum vid_place place, bool all)
+/* One goes, by the first rule that has one. False: nobody is left. */
+static bool one_goes(const struct vidmm *mm, unsigned process, unsigned place, enum rule last,
+                     struct vid_paging *paging)
 {
-    uint64_t sum = 0;
-    for (unsigned p = next_active(mm->adapter, 1); p < VID_PROCESSES;
-         p = next_active(mm->adapter, p + 1)) {
-        const struct vid_usage *usage = &mm->adapter->usage[p];
-        uint64_t held = 0, over = vidmm_over_budget(mm, (uint16_t)p, place);
-        if (p == mm->process || !usage->held_classes[place])
-            continue;
-        for (unsigned class = 0; class < VID_CLASSES; class ++)
-            for (uint32_t i = usage->held[place][class].first; i && (all || held < over);
-                 i = mm->allocations[i].next)
-                held += order_cost(mm, &mm->allocations[i], place);
-        sum += held;
+    uint32_t index = oldest_offer(mm, place);
+    mm->adapter->decisions++;
+    if (index) {
+        vidmm_lose(mm, index);
+        return true;
     }
+    for (enum rule rule = IDLE; rule <= last; rule++) {
+        index = victim_by(mm, process, place, rule);
+        if (index) {
+            vidmm_put_out(mm, index, paging);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How far pressure came over what is placed. */
+static uint64_t debt(const struct vidmm *mm, unsigned place)
+{
+    const struct vid_segment *segment = &mm->adapter->segments[place];
+    uint64_t taken = segment->used + segment->pressure, most = mm->places[place]->most(segment);
+    return taken > most ? taken - most : 0;
+}
+
+int64_t room_easy(const struct vidmm *mm, unsigned place)
+{
+    uint64_t room = mm->places[place]->room(&mm->adapter->segments[place]);
+    return (int64_t)(room + mm->adapter->easy[place] - debt(mm, place));
+}
+
+uint64_t room_of_others(const struct vidmm *mm, unsigned process, unsigned place, bool all)
+{
+    struct vid_adapter *adapter = mm->adapter;
+    uint64_t sum = 0;
+    for (unsigned p = next_active(adapter, 1); p < VID_PROCESSES; p = next_active(adapter, p + 1))
+        if (p != process)
+            sum += all ? adapter->usage[p].referenced[place]
+                       : vidmm_over_budget(mm, (uint16_t)p, (enum vid_place)place);
     return sum;
+}
+
+bool room_make(const struct vidmm *mm, unsigned process, unsigned place, uint64_t bytes, bool must,
+               struct vid_paging *paging)
+{
+    const struct vid_segment *segment = &mm->adapter->segments[place];
+    while (mm->places[place]->room(segment) < bytes)
+        if (!one_goes(mm, process, place, must ? HELD : HELD_OVER_BUDGET, paging))
+            return false;
+    return true;
 }
 
 bool vidmm_make_room(const struct vidmm *mm, enum vid_place place, uint64_t bytes, unsigned flags,
                      struct vid_paging *paging)
 {
-    const struct vid_segment_ops *manager = mm->places[place];
-    struct vid_segment *segment = &mm->adapter->segments[place];
     const struct vid_usage *usage = &mm->adapter->usage[mm->process];
-    uint64_t room = manager->room(segment), have = room + mm->adapter->easy[place];
-    bool must = flags & VIDMM_MUST, over = false;
-    if (room >= bytes)
-        return true;
-    /* pressure that came over placed memory has to be worked off first */
-    if (segment->used + segment->pressure > manager->most(segment)) {
-        uint64_t debt = segment->used + segment->pressure - manager->most(segment);
-        have = have > debt ? have - debt : 0;
-    }
-    if (have < bytes) {
-        over = usage->referenced[place] + bytes <= usage->budget[place];
-        if (over || must)
-            have += held_by_others(mm, place, must);
-    }
-    if (have < bytes)
+    const struct vid_segment *segment = &mm->adapter->segments[place];
+    int64_t have = room_easy(mm, place);
+    bool must = flags & VIDMM_MUST;
+    if (bytes > mm->places[place]->most(segment))
         return false;
-    while (manager->room(segment) < bytes) {
-        uint32_t index = victim(mm, place, over, must);
-        if (!index)
-            return false;
-        mm->adapter->decisions++;
-        if (mm->allocations[index].offered)
-            vidmm_lose(mm, index);
-        else
-            vidmm_put_out(mm, index, paging);
+    bytes = mm->places[place]->cost(segment, bytes);
+    if (have < (int64_t)bytes && (must || usage->referenced[place] + bytes <= usage->budget[place]))
+        have += (int64_t)room_of_others(mm, mm->process, place, must);
+    return have >= (int64_t)bytes && room_make(mm, mm->process, place, bytes, must, paging);
+}
+
+/* The one that is discarded first, wherever it is. */
+static uint32_t first_offer(const struct vidmm *mm)
+{
+    for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++) {
+        uint32_t best = VID_NONE;
+        for (unsigned place = VID_NOWHERE; place < VID_PLACES; place++) {
+            uint32_t i = mm->adapter->offered[place][offer].first;
+            if (i && (!best || mm->allocations[i].stamp < mm->allocations[best].stamp))
+                best = i;
+        }
+        if (best)
+            return best;
     }
-    return true;
+    return VID_NONE;
 }
 
 void vidmm_discard_offers(const struct vidmm *mm, uint64_t most)
 {
-    for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++)
-        for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
-            struct vid_list *list = &mm->adapter->offered[place][offer];
-            while (list->first && mm->adapter->offered_bytes > most)
-                vidmm_lose(mm, list->first);
-        }
+    while (mm->adapter->offered_bytes > most)
+        vidmm_lose(mm, first_offer(mm));
 }
 
 bool vidmm_press(const struct vidmm *mm, enum vid_place place, uint64_t bytes)
 {
-    const struct vid_segment_ops *manager = mm->places[place];
-    struct vid_segment *segment = &mm->adapter->segments[place];
     struct vid_paging paging = {0};
-    segment->pressure = bytes;
-    vidmm_event(mm, VID_EVENT_PRESSURE, VID_NONE, mm->process, bytes, place);
+    mm->adapter->segments[place].pressure = bytes;
+    vidmm_event(mm, VID_EVENT_PRESSURE, VID_NONE, mm->process, bytes, (uint8_t)place);
     vidmm_share_budgets(mm);
-    while (segment->used + segment->pressure > manager->most(segment)) {
-        uint32_t index = victim(mm, place, true, false);
-        if (!index)
+    while (debt(mm, place))
+        if (!one_goes(mm, NOBODY, place, HELD_OVER_BUDGET, &paging))
             return false;
-        if (mm->allocations[index].offered)
-            vidmm_lose(mm, index);
-        else
-            vidmm_put_out(mm, index, &paging);
-    }
     return true;
+}
+
+/* The next of a list that the process may see decommitted. */
+static uint32_t next_decommittable(const struct vidmm *mm, uint32_t index)
+{
+    while (index &&
+           (!mm->allocations[index].decommit || mm->allocations[index].owner != mm->process))
+        index = mm->allocations[index].next;
+    return index;
+}
+
+uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes)
+{
+    struct vid_usage *usage = &mm->adapter->usage[mm->process];
+    uint64_t done = 0;
+    for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++) {
+        uint32_t heads[VID_PLACES];
+        for (unsigned place = VID_NOWHERE; place < VID_PLACES; place++)
+            heads[place] = next_decommittable(mm, mm->adapter->offered[place][offer].first);
+        while (done < bytes) {
+            uint32_t *oldest = &heads[0], index;
+            for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
+                if (heads[place] && (!*oldest || mm->allocations[heads[place]].stamp <
+                                                     mm->allocations[*oldest].stamp))
+                    oldest = &heads[place];
+            index = *oldest;
+            if (!index)
+                break;
+            *oldest = next_decommittable(mm, mm->allocations[index].next);
+            mm->allocations[index].decommitted = 1;
+            vidmm_lose(mm, index);
+            usage->decommits++;
+            done += mm->allocations[index].size;
+        }
+    }
+    return done;
 }

@@ -35,9 +35,28 @@ static void give(struct vid_segment *segment, uint64_t size)
     segment->used -= cost(segment, size);
 }
 
-const struct vid_segment_ops seg_local = {
-    .name = "local", .cost = cost, .room = room, .take = take, .give = give, .most = most};
-const struct vid_segment_ops seg_system = {
-    .name = "non-local", .cost = cost, .room = room, .take = take, .give = give, .most = most};
+static bool find(struct vid_segment *segment, uint64_t size)
+{
+    uint64_t all = most(segment);
+    if (size > all || cost(segment, size) > all - segment->used)
+        return false;
+    segment->used += cost(segment, size);
+    return true;
+}
+
+const struct vid_segment_ops seg_local = {.name = "local",
+                                          .cost = cost,
+                                          .room = room,
+                                          .take = take,
+                                          .give = give,
+                                          .find = find,
+                                          .most = most};
+const struct vid_segment_ops seg_system = {.name = "non-local",
+                                           .cost = cost,
+                                           .room = room,
+                                           .take = take,
+                                           .give = give,
+                                           .find = find,
+                                           .most = most};
 const struct vid_segment_ops *const segment_managers[VID_PLACES] = {
     [VID_LOCAL] = &seg_local, [VID_NONLOCAL] = &seg_system};

@@ -19,9 +19,14 @@ struct vid_segment_ops {
     uint64_t (*cost)(const struct vid_segment *segment, uint64_t size);
     /* Bytes that can be had now. */
     uint64_t (*room)(const struct vid_segment *segment);
-    /* Takes room for it; false: there is none, and nothing changed. */
+    /*
+     * Takes room for it; false: there is none, and nothing changed. What `room` says is a promise: a
+     * manager that breaks it fails the request, but what went out for it stays out.
+     */
     bool (*take)(struct vid_segment *segment, uint64_t size);
     void (*give)(struct vid_segment *segment, uint64_t size);
+    /* It is there already, found after a crash: counted whatever the pressure. False: impossible. */
+    bool (*find)(struct vid_segment *segment, uint64_t size);
     /* Bytes that could be had if nothing else were there: what never fits is refused early. */
     uint64_t (*most)(const struct vid_segment *segment);
 };

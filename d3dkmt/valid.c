@@ -19,11 +19,12 @@ __attribute__((format(printf, 2, 3))) static bool broken(int fd, const char *for
     return false;
 }
 
-/* M1, M2, M3, M14 of one allocation. */
+/* M1, M2, M3, M14, M16 of one allocation. */
 static bool openings_agree(const struct vidmm *mm, uint32_t index, int fd)
 {
     const struct vid_allocation *allocation = &mm->allocations[index];
     uint32_t count = 0, references = 0;
+    bool owned = false;
     for (uint32_t i = allocation->first_opening; i; i = mm->openings[i].next) {
         const struct vid_opening *opening = &mm->openings[i];
         if (opening->allocation != index || ++count > allocation->openings)
@@ -31,19 +32,22 @@ static bool openings_agree(const struct vidmm *mm, uint32_t index, int fd)
         if (!mm->adapter->usage[opening->process].devices)
             return broken(fd, "M14: process %u has opening %u and no device", opening->process, i);
         references += opening->references;
+        owned |= opening->process == allocation->owner;
     }
     if (!count || count != allocation->openings)
         return broken(fd, "M2: allocation %u has %u openings, says %u", index, count,
                       allocation->openings);
+    if (!owned)
+        return broken(fd, "M16: process %u does not have allocation %u", allocation->owner, index);
     return references == allocation->references ||
            broken(fd, "M3: allocation %u has %u references, says %u", index, references,
                   allocation->references);
 }
 
 struct sums {
-    uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed;
+    uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed, openings;
     uint64_t resident[VID_PROCESSES][VID_PLACES], referenced[VID_PROCESSES][VID_PLACES];
-    uint64_t offered_by[VID_PROCESSES];
+    uint64_t offered_by[VID_PROCESSES], decommittable[VID_PROCESSES];
 };
 
 static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, int fd)
@@ -51,15 +55,24 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
     const struct vid_allocation *allocation = &mm->allocations[index];
     unsigned place = allocation->place;
     sums->live++;
+    sums->openings += allocation->openings;
     if (order_list(mm, allocation))
         sums->listed++;
-    if (allocation->offered) {
+    if (allocation->offered && !allocation->lost) {
         sums->offered += allocation->size;
         sums->offered_by[allocation->owner] += allocation->size;
+        sums->decommittable[allocation->owner] += allocation->decommit ? allocation->size : 0;
     }
-    if (allocation->lost && (!allocation->offered || place))
+    if ((allocation->lost && !allocation->offered) ||
+        ((allocation->lost || allocation->decommitted) && place))
         return broken(fd, "M9: allocation %u is lost, offer %u, %s", index, allocation->offered,
                       place_names[place]);
+    if ((place && !(allocation->allowed & 1u << place)) ||
+        !(allocation->allowed & 1u << allocation->wanted))
+        return broken(fd, "M15: allocation %u is %s, may be at %x, wants %u", index,
+                      place_names[place], allocation->allowed, allocation->wanted);
+    if (allocation->planned)
+        return broken(fd, "M17: allocation %u is planned", index);
     if (place) {
         uint64_t cost = order_cost(mm, allocation, place);
         sums->used[place] += cost;
@@ -105,9 +118,12 @@ static bool usage_is_valid(const struct vidmm *mm, unsigned process, const struc
     const struct vid_usage *usage = &mm->adapter->usage[process];
     if ((mm->adapter->active[process / 64] >> process % 64 & 1) != (usage->devices != 0))
         return broken(fd, "M14: process %u has %u devices", process, usage->devices);
-    if (usage->offered != sums->offered_by[process])
+    if (usage->offered != sums->offered_by[process] ||
+        usage->decommittable != sums->decommittable[process])
         return broken(fd, "M13: process %u offers %lu, says %lu", process,
                       sums->offered_by[process], usage->offered);
+    if (usage->planned[VID_LOCAL] || usage->planned[VID_NONLOCAL])
+        return broken(fd, "M17: process %u is planned for", process);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
         if (usage->resident[place] != sums->resident[process][place] ||
             usage->referenced[place] != sums->referenced[process][place])
@@ -137,10 +153,11 @@ static bool sums_are_valid(const struct vidmm *mm, const struct sums *sums, int 
         if (adapter->easy[place] != sums->easy[place])
             return broken(fd, "M11: %lu easy %s, says %lu", sums->easy[place], place_names[place],
                           adapter->easy[place]);
+    }
+    for (unsigned place = VID_NOWHERE; place < VID_PLACES; place++)
         for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++)
             if (!list_is_valid(mm, &adapter->offered[place][offer], &left, fd))
                 return false;
-    }
     if (adapter->offered_bytes != sums->offered || adapter->live != sums->live)
         return broken(fd, "M13: %lu offered, %lu live; says %lu, %lu", sums->offered, sums->live,
                       adapter->offered_bytes, adapter->live);
@@ -151,14 +168,22 @@ static bool sums_are_valid(const struct vidmm *mm, const struct sums *sums, int 
 }
 
 /* M10: what is not live is on the free chain, once. */
-static bool free_chain_is_valid(const struct vidmm *mm, uint64_t live, int fd)
+static bool free_chains_are_valid(const struct vidmm *mm, const struct sums *sums, int fd)
 {
-    uint64_t free = 0, records = mm->adapter->allocations_used - 1;
-    for (uint32_t i = mm->adapter->allocations_free; i; i = mm->allocations[i].next)
+    const struct vid_adapter *adapter = mm->adapter;
+    uint64_t free = 0, records = adapter->allocations_used - 1;
+    for (uint32_t i = adapter->allocations_free; i; i = mm->allocations[i].next)
         if (mm->allocations[i].live || ++free > records)
             return broken(fd, "M10: allocation %u is live and free", i);
-    return live + free == records ||
-           broken(fd, "M10: %lu live and %lu free of %lu", live, free, records);
+    if (sums->live + free != records)
+        return broken(fd, "M10: %lu live and %lu free of %lu", sums->live, free, records);
+    free = 0;
+    records = adapter->openings_used - 1;
+    for (uint32_t i = adapter->openings_free; i; i = mm->openings[i].next)
+        if (mm->openings[i].allocation || ++free > records)
+            return broken(fd, "M10: opening %u is live and free", i);
+    return sums->openings + free == records ||
+           broken(fd, "M10: %lu openings live and %lu free of %lu", sums->openings, free, records);
 }
 
 bool vidmm_is_valid(const struct vidmm *mm, int fd)
@@ -168,7 +193,7 @@ bool vidmm_is_valid(const struct vidmm *mm, int fd)
     for (uint32_t i = 1; i < mm->adapter->allocations_used && valid; i++)
         if (mm->allocations[i].live)
             valid = openings_agree(mm, i, fd) && add_up(mm, i, sums, fd);
-    valid = valid && sums_are_valid(mm, sums, fd) && free_chain_is_valid(mm, sums->live, fd);
+    valid = valid && sums_are_valid(mm, sums, fd) && free_chains_are_valid(mm, sums, fd);
     free(sums);
     return valid;
 }

@@ -13,6 +13,7 @@
  *   demoted     with references, but put out all the same, because its process was over its budget
  *   offered     its process does not need the contents: they are lost when somebody needs the room
  *   lost        the contents of an offered allocation are gone; told once, by reclaim
+ *   decommitted lost for good: reclaim says so, and nothing but closing is left
  *   budget      bytes a process may hold in a place without being asked to trim
  *
  * AN ALLOCATION'S LIFE
@@ -23,13 +24,19 @@
  *                  |                                                     | room is needed, or at once
  *                  '---------------- reclaim: "discarded" -------------- lost
  *
- * WHO GOES, when a place has no room (vidmm_make_room), in this order:
+ * WHO GOES, when a place has no room (room.c), in this order:
  *   1. offered ones: lowest offer priority, then oldest offer; contents lost
  *   2. idle ones: of the process that is furthest over its budget, else of any; lowest class of
  *      priority, then longest without use; contents stay
- *   3. held ones of other processes that are over their budget, if who asks is within its own
+ *   3. held ones of other processes that are over their budget, as many bytes as they are over, if
+ *      the process that the room counts for stays within its own; the same order as 2
  *   4. with VIDMM_MUST: held ones of other processes at all
  * Room is made only when it suffices: nothing is lost for a request that fails.
+ *
+ * AGE is the time since the last use: a use, a reference more or less, an offer, a reclaim, and
+ * every change of the list, as by another class of priority. A new priority of the same class, a
+ * device that closes its opening, or another owner do not make an offer or an allocation younger
+ * while it stays in its list.
  *
  * Every call is made with the adapter's lock held (vidmm_lock), lists of allocations under one hold.
  * Sizes are in bytes, times in virtual nanoseconds.
@@ -92,13 +99,20 @@ NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint3
 /* The same allocation for another device. */
 NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t device,
                     uint32_t *ret_opening);
-/* With the last opening goes the allocation. True: it went. */
+/*
+ * With the last opening goes the allocation. True: it went. When its owner closes his last opening
+ * it belongs to the process with the lowest opening.
+ */
 bool vidmm_close(const struct vidmm *mm, uint32_t opening);
 void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t priority);
-/* New places for it; what is where it may not be goes out. STATUS_INVALID_PARAMETER as create. */
+/*
+ * New places for it. Where it is placed and not offered it moves: to the place it wants, if there
+ * is room as for make resident; what is where it may not be goes out in any case. The same places
+ * again change nothing. STATUS_INVALID_PARAMETER as create; STATUS_NO_MEMORY: it would never fit.
+ */
 NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
                           struct vid_paging *paging);
-/* CPU locks. STATUS_INVALID_PARAMETER while it is offered. */
+/* CPU locks. STATUS_INVALID_PARAMETER while it is offered, or once it is decommitted. */
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
 NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
 
@@ -112,7 +126,7 @@ enum vidmm_flags {
 /*
  * One more reference for each, and resident: all or none. STATUS_NO_MEMORY: beyond the budget, or
  * there is no room; *ret_missing is how many bytes the process has to evict for it.
- * STATUS_INVALID_PARAMETER: one is offered.
+ * STATUS_INVALID_PARAMETER: one is offered or decommitted, or has too many references.
  */
 NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, uint32_t count,
                              unsigned flags, struct vid_paging *paging, uint64_t *ret_missing);
@@ -121,29 +135,53 @@ NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
                      struct vid_paging *paging);
 /* Resident for a use that needs no reference (contexts with allocation lists). */
 NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *paging);
-/* Demoted ones of the process come back, as far as there is room without taking from others. */
+/*
+ * Demoted ones of the process come back, oldest first, within its budget and as far as there is
+ * room. Some that do not fit are passed over: a big one shall not keep the others out.
+ */
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging);
 /* Bytes that the process holds beyond its budget. */
 uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_place place);
 
-/* room.c: `bytes` free at `place`, or nothing changed and false. */
+/* room.c: `bytes` free at `place`, or nothing changed and false. Of `flags`: VIDMM_MUST. */
 bool vidmm_make_room(const struct vidmm *mm, enum vid_place place, uint64_t bytes, unsigned flags,
                      struct vid_paging *paging);
 /* Everybody's offers down to `most` bytes are lost; a debugger's way to see a program take it. */
 void vidmm_discard_offers(const struct vidmm *mm, uint64_t most);
-/* `bytes` of the place are taken away; somebody goes at once. True: it is really free now. */
+/*
+ * `bytes` of the place are taken away; somebody goes at once, as for a process that is nobody's and
+ * within its budget. True: it is really free now.
+ */
 bool vidmm_press(const struct vidmm *mm, enum vid_place place, uint64_t bytes);
 void vidmm_put_out(const struct vidmm *mm, uint32_t allocation, struct vid_paging *paging);
+/* pre: offered. Does nothing when it is lost. */
 void vidmm_lose(const struct vidmm *mm, uint32_t allocation);
+/*
+ * Offers of the process that may be decommitted are, in the order of discard, until `bytes` are
+ * reached. Returns the bytes.
+ */
+uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes);
 
 /* offer.c */
-enum vidmm_reclaimed { VIDMM_INTACT, VIDMM_DISCARDED };
-/* D3DKMT_OFFER_FLAGS. `now`: the contents are lost at once. `decommit`: so is their memory. */
+enum vidmm_reclaimed { VIDMM_INTACT, VIDMM_DISCARDED, VIDMM_NOT_COMMITTED };
+/*
+ * D3DKMT_OFFER_PRIORITY_*: AUTO goes by the allocation's priority. `now`: the contents are lost at
+ * once. `decommit`: vidmm_decommit may take it. STATUS_INVALID_PARAMETER: no such priority, locked
+ * by some process, or decommitted.
+ */
 NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool now,
                      bool decommit);
 /*
- * Contents that are lost are the caller's to clear, under the same hold of the lock. With
- * references it is brought back; `paging` tells. Of one that was not offered: VIDMM_INTACT.
+ * The contents are gone: whoever reclaims it clears them, under the same hold of the lock and
+ * before vidmm_reclaim, so that nobody finds old contents told intact when he dies in between.
+ */
+static inline bool vidmm_is_lost(const struct vidmm *mm, uint32_t opening)
+{
+    return vidmm_of(mm, opening)->lost;
+}
+/*
+ * With references it is brought back, over the budget too, or demoted if that fails; `paging`
+ * tells. Of one that was not offered: VIDMM_INTACT, or VIDMM_NOT_COMMITTED again.
  */
 enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,
                                    struct vid_paging *paging);
@@ -155,6 +193,7 @@ NTSTATUS vidmm_reserve(const struct vidmm *mm, enum vid_place place, uint64_t by
 uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
                                          enum vid_place place);
 void vidmm_add_device(const struct vidmm *mm);
+/* pre: what the device had is closed. */
 void vidmm_remove_device(const struct vidmm *mm);
 void vidmm_set_background(const struct vidmm *mm, uint16_t process, bool background);
 

@@ -1,0 +1,18 @@
+/* Room at a place: how much there could be, and the making of it. Within the engine only. */
+#pragma once
+
+#include "d3dkmt/vidmm.h"
+
+/*
+ * Bytes to be had without taking what anybody holds. Below 0: pressure came over what is held, and
+ * so much of it has to go first.
+ */
+int64_t room_easy(const struct vidmm *mm, unsigned place);
+/* Bytes to be had from processes other than `process`: what they hold over their budgets, or all. */
+uint64_t room_of_others(const struct vidmm *mm, unsigned process, unsigned place, bool all);
+/*
+ * Puts out until `bytes` are free. `must`: with rule 4. What is planned stays.
+ * pre: the figures above say that it will do. False: a segment's manager broke its promise.
+ */
+bool room_make(const struct vidmm *mm, unsigned process, unsigned place, uint64_t bytes, bool must,
+               struct vid_paging *paging);
