@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "d3dkmt/clock.h"
 #include "d3dkmt/engine.h"
-#include "d3dkmt/fence.h"
 #include "d3dkmt/state.h"
 
 /*

@@ -75,10 +75,12 @@ static const struct object_rights thread_rights = {
     .execute = READ_CONTROL | SYNCHRONIZE | THREAD_QUERY_LIMITED_INFORMATION | THREAD_RESUME,
     .all = THREAD_ALL_ACCESS,
 };
-static const struct object_ops process_ops = {OBJECT_PROCESS, "child process", destroy, NULL,
-                                              &process_rights};
-static const struct object_ops thread_ops = {OBJECT_THREAD, "child thread", destroy_thread, NULL,
-                                             &thread_rights};
+static const struct object_ops process_ops = {
+    .type = OBJECT_PROCESS, .name = "child process", .destroy = destroy, .rights = &process_rights};
+static const struct object_ops thread_ops = {.type = OBJECT_THREAD,
+                                             .name = "child thread",
+                                             .destroy = destroy_thread,
+                                             .rights = &thread_rights};
 static const struct waitable_ops process_wait_ops = {process_signalled, NULL, NULL};
 static const struct waitable_ops thread_wait_ops = {thread_signalled, NULL, NULL};
 
