@@ -2,6 +2,7 @@
 #pragma once
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "d3dkmt/clock.h"
@@ -16,8 +17,32 @@ static const struct vidmm *kit_mm(void)
     return gpu_adapter(0);
 }
 
+static char kit_directory[] = "/dev/shm/winmem-test-XXXXXX";
+
+static void remove_machine(void)
+{
+    char command[64];
+    gpu_detach();
+    snprintf(command, sizeof command, "rm -rf %s", kit_directory);
+    if (system(command) != 0)
+        perror(command);
+}
+
+/* Every test has a machine of its own: it may stop it, or fill it. */
+static void own_machine(void)
+{
+    static bool made;
+    if (made)
+        return;
+    made = true;
+    ck_assert_ptr_nonnull(mkdtemp(kit_directory));
+    ck_assert_int_eq(setenv("WINMEM_GPU_DIR", kit_directory, 1), 0);
+    atexit(remove_machine);
+}
+
 static D3DKMT_HANDLE make_adapter(void)
 {
+    own_machine();
     ck_assert_int_eq(gpu_attach(), STATUS_SUCCESS);
     kmt_lock();
     kit_adapter.mm = kit_mm();
