@@ -86,6 +86,21 @@ void vidmm_share_budgets(const struct vidmm *mm)
     }
 }
 
+/* Of a process without a device: what it would have with one. */
+uint64_t vidmm_budget(const struct vidmm *mm, uint16_t process, enum vid_place place)
+{
+    const struct vid_usage *usage = &mm->adapter->usage[process];
+    uint64_t weights = WEIGHT_FOREGROUND, all, taken;
+    if (usage->devices)
+        return usage->budget[place];
+    for (unsigned p = 1; p < VID_PROCESSES; p++)
+        weights += weight(&mm->adapter->usage[p]);
+    all = capacity(mm, place);
+    taken = reserved(mm, place);
+    return all > taken ? (uint64_t)((unsigned __int128)(all - taken) * WEIGHT_FOREGROUND / weights)
+                       : 0;
+}
+
 /* All processes together may reserve half of a place, so that there is something to share. */
 uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
                                          enum vid_place place)

@@ -16,6 +16,13 @@ static NTSTATUS protect(const struct kmt_allocation *allocation, uint32_t protec
     return mm_protect(&base, &size, protection, &old);
 }
 
+/* Poison where it was asked for. New memory reads as zero anyhow. */
+static void clear(const struct kmt_allocation *allocation)
+{
+    if (allocation->device->mm->adapter->poison)
+        memset(allocation->contents, VID_POISON, size_of(allocation));
+}
+
 NTSTATUS contents_open(struct kmt_allocation *allocation)
 {
     struct mm_request request = {.size = size_of(allocation),
@@ -29,8 +36,8 @@ NTSTATUS contents_open(struct kmt_allocation *allocation)
     if (mm_allocate(&request) < 0)
         return STATUS_NO_MEMORY;
     allocation->contents = (void *)request.base;
-    if (allocation->lost && allocation->device->mm->adapter->poison)
-        memset(allocation->contents, VID_POISON, request.size);
+    if (allocation->lost)
+        clear(allocation);
     allocation->lost = false;
     return STATUS_SUCCESS;
 }
@@ -51,7 +58,24 @@ static void release(struct kmt_allocation *allocation)
 
 void contents_lose(struct kmt_allocation *allocation)
 {
-    if (allocation->kind == CONTENTS_EXISTING)
+    uint64_t base = (uint64_t)allocation->contents, size = size_of(allocation);
+    if (allocation->kind != CONTENTS_PRIVATE)
+        return;
+    if (!base) {
+        allocation->lost = true;
+        return;
+    }
+    if (protect(allocation, PAGE_READWRITE) < 0)
+        return;
+    if (mm_discard(base, size) < 0 || allocation->device->mm->adapter->poison)
+        memset(allocation->contents, allocation->device->mm->adapter->poison ? VID_POISON : 0,
+               size);
+    contents_close(allocation);
+}
+
+void contents_give_back(struct kmt_allocation *allocation)
+{
+    if (allocation->kind != CONTENTS_PRIVATE)
         return;
     release(allocation);
     allocation->lost = true;

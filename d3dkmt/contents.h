@@ -16,7 +16,9 @@ enum kmt_contents {
 NTSTATUS contents_open(struct kmt_allocation *allocation);
 /* After the last unlock. */
 void contents_close(struct kmt_allocation *allocation);
-/* They are lost: what is opened next reads as zero, or as poison. */
+/* They are lost, their memory is not: from now on they read as zero, or as poison. */
 void contents_lose(struct kmt_allocation *allocation);
+/* They are lost with their memory: contents_open takes it anew. */
+void contents_give_back(struct kmt_allocation *allocation);
 /* The allocation goes. */
 void contents_free(struct kmt_allocation *allocation);

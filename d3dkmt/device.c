@@ -3,6 +3,7 @@
 #include "d3dkmt/context.h"
 #include "d3dkmt/engine.h"
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/trim.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
 
@@ -53,6 +54,7 @@ void device_end(struct kmt_device *device, uint32_t reason)
 
 void kmt_device_destroy(struct kmt_device *device)
 {
+    trim_forget_device(device);
     while (!link_is_empty(&device->contexts)) {
         struct kmt_context *context = link_first(&device->contexts, struct kmt_context, link);
         context_drop(context);

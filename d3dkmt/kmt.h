@@ -54,9 +54,10 @@ struct kmt_device {
     uint32_t number; /* vid_opening.device */
     uint32_t resets; /* of the adapter as it was made: a later one made it lost */
     uint32_t flags;  /* D3DKMT_CREATEDEVICEFLAGS_* */
-    uint32_t ended;  /* D3DKMT_DEVICEEXECUTION_* of how it was lost, once that is noticed; 0: it works */
-    uint32_t queued_limit;       /* D3DKMTSetQueuedLimit */
-    bool in_error;               /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
+    uint32_t
+        ended; /* D3DKMT_DEVICEEXECUTION_* of how it was lost, once that is noticed; 0: it works */
+    uint32_t queued_limit; /* D3DKMTSetQueuedLimit */
+    bool in_error;         /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
     struct kmt_context *context; /* its own, in legacy mode; else NULL */
     struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
     struct kmt_gpuva *gpuva;                                                /* NULL: unused yet */
@@ -68,6 +69,7 @@ struct kmt_resource {
     struct kmt_link link;        /* in the device */
     struct kmt_link allocations; /* head */
     uint32_t count;
+    bool keyed;                         /* shared together with a keyed mutex */
     struct kmt_share *share;            /* what other processes may open of it; NULL: nothing */
     uint32_t flags;                     /* D3DKMT_CREATEALLOCATIONFLAGS_* */
     uint32_t runtime_size, driver_size; /* bytes */
@@ -88,7 +90,6 @@ struct kmt_allocation {
     bool lost;     /* the contents are, until the CPU sees them again */
     bool primary;  /* D3DDDI_ALLOCATIONINFO: for a display */
     bool opened;   /* and made by another device */
-    bool deserted; /* reclaimed as NOT_COMMITTED: only to be destroyed */
     bool marked;   /* by a walk that looks for handles that stand twice */
     uint16_t pins; /* D3DKMTPinResources */
 };
@@ -104,6 +105,9 @@ void *kmt_find(D3DKMT_HANDLE handle, enum kmt_type type);
 /* Every object of a type, until `each` returns false. Objects may be destroyed meanwhile. */
 void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, void *context),
                   void *context);
+
+/* hProcess of a call: NULL, or this process. STATUS_INVALID_HANDLE, STATUS_ACCESS_DENIED. */
+NTSTATUS kmt_check_process(HANDLE process);
 
 /* kmt_copy.c: the caller's memory; nothing may be locked. */
 /*

@@ -15,8 +15,6 @@ static NTSTATUS lock(struct kmt_allocation *allocation, bool write, void **ret_c
     const struct vidmm *mm = allocation->device->mm;
     NTSTATUS status;
     bool first;
-    if (allocation->deserted)
-        return STATUS_INVALID_PARAMETER;
     vidmm_lock(mm);
     first = !mm->openings[allocation->opening].locks;
     status = vidmm_lock_cpu(mm, allocation->opening, write);

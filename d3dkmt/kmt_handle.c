@@ -3,8 +3,10 @@
  * destroyed names nothing for a while.
  */
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/trim.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/host.h"
+#include "memoryapi/object.h"
 
 #define HANDLES         (1u << 24)
 #define GENERATION_BITS 6
@@ -30,6 +32,7 @@ void kmt_lock(void)
 void kmt_unlock(void)
 {
     futex_unlock(&lock);
+    trim_tell();
 }
 
 /* The first free entry, 0: none. */
@@ -96,4 +99,9 @@ void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, vo
     for (uint32_t i = 1; i < used; i++)
         if (entries[i].object && entries[i].type == type && !each(entries[i].object, context))
             return;
+}
+
+NTSTATUS kmt_check_process(HANDLE process)
+{
+    return process ? handle_is_current_process(process, PROCESS_QUERY_INFORMATION) : STATUS_SUCCESS;
 }

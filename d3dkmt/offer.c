@@ -18,8 +18,9 @@ static enum vid_offer offer_of(uint32_t priority, const struct vid_allocation *a
     return allocation->priority < PRIORITY_NORMAL ? VID_OFFER_LOW : VID_OFFER_HIGH;
 }
 
-static bool is_locked(const struct vidmm *mm, const struct vid_allocation *allocation)
+bool vidmm_is_locked(const struct vidmm *mm, uint32_t opening)
 {
+    const struct vid_allocation *allocation = vidmm_of(mm, opening);
     for (uint32_t i = allocation->first_opening; i; i = mm->openings[i].next)
         if (mm->openings[i].locks)
             return true;
@@ -33,7 +34,7 @@ NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority
     struct vid_allocation *allocation = &mm->allocations[index];
     enum vid_offer offer = offer_of(priority, allocation);
     struct order_was was;
-    if (!offer || allocation->decommitted || is_locked(mm, allocation))
+    if (!offer || allocation->decommitted || vidmm_is_locked(mm, opening))
         return STATUS_INVALID_PARAMETER;
     order_leave(mm, index, &was);
     allocation->decommit = decommit;
@@ -44,6 +45,11 @@ NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority
     if (now)
         vidmm_lose(mm, index);
     return STATUS_SUCCESS;
+}
+
+void vidmm_recommit(const struct vidmm *mm, uint32_t opening)
+{
+    vidmm_of(mm, opening)->decommitted = 0;
 }
 
 enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,

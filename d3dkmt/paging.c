@@ -87,3 +87,17 @@ NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging 
     *ret_fence_value = queue->last;
     return sync_value(fence) >= queue->last ? STATUS_SUCCESS : STATUS_PENDING;
 }
+
+void paging_wait(const struct vidmm *mm, const struct vid_paging *moved)
+{
+    clock_reach(mm, clock_now(mm) + cost(mm->adapter, moved));
+}
+
+NTSTATUS paging_find(D3DKMT_HANDLE handle, struct kmt_paging_queue **ret_queue)
+{
+    struct kmt_paging_queue *queue = kmt_find(handle, KMT_PAGING_QUEUE);
+    if (!queue)
+        return STATUS_INVALID_PARAMETER;
+    *ret_queue = queue;
+    return kmt_device_state(queue->device);
+}

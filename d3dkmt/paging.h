@@ -31,3 +31,7 @@ void paging_destroy(struct kmt_paging_queue *queue);
  */
 NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging *moved,
                         uint64_t *ret_fence_value);
+/* The program's call waits for what was moved: the clock goes on by its time. */
+void paging_wait(const struct vidmm *mm, const struct vid_paging *moved);
+/* STATUS_INVALID_PARAMETER: no queue; else what kmt_device_state says of its device. */
+NTSTATUS paging_find(D3DKMT_HANDLE handle, struct kmt_paging_queue **ret_queue);

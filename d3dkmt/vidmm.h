@@ -115,6 +115,8 @@ NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t want
 /* CPU locks. STATUS_INVALID_PARAMETER while it is offered, or once it is decommitted. */
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
 NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
+/* offer.c: whether anybody has it locked. */
+bool vidmm_is_locked(const struct vidmm *mm, uint32_t opening);
 
 /* residency.c */
 enum vidmm_flags {
@@ -179,6 +181,8 @@ static inline bool vidmm_is_lost(const struct vidmm *mm, uint32_t opening)
 {
     return vidmm_of(mm, opening)->lost;
 }
+/* Memory for what was decommitted was found again. pre: offered */
+void vidmm_recommit(const struct vidmm *mm, uint32_t opening);
 /*
  * With references it is brought back, over the budget too, or demoted if that fails; `paging`
  * tells. Of one that was not offered: VIDMM_INTACT, or VIDMM_NOT_COMMITTED again.
@@ -190,6 +194,7 @@ enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,
 void vidmm_share_budgets(const struct vidmm *mm);
 /* STATUS_INVALID_PARAMETER: more than is available for reservation. */
 NTSTATUS vidmm_reserve(const struct vidmm *mm, enum vid_place place, uint64_t bytes);
+uint64_t vidmm_budget(const struct vidmm *mm, uint16_t process, enum vid_place place);
 uint64_t vidmm_available_for_reservation(const struct vidmm *mm, uint16_t process,
                                          enum vid_place place);
 void vidmm_add_device(const struct vidmm *mm);

@@ -22,7 +22,6 @@ static char kit_directory[] = "/dev/shm/winmem-test-XXXXXX";
 static void remove_machine(void)
 {
     char command[64];
-    gpu_detach();
     snprintf(command, sizeof command, "rm -rf %s", kit_directory);
     if (system(command) != 0)
         perror(command);
@@ -59,13 +58,13 @@ static D3DKMT_HANDLE make_device(void)
     return create.hDevice;
 }
 
-static void destroy_device(D3DKMT_HANDLE device)
+static inline void destroy_device(D3DKMT_HANDLE device)
 {
     const D3DKMT_DESTROYDEVICE destroy = {device};
     ck_assert_int_eq(kmt_DestroyDevice(&destroy), STATUS_SUCCESS);
 }
 
-static D3DKMT_DEVICEEXECUTION_STATE execution_state_of(D3DKMT_HANDLE device)
+static inline D3DKMT_DEVICEEXECUTION_STATE execution_state_of(D3DKMT_HANDLE device)
 {
     D3DKMT_GETDEVICESTATE state = {.hDevice = device, .StateType = D3DKMT_DEVICESTATE_EXECUTION};
     ck_assert_int_eq(kmt_GetDeviceState(&state), STATUS_SUCCESS);

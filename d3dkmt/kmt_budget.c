@@ -1,0 +1,72 @@
+/* What a process may have of an adapter's memory, has, and keeps for itself. */
+#include "d3dkmt/clock.h"
+#include "d3dkmt/kmt.h"
+#include "faces.h"
+#include "memoryapi/guarded.h"
+
+/* D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL is 0, _NON_LOCAL is 1; one physical adapter. */
+static bool is_group(uint32_t group, uint32_t physical_adapter)
+{
+    return group <= D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL && physical_adapter == 0;
+}
+
+NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
+{
+    D3DKMT_QUERYVIDEOMEMORYINFO data;
+    struct kmt_adapter *adapter;
+    NTSTATUS status;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
+        return STATUS_ACCESS_VIOLATION;
+    status = kmt_check_process(data.hProcess);
+    if (status < 0)
+        return status;
+    kmt_lock();
+    adapter = kmt_find(data.hAdapter, KMT_ADAPTER);
+    status = adapter && is_group(data.MemorySegmentGroup, data.PhysicalAdapterIndex)
+                 ? STATUS_SUCCESS
+                 : STATUS_INVALID_PARAMETER;
+    if (status >= 0) {
+        const struct vidmm *mm = adapter->mm;
+        unsigned place = VID_LOCAL + data.MemorySegmentGroup;
+        clock_call(mm);
+        vidmm_lock(mm);
+        data.Budget = vidmm_budget(mm, mm->process, place);
+        data.CurrentUsage = mm->adapter->usage[mm->process].resident[place];
+        data.CurrentReservation = mm->adapter->usage[mm->process].reservation[place];
+        data.AvailableForReservation = vidmm_available_for_reservation(mm, mm->process, place);
+        vidmm_unlock(mm);
+    }
+    kmt_unlock();
+    if (status >= 0)
+        guarded_write(pData, &data, sizeof data);
+    return status;
+}
+
+NTSTATUS kmt_ChangeVideoMemoryReservation(const D3DKMT_CHANGEVIDEOMEMORYRESERVATION *pData)
+{
+    D3DKMT_CHANGEVIDEOMEMORYRESERVATION data;
+    struct kmt_adapter *adapter;
+    NTSTATUS status;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data))
+        return STATUS_ACCESS_VIOLATION;
+    status = kmt_check_process(data.hProcess);
+    if (status < 0)
+        return status;
+    kmt_lock();
+    adapter = kmt_find(data.hAdapter, KMT_ADAPTER);
+    status = adapter && is_group(data.MemorySegmentGroup, data.PhysicalAdapterIndex)
+                 ? STATUS_SUCCESS
+                 : STATUS_INVALID_PARAMETER;
+    if (status >= 0) {
+        clock_call(adapter->mm);
+        vidmm_lock(adapter->mm);
+        status = vidmm_reserve(adapter->mm, VID_LOCAL + data.MemorySegmentGroup, data.Reservation);
+        vidmm_unlock(adapter->mm);
+    }
+    kmt_unlock();
+    return status;
+}

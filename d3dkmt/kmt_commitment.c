@@ -1,0 +1,82 @@
+/*
+ * What was offered with AllowDecommit may be lost with its memory: asking how much that is, and
+ * taking it now.
+ */
+#include "d3dkmt/contents.h"
+#include "d3dkmt/kmt.h"
+#include "d3dkmt/state.h"
+#include "faces.h"
+#include "memoryapi/guarded.h"
+
+NTSTATUS kmt_QueryProcessOfferInfo(D3DKMT_QUERYPROCESSOFFERINFO *pData)
+{
+    D3DKMT_QUERYPROCESSOFFERINFO data;
+    NTSTATUS status;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
+        return STATUS_ACCESS_VIOLATION;
+    if (data.cbSize != sizeof data)
+        return STATUS_INVALID_PARAMETER;
+    status = kmt_check_process(data.hProcess);
+    if (status >= 0)
+        status = gpu_attach();
+    if (status < 0)
+        return status;
+    data.DecommittableBytes = data.DecommitUniqueness = 0;
+    for (uint32_t i = 0; i < gpu_adapter_count(); i++) {
+        const struct vidmm *mm = gpu_adapter(i);
+        const struct vid_usage *usage = &mm->adapter->usage[mm->process];
+        vidmm_lock(mm);
+        data.DecommittableBytes += usage->decommittable;
+        data.DecommitUniqueness += usage->decommits;
+        vidmm_unlock(mm);
+    }
+    guarded_write(pData, &data, sizeof data);
+    return STATUS_SUCCESS;
+}
+
+/* What was decommitted has no memory any more. pre: kmt_lock */
+static bool give_back(struct kmt_object *object, void *context)
+{
+    struct kmt_allocation *allocation = container_of(object, struct kmt_allocation, object);
+    const struct vid_allocation *of = vidmm_of(allocation->device->mm, allocation->opening);
+    if (of->offered && of->decommitted && allocation->contents)
+        contents_give_back(allocation);
+    return true;
+}
+
+NTSTATUS kmt_TrimProcessCommitment(D3DKMT_TRIMPROCESSCOMMITMENT *pData)
+{
+    D3DKMT_TRIMPROCESSCOMMITMENT data;
+    NTSTATUS status;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
+        return STATUS_ACCESS_VIOLATION;
+    if (data.cbSize != sizeof data || data.Flags.Value & ~3u)
+        return STATUS_INVALID_PARAMETER;
+    status = kmt_check_process(data.hProcess);
+    if (status >= 0)
+        status = gpu_attach();
+    if (status < 0)
+        return status;
+    data.NumBytesDecommitted = 0;
+    kmt_lock();
+    /* what is discarded already has given its memory back, or may not */
+    if (!(data.Flags.Value & D3DKMT_TRIMPROCESSCOMMITMENT_FLAGS_OnlyRepurposed))
+        for (uint32_t i = 0; i < gpu_adapter_count(); i++) {
+            const struct vidmm *mm = gpu_adapter(i);
+            uint64_t left = data.DecommitRequested - data.NumBytesDecommitted;
+            if (data.NumBytesDecommitted >= data.DecommitRequested)
+                break;
+            vidmm_lock(mm);
+            data.NumBytesDecommitted += vidmm_decommit(mm, left);
+            vidmm_unlock(mm);
+        }
+    kmt_for_each(KMT_ALLOCATION, give_back, NULL);
+    kmt_unlock();
+    guarded_write(&pData->NumBytesDecommitted, &data.NumBytesDecommitted,
+                  sizeof data.NumBytesDecommitted);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,250 @@
+/* Offers, reclaims, residency and CPU access through the exported functions' faces. */
+#include "tests/unit/gpu_kit.h"
+
+#include <winmem/gpu.h>
+
+#define MIB (1ull << 20)
+
+static D3DKMT_HANDLE device, queue;
+
+static void setup(void)
+{
+    D3DKMT_CREATEPAGINGQUEUE create = {0};
+    setenv("WINMEM_GPU", "adapter local=64M nonlocal=64M", 1);
+    device = make_device();
+    create.hDevice = device;
+    ck_assert_int_eq(kmt_CreatePagingQueue(&create), STATUS_SUCCESS);
+    queue = create.hPagingQueue;
+}
+
+static D3DKMT_HANDLE make(uint64_t size)
+{
+    struct winmem_gpu_allocation wanted = {size, WINMEM_GPU_LOCAL, 0};
+    D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &wanted,
+                                   .PrivateDriverDataSize = sizeof wanted};
+    D3DKMT_CREATEALLOCATION create = {
+        .hDevice = device, .NumAllocations = 1, .pAllocationInfo2 = &info};
+    ck_assert_int_eq(kmt_CreateAllocation2(&create), STATUS_SUCCESS);
+    ck_assert_uint_ne(info.hAllocation, 0);
+    return info.hAllocation;
+}
+
+static NTSTATUS make_resident(D3DKMT_HANDLE allocation, uint64_t *ret_trim)
+{
+    D3DDDI_MAKERESIDENT data = {
+        .hPagingQueue = queue, .NumAllocations = 1, .AllocationList = &allocation};
+    NTSTATUS status = kmt_MakeResident(&data);
+    if (ret_trim)
+        *ret_trim = data.NumBytesToTrim;
+    return status;
+}
+
+static NTSTATUS offer(D3DKMT_HANDLE allocation, uint32_t priority, uint32_t flags)
+{
+    const D3DKMT_OFFERALLOCATIONS data = {.hDevice = device,
+                                          .HandleList = &allocation,
+                                          .NumAllocations = 1,
+                                          .Priority = priority,
+                                          .Flags.Value = flags};
+    return kmt_OfferAllocations(&data);
+}
+
+static D3DDDI_RECLAIM_RESULT reclaim(D3DKMT_HANDLE allocation)
+{
+    D3DDDI_RECLAIM_RESULT result = 77;
+    D3DKMT_RECLAIMALLOCATIONS2 data = {
+        .hPagingQueue = queue, .NumAllocations = 1, .HandleList = &allocation, .pResults = &result};
+    ck_assert_int_ge(kmt_ReclaimAllocations2(&data), 0);
+    return result;
+}
+
+static uint64_t *lock(D3DKMT_HANDLE allocation)
+{
+    D3DKMT_LOCK2 data = {.hDevice = device, .hAllocation = allocation};
+    ck_assert_int_eq(kmt_Lock2(&data), STATUS_SUCCESS);
+    return data.pData;
+}
+
+static void unlock(D3DKMT_HANDLE allocation)
+{
+    const D3DKMT_UNLOCK2 data = {device, allocation};
+    ck_assert_int_eq(kmt_Unlock2(&data), STATUS_SUCCESS);
+}
+
+static void write_all(D3DKMT_HANDLE allocation, uint64_t size, uint64_t value)
+{
+    uint64_t *at = lock(allocation);
+    for (uint64_t i = 0; i < size / 8; i++)
+        at[i] = value + i;
+    unlock(allocation);
+}
+
+static bool holds(D3DKMT_HANDLE allocation, uint64_t size, uint64_t value, uint64_t step)
+{
+    uint64_t *at = lock(allocation);
+    bool same = true;
+    for (uint64_t i = 0; i < size / 8; i++)
+        same = same && at[i] == value + i * step;
+    unlock(allocation);
+    return same;
+}
+
+static uint32_t residency(D3DKMT_HANDLE allocation)
+{
+    D3DKMT_ALLOCATIONRESIDENCYSTATUS status = 0;
+    const D3DKMT_QUERYALLOCATIONRESIDENCY data = {.hDevice = device,
+                                                  .phAllocationList = &allocation,
+                                                  .AllocationCount = 1,
+                                                  .pResidencyStatus = &status};
+    ck_assert_int_eq(kmt_QueryAllocationResidency(&data), STATUS_SUCCESS);
+    return status;
+}
+
+START_TEST(an_offer_that_nobody_needed_comes_back_whole)
+{
+    D3DKMT_HANDLE a = make(MIB);
+    write_all(a, MIB, 5);
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+    ck_assert(holds(a, MIB, 5, 1));
+}
+END_TEST
+
+/* 64 MiB less a twentieth is the budget: three of 20 MiB fit, a fourth needs somebody's. */
+START_TEST(the_lowest_offer_is_lost_first)
+{
+    D3DKMT_HANDLE low = make(20 * MIB), high = make(20 * MIB), more = make(20 * MIB),
+                  most = make(20 * MIB);
+    write_all(low, 20 * MIB, 1);
+    write_all(high, 20 * MIB, 2);
+    ck_assert_int_eq(make_resident(high, NULL), STATUS_PENDING);
+    ck_assert_int_eq(make_resident(low, NULL), STATUS_PENDING);
+    ck_assert_int_eq(offer(high, D3DKMT_OFFER_PRIORITY_HIGH, 0), STATUS_SUCCESS);
+    ck_assert_int_eq(offer(low, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
+    ck_assert_int_eq(make_resident(more, NULL), STATUS_PENDING);
+    ck_assert_int_eq(make_resident(most, NULL), STATUS_PENDING);
+    ck_assert_uint_eq(reclaim(high), D3DDDI_RECLAIM_RESULT_OK);
+    ck_assert(holds(high, 20 * MIB, 2, 1));
+    ck_assert_uint_eq(reclaim(low), D3DDDI_RECLAIM_RESULT_DISCARDED);
+    ck_assert(holds(low, 20 * MIB, 0, 0));
+}
+END_TEST
+
+START_TEST(what_is_beyond_the_budget_says_how_much_to_trim)
+{
+    D3DKMT_HANDLE a = make(40 * MIB), b = make(40 * MIB);
+    D3DKMT_EVICT evict = {.hDevice = device, .NumAllocations = 1, .AllocationList = &a};
+    uint64_t trim = 0;
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(make_resident(b, &trim), STATUS_NO_MEMORY);
+    ck_assert_uint_gt(trim, 0);
+    ck_assert_uint_le(trim, 40 * MIB);
+    ck_assert_uint_eq(residency(b), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    ck_assert_int_eq(kmt_Evict(&evict), STATUS_SUCCESS);
+    ck_assert_uint_eq(evict.NumBytesToTrim, 0);
+    ck_assert_int_eq(make_resident(b, NULL), STATUS_PENDING);
+}
+END_TEST
+
+START_TEST(what_was_evicted_keeps_its_contents)
+{
+    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_EVICT evict = {.hDevice = device, .NumAllocations = 1, .AllocationList = &a};
+    write_all(a, MIB, 9);
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(kmt_Evict(&evict), STATUS_SUCCESS);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    ck_assert(holds(a, MIB, 9, 1));
+    ck_assert_int_eq(kmt_Evict(&evict), STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+START_TEST(offered_and_locked_exclude_each_other)
+{
+    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_LOCK2 data = {.hDevice = device, .hAllocation = a};
+    lock(a);
+    ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_INVALID_PARAMETER);
+    unlock(a);
+    ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
+    ck_assert_int_eq(kmt_Lock2(&data), STATUS_INVALID_PARAMETER);
+    ck_assert_ptr_null(data.pData);
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_INVALID_PARAMETER);
+    ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
+    ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
+}
+END_TEST
+
+START_TEST(what_may_be_decommitted_is_on_demand)
+{
+    D3DKMT_HANDLE a = make(MIB), b = make(MIB);
+    D3DKMT_QUERYPROCESSOFFERINFO info = {.cbSize = sizeof info};
+    D3DKMT_TRIMPROCESSCOMMITMENT trim = {.cbSize = sizeof trim, .DecommitRequested = 4 * MIB};
+    write_all(a, MIB, 3);
+    write_all(b, MIB, 4);
+    ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, D3DKMT_OFFER_FLAGS_AllowDecommit), 0);
+    ck_assert_int_eq(offer(b, D3DKMT_OFFER_PRIORITY_LOW, 0), 0);
+    ck_assert_int_eq(kmt_QueryProcessOfferInfo(&info), STATUS_SUCCESS);
+    ck_assert_uint_eq(info.DecommittableBytes, MIB);
+    ck_assert_int_eq(kmt_TrimProcessCommitment(&trim), STATUS_SUCCESS);
+    ck_assert_uint_eq(trim.NumBytesDecommitted, MIB);
+    ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_DISCARDED);
+    ck_assert(holds(a, MIB, 0, 0));
+    ck_assert_uint_eq(reclaim(b), D3DDDI_RECLAIM_RESULT_OK);
+    ck_assert(holds(b, MIB, 4, 1));
+}
+END_TEST
+
+static uint64_t told;
+
+static WINAPI void on_trim(D3DKMT_TRIMNOTIFICATION *notification)
+{
+    ck_assert_ptr_eq(notification->Context, &told);
+    ck_assert_uint_eq(notification->Flags.Value, D3DDDI_TRIMRESIDENCYSET_FLAGS_TrimToBudget);
+    told += notification->NumBytesToTrim;
+}
+
+START_TEST(a_budget_that_shrinks_is_told)
+{
+    D3DKMT_HANDLE a = make(40 * MIB);
+    D3DKMT_REGISTERTRIMNOTIFICATION data = {
+        .hDevice = device, .Callback = on_trim, .Context = &told};
+    D3DKMT_UNREGISTERTRIMNOTIFICATION end = {.Callback = on_trim};
+    data.AdapterLuid.LowPart = (DWORD)kit_mm()->adapter->luid;
+    data.AdapterLuid.HighPart = (LONG)(kit_mm()->adapter->luid >> 32);
+    ck_assert_int_eq(kmt_RegisterTrimNotification(&data), STATUS_SUCCESS);
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    vidmm_lock(kit_mm());
+    vidmm_press(kit_mm(), VID_LOCAL, 32 * MIB);
+    vidmm_unlock(kit_mm());
+    ck_assert_uint_eq(residency(a) != 0, 1);
+    ck_assert_uint_gt(told, 0);
+    end.Handle = data.Handle;
+    ck_assert_int_eq(kmt_UnregisterTrimNotification(&end), STATUS_SUCCESS);
+    ck_assert_int_eq(kmt_UnregisterTrimNotification(&end), STATUS_INVALID_PARAMETER);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gpu offer");
+    TCase *cases = tcase_create("faces");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+    tcase_add_checked_fixture(cases, setup, NULL);
+    tcase_add_test(cases, an_offer_that_nobody_needed_comes_back_whole);
+    tcase_add_test(cases, the_lowest_offer_is_lost_first);
+    tcase_add_test(cases, what_is_beyond_the_budget_says_how_much_to_trim);
+    tcase_add_test(cases, what_was_evicted_keeps_its_contents);
+    tcase_add_test(cases, offered_and_locked_exclude_each_other);
+    tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
+    tcase_add_test(cases, a_budget_that_shrinks_is_told);
+    suite_add_tcase(suite, cases);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
