@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      2u /* counts up with every change of this file */
+#define VID_LAYOUT      3u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -169,6 +169,7 @@ enum vid_offer { VID_NOT_OFFERED, VID_OFFER_LOW, VID_OFFER_NORMAL, VID_OFFER_HIG
 
 enum vid_running { VID_RUNNING, VID_STOPPED, VID_REMOVED };
 
+/* Aligned, so that two adapters share no line of the cache, nor two that are fetched together. */
 struct vid_adapter {
     /* constant after the machine was made */
     uint64_t luid;
@@ -203,7 +204,7 @@ struct vid_adapter {
     uint64_t live;                                /* allocations */
     uint64_t offered_bytes;
     uint64_t decisions, discards, evictions; /* statistics: never rebuilt */
-};
+} __attribute__((aligned(128)));
 
 #define VID_POISON 0xDDu
 

@@ -42,11 +42,12 @@ static bool read_time(const char *text, uint64_t *ret_nanoseconds)
     } units[] = {{"ns", 1}, {"us", 1000}, {"ms", 1000000}};
     const char *rest = text;
     uint64_t number;
-    if (!setting_number(&rest, &number) || number > 3600000000000ull)
+    if (!setting_number(&rest, &number))
         return false;
     for (size_t i = 0; i < array_length(units); i++)
         if (strcmp(rest, units[i].unit) == 0)
-            return !__builtin_mul_overflow(number, units[i].nanoseconds, ret_nanoseconds);
+            return !__builtin_mul_overflow(number, units[i].nanoseconds, ret_nanoseconds) &&
+                   *ret_nanoseconds <= 3600000000000ull;
     return false;
 }
 

@@ -235,6 +235,7 @@ NTSTATUS vidmm_make_resident(const struct vidmm *mm, const uint32_t *openings, u
     bool done;
     for (uint32_t i = 0; i < count; i++) {
         const struct vid_allocation *allocation = vidmm_of(mm, openings[i]);
+        vidmm_ahead(mm, openings, i, count);
         if (allocation->offered || allocation->decommitted ||
             allocation->references > UINT32_MAX - count)
             return STATUS_INVALID_PARAMETER;

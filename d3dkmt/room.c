@@ -123,6 +123,13 @@ static uint32_t oldest_offer(const struct vidmm *mm, unsigned place)
     return VID_NONE;
 }
 
+/* Who comes after the next victim: fetched now, while there is something else to do. */
+__attribute__((always_inline)) static inline void look_ahead(const struct vidmm *mm, uint32_t index)
+{
+    uint32_t next = mm->allocations[index].next;
+    __builtin_prefetch(&mm->allocations[mm->allocations[next].next], 1);
+}
+
 /* One goes, by the first rule that has one. False: nobody is left. */
 static bool one_goes(const struct vidmm *mm, unsigned process, unsigned place, enum rule last,
                      struct vid_paging *paging)
@@ -130,12 +137,14 @@ static bool one_goes(const struct vidmm *mm, unsigned process, unsigned place, e
     uint32_t index = oldest_offer(mm, place);
     mm->adapter->decisions++;
     if (index) {
+        look_ahead(mm, index);
         vidmm_lose(mm, index);
         return true;
     }
     for (enum rule rule = IDLE; rule <= last; rule++) {
         index = victim_by(mm, process, place, rule);
         if (index) {
+            look_ahead(mm, index);
             vidmm_put_out(mm, index, paging);
             return true;
         }

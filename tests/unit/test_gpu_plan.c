@@ -1,0 +1,169 @@
+/* The text that describes a machine: every word, every limit, and what is refused. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "d3dkmt/plan.h"
+#include "memoryapi/base.h"
+
+static struct vid_plan plan;
+static const char *wrong;
+
+static bool parse(const char *text)
+{
+    wrong = NULL;
+    return vid_plan_parse(text, &plan, &wrong);
+}
+
+START_TEST(the_default_machine)
+{
+    ck_assert(parse(vid_plan_default));
+    ck_assert_str_eq(plan.name, "default");
+    ck_assert_str_eq(plan.description, vid_plan_default);
+    ck_assert_uint_eq(plan.adapter_count, 1);
+    ck_assert_uint_eq(plan.adapters[0].segments[VID_LOCAL].size, 8ull << 30);
+    ck_assert_uint_eq(plan.adapters[0].segments[VID_NONLOCAL].size, 16ull << 30);
+}
+END_TEST
+
+START_TEST(every_word)
+{
+    const struct vid_plan_adapter *a = plan.adapters;
+    ck_assert(parse("name=a-Z_09 seed=0x10;adapter local=3M nonlocal=4K local-bandwidth=5G "
+                    "nonlocal-bandwidth=6 local-latency=7ms nonlocal-latency=8us name=card "
+                    "vendor=4318 device=0xFFFFFFFF call=9ns fail=10:11 poison=1\n;\t adapter "
+                    "nonlocal=1T fail=12; seed=13"));
+    ck_assert_str_eq(plan.name, "a-Z_09");
+    ck_assert_uint_eq(plan.seed, 13); /* the last word counts */
+    ck_assert_uint_eq(plan.adapter_count, 2);
+    ck_assert_uint_eq(a[0].segments[VID_LOCAL].size, 3 << 20);
+    ck_assert_uint_eq(a[0].segments[VID_NONLOCAL].size, 4096);
+    ck_assert_uint_eq(a[0].segments[VID_LOCAL].bandwidth, 5ull << 30);
+    ck_assert_uint_eq(a[0].segments[VID_NONLOCAL].bandwidth, 6);
+    ck_assert_uint_eq(a[0].segments[VID_LOCAL].latency, 7000000);
+    ck_assert_uint_eq(a[0].segments[VID_NONLOCAL].latency, 8000);
+    ck_assert_str_eq(a[0].name, "card");
+    ck_assert_uint_eq(a[0].vendor, 4318);
+    ck_assert_uint_eq(a[0].device, UINT32_MAX);
+    ck_assert_uint_eq(a[0].call_cost, 9);
+    ck_assert_uint_eq(a[0].fail_seed, 10);
+    ck_assert_uint_eq(a[0].fail_one_in, 11);
+    ck_assert_uint_eq(a[0].poison, 1);
+    ck_assert_uint_eq(a[1].segments[VID_LOCAL].size, 0);
+    ck_assert_uint_eq(a[1].segments[VID_NONLOCAL].size, 1ull << 40);
+    ck_assert_uint_eq(a[1].fail_seed, 12);
+    ck_assert_uint_gt(a[1].fail_one_in, 0);
+    ck_assert_uint_eq(a[1].poison, 0);
+    ck_assert_uint_eq(a[1].call_cost, 1000);
+}
+END_TEST
+
+/* Each with where the wrong word begins. */
+START_TEST(nonsense)
+{
+    static const struct {
+        const char *text, *wrong;
+    } cases[] = {
+        {"adapter local=1M x", "x"},
+        {"adapter local=1M x=1", "x=1"},
+        {"adapter local=", "local="},
+        {"adapter local=1X", "local=1X"},
+        {"adapter local=-1", "local=-1"},
+        {"adapter local=65T", "local=65T"},
+        {"adapter local=99999999999999999999", "local=99999999999999999999"},
+        {"adapter locals=1M", "locals=1M"},
+        {"adapter local-=1M", "local-=1M"},
+        {"adapter local-bandwidth=0", "local-bandwidth=0"},
+        {"adapter local-latency=1", "local-latency=1"},
+        {"adapter local-latency=1s", "local-latency=1s"},
+        {"adapter local-latency=3600001ms", "local-latency=3600001ms"},
+        {"adapter call=18446744073709551616ns", "call=18446744073709551616ns"},
+        {"adapter name=", "name="},
+        {"adapter name=a.b", "name=a.b"},
+        {"adapter vendor=4294967296", "vendor=4294967296"},
+        {"adapter vendor=1x", "vendor=1x"},
+        {"adapter device=+1", "device=+1"},
+        {"adapter fail=", "fail="},
+        {"adapter fail=1:", "fail=1:"},
+        {"adapter fail=1:0", "fail=1:0"},
+        {"adapter fail=1;2", "2"},
+        {"adapter fail=1:2:3", "fail=1:2:3"},
+        {"adapter poison=2", "poison=2"},
+        {"adapter=1", "adapter=1"},
+        {"seed=1 name=/x; adapter local=1M", "name=/x; adapter local=1M"},
+        {"seed=18446744073709551616", "seed=18446744073709551616"},
+        {"name=12345678901234567890123456789012; adapter", "name=12345678901234567890123456789012; "
+                                                           "adapter"},
+        {"local=1M", "local=1M"},
+        {"adapter local=1M; local=1M", "local=1M"},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        ck_assert_msg(!parse(cases[i].text), "%s", cases[i].text);
+        ck_assert_str_eq(wrong, cases[i].wrong);
+    }
+}
+END_TEST
+
+START_TEST(an_adapter_with_memory_is_needed)
+{
+    static const char *const texts[] = {"",
+                                        "  ;;\n",
+                                        "name=x",
+                                        "adapter",
+                                        "adapter poison=1",
+                                        "adapter local=0 nonlocal=0",
+                                        "adapter local=1M; adapter vendor=1"};
+    for (size_t i = 0; i < array_length(texts); i++) {
+        ck_assert(!parse(texts[i]));
+        ck_assert_str_eq(wrong, "an adapter with memory is missing");
+    }
+}
+END_TEST
+
+START_TEST(limits)
+{
+    char text[2048] = "", name[128];
+    for (unsigned i = 0; i < VID_ADAPTERS; i++)
+        strcat(text, "adapter local=64T; ");
+    ck_assert(parse(text));
+    ck_assert_uint_eq(plan.adapter_count, VID_ADAPTERS);
+    ck_assert_uint_gt(vid_machine_size(&plan), VID_ADAPTERS * (VID_ALLOCATIONS * 64ull));
+    strcat(text, "adapter local=1M");
+    ck_assert(!parse(text));
+    ck_assert_str_eq(wrong, "adapter local=1M");
+    memset(name, 'n', sizeof name);
+    snprintf(text, sizeof text, "name=%.31s; adapter local=1M name=%.63s", name, name);
+    ck_assert(parse(text));
+    ck_assert_uint_eq(strlen(plan.name), 31);
+    ck_assert_uint_eq(strlen(plan.adapters[0].name), 63);
+    snprintf(text, sizeof text, "adapter local=1M name=%.64s", name);
+    ck_assert(!parse(text));
+    snprintf(text, sizeof text, "adapter local=1M name=%.100s", name);
+    ck_assert(!parse(text));
+    ck_assert(parse("adapter local=1M call=3600000ms"));
+    memset(text, ' ', sizeof text);
+    memcpy(text, "adapter local=1M", 16);
+    text[1023] = '\0';
+    ck_assert(parse(text));
+    memcpy(text + 1023, " ", 2);
+    ck_assert(!parse(text));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gpu_plan");
+    TCase *tests = tcase_create("plan");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+    tcase_add_test(tests, the_default_machine);
+    tcase_add_test(tests, every_word);
+    tcase_add_test(tests, nonsense);
+    tcase_add_test(tests, an_adapter_with_memory_is_needed);
+    tcase_add_test(tests, limits);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
