@@ -7,8 +7,6 @@
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
 
-#define QUEUED_LIMIT_AT_FIRST 3u /* frames, as IDXGIDevice1::SetMaximumFrameLatency has it */
-
 static uint32_t devices_made; /* under kmt_lock */
 
 struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
@@ -23,7 +21,7 @@ struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
     device->mm = mm;
     device->number = ++devices_made;
     device->flags = flags;
-    device->queued_limit = QUEUED_LIMIT_AT_FIRST;
+    device->queued_limit = KMT_QUEUED_LIMIT;
     link_init(&device->contexts);
     link_init(&device->paging_queues);
     link_init(&device->syncs);

@@ -56,8 +56,9 @@ struct kmt_device {
     uint32_t flags;  /* D3DKMT_CREATEDEVICEFLAGS_* */
     uint32_t
         ended; /* D3DKMT_DEVICEEXECUTION_* of how it was lost, once that is noticed; 0: it works */
-    uint32_t queued_limit; /* D3DKMTSetQueuedLimit */
-    bool in_error;         /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
+#define KMT_QUEUED_LIMIT 3u /* frames at first, as IDXGIDevice1::SetMaximumFrameLatency has it */
+    uint32_t queued_limit;  /* D3DKMTSetQueuedLimit */
+    bool in_error;          /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
     struct kmt_context *context; /* its own, in legacy mode; else NULL */
     struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
     struct kmt_gpuva *gpuva;                                                /* NULL: unused yet */

@@ -111,7 +111,9 @@ static NTSTATUS read_state(const struct kmt_device *device, D3DKMT_GETDEVICESTAT
         data->ResetState.Value = 0; /* there is no desktop to be switched */
         break;
     case D3DKMT_DEVICESTATE_PAGE_FAULT:
-        memset(&data->PageFaultState, 0, sizeof data->PageFaultState);
+        memset(&data->PageFaultState, 0, sizeof data->PageFaultState); /* there was none */
+        data->PageFaultState.FaultedPrimitiveAPISequenceNumber = UINT64_MAX;
+        data->PageFaultState.FaultedBindTableEntry = UINT32_MAX;
         break;
     default:
         return STATUS_INVALID_PARAMETER;
@@ -166,14 +168,15 @@ NTSTATUS kmt_SetQueuedLimit(const D3DKMT_SETQUEUEDLIMIT *pData)
         return status;
     bool set = data.Type == D3DKMT_SET_QUEUEDLIMIT_PRESENT;
     if ((!set && data.Type != D3DKMT_GET_QUEUEDLIMIT_PRESENT) ||
-        (set && (!data.QueuedPresentLimit || data.QueuedPresentLimit > QUEUED_LIMIT_MOST)))
+        (set && data.QueuedPresentLimit > QUEUED_LIMIT_MOST))
         return STATUS_INVALID_PARAMETER;
     kmt_lock();
     status = kmt_use_device(data.hDevice, &device);
     if (status == STATUS_SUCCESS) {
         clock_call(device->mm);
         if (set)
-            device->queued_limit = data.QueuedPresentLimit;
+            device->queued_limit =
+                data.QueuedPresentLimit ? data.QueuedPresentLimit : KMT_QUEUED_LIMIT;
         data.QueuedPresentLimit = device->queued_limit;
     }
     kmt_unlock();

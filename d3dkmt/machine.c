@@ -62,6 +62,7 @@ static void make_adapter(struct vid_adapter *adapter, const struct vid_plan_adap
     adapter->vendor = plan->vendor;
     adapter->device_id = plan->device;
     adapter->call_cost = plan->call_cost;
+    adapter->work_cost = plan->work_cost;
     adapter->fail_seed = plan->fail_seed;
     adapter->fail_one_in = plan->fail_one_in;
     adapter->poison = plan->poison;

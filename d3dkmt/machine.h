@@ -176,6 +176,7 @@ struct vid_adapter {
     char name[64];
     uint32_t vendor, device_id;
     uint64_t call_cost; /* virtual nanoseconds of each call */
+    uint64_t work_cost; /* virtual nanoseconds of work that does not say */
     uint64_t fail_seed; /* which allocations fail; with fail_one_in */
     uint32_t fail_one_in;
     uint32_t poison; /* what is lost reads as VID_POISON, not as zero */

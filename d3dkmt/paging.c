@@ -58,8 +58,9 @@ static uint64_t next_start(const struct kmt_paging_queue *queue)
     return start;
 }
 
-static uint64_t cost(const struct vid_adapter *adapter, const struct vid_paging *moved)
+uint64_t paging_cost(const struct vidmm *mm, const struct vid_paging *moved)
 {
+    const struct vid_adapter *adapter = mm->adapter;
     uint64_t time = 0;
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
         time += clock_cost(&adapter->segments[place], moved->in[place]) +
@@ -72,7 +73,7 @@ NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging 
 {
     const struct vidmm *mm = queue->device->mm;
     struct sync_core *fence = queue->fence->core;
-    uint64_t time = cost(mm->adapter, moved);
+    uint64_t time = paging_cost(mm, moved);
     if (time) {
         queue->last++;
         queue->ready = next_start(queue) + time;

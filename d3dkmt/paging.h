@@ -19,6 +19,8 @@ struct kmt_paging_queue {
     uint64_t last;  /* value of the newest move */
 };
 
+/* Virtual nanoseconds that the moves take. */
+uint64_t paging_cost(const struct vidmm *mm, const struct vid_paging *moved);
 /* STATUS_NO_MEMORY. */
 NTSTATUS paging_create(struct kmt_device *device, int32_t priority,
                        struct kmt_paging_queue **ret_queue);

@@ -16,6 +16,7 @@ static const struct vid_plan_adapter adapter_default = {
     .segments = {[VID_LOCAL] = {.bandwidth = 16ull << 30, .latency = 20000},
                  [VID_NONLOCAL] = {.bandwidth = 8ull << 30, .latency = 10000}},
     .call_cost = 1000,
+    .work_cost = 100000,
 };
 
 static bool read_number(const char *text, uint64_t most, uint64_t *ret_number)
@@ -96,6 +97,8 @@ static bool read_adapter_word(const char *key, const char *value, struct vid_pla
         return read_small(value, &adapter->device);
     if (strcmp(key, "call") == 0)
         return read_time(value, &adapter->call_cost);
+    if (strcmp(key, "work") == 0)
+        return read_time(value, &adapter->work_cost);
     if (strcmp(key, "fail") == 0)
         return read_failure(value, adapter);
     return strcmp(key, "poison") == 0 && read_small(value, &adapter->poison) &&

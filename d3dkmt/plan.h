@@ -8,6 +8,7 @@
  * adapter words   local=SIZE nonlocal=SIZE (0: none)     local-bandwidth=SIZE nonlocal-bandwidth=SIZE
  *                 (bytes in a virtual second)             local-latency=TIME nonlocal-latency=TIME
  *                 name=TEXT vendor=N device=N              call=TIME (each call's virtual cost)
+ *                 work=TIME (of work for the GPU that does not say how long it takes)
  *                 fail=SEED[:N] (one allocation in N fails) poison=0|1 (what lost memory reads as)
  */
 #pragma once
@@ -22,7 +23,7 @@ struct vid_plan_adapter {
     char name[64];
     uint32_t vendor, device;
     struct vid_plan_segment segments[VID_PLACES];
-    uint64_t call_cost, fail_seed;
+    uint64_t call_cost, work_cost, fail_seed;
     uint32_t fail_one_in, poison;
 };
 

@@ -104,10 +104,13 @@ void sync_wait_settle(void);
 void sync_wait_forget(const struct kmt_sync *sync);
 bool sync_wait_is_pending(void);
 /*
- * Sleeps until something was signaled or destroyed, or for 100 ms at most: what other processes do to
- * an adapter tells nobody. kmt_lock is held before and after, not meanwhile. With targets: until one
- * of them changes, by other processes too. pre: `targets` are referenced
+ * Sleeps until something was signaled or destroyed, for `most_ms` at most. kmt_lock is held before and
+ * after, not meanwhile. With targets: until one of them changes, by other processes too. pre:
+ * `targets` are referenced
  */
-void sync_sleep(const struct sync_target *targets, uint32_t count);
+#define SYNC_LOOK_AGAIN_MS 100u /* what other processes do to an adapter tells nobody */
+void sync_sleep(const struct sync_target *targets, uint32_t count, uint32_t most_ms);
+/* Something that is under way becomes complete, on this adapter if possible; else as sync_sleep. */
+void sync_let_time_pass(const struct vidmm *mm, const struct sync_target *targets, uint32_t count);
 /* Somebody may be sleeping for this. */
 void sync_wake(const struct sync_core *core);

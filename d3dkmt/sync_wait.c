@@ -9,8 +9,7 @@
 #include "d3dkmt/sync.h"
 #include "memoryapi/futex.h"
 
-#define LOOK_AGAIN_MS 100u /* what other processes do to an adapter tells nobody */
-#define POLL_MS       1u   /* without futex_waitv (Linux 5.16) */
+#define POLL_MS 1u /* without futex_waitv (Linux 5.16) */
 
 /* A wait that sets an event. */
 struct later {
@@ -70,13 +69,13 @@ static uint32_t fill(struct futex_waitv *waits, const struct sync_target *target
     return used;
 }
 
-void sync_sleep(const struct sync_target *targets, uint32_t count)
+void sync_sleep(const struct sync_target *targets, uint32_t count, uint32_t most_ms)
 {
     struct futex_waitv waits[1 + D3DDDI_MAX_OBJECT_WAITED_ON];
     uint32_t seen = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
     uint32_t used = fill(waits, targets, count, seen);
     bool poll = used > 1 && waitv_is_missing;
-    struct timespec until = from_now(poll ? POLL_MS : LOOK_AGAIN_MS);
+    struct timespec until = from_now(poll ? POLL_MS : most_ms);
     sleepers++;
     kmt_unlock();
     uint32_t depth = gate_open();
@@ -127,13 +126,12 @@ static bool look(const struct sync_wait_request *request, struct sync_target *ta
     return over || lost || status != STATUS_SUCCESS;
 }
 
-/* Something is done, or may have been by others. */
-static void let_time_pass(const struct vidmm *mm, const struct sync_target *targets, uint32_t count)
+void sync_let_time_pass(const struct vidmm *mm, const struct sync_target *targets, uint32_t count)
 {
     if (!clock_step(mm) && !clock_step_all()) {
         for (uint32_t i = 0; i < count; i++)
             sync_ref(targets[i].core);
-        sync_sleep(targets, count);
+        sync_sleep(targets, count, SYNC_LOOK_AGAIN_MS);
         for (uint32_t i = 0; i < count; i++)
             sync_unref(targets[i].core);
         engine_stir();
@@ -150,7 +148,7 @@ NTSTATUS sync_wait(const struct sync_wait_request *request)
     if (device)
         clock_call(device->mm);
     for (bool first = true; !look(request, targets, first, &status); first = false)
-        let_time_pass(device->mm, targets, request->count);
+        sync_let_time_pass(device->mm, targets, request->count);
     kmt_unlock();
     return status;
 }

@@ -1,6 +1,6 @@
 /*
  * The simulated adapters, for programs that know they are simulated: what their driver would
- * understand as the private data of an allocation.
+ * understand as the private data of an allocation, or of work.
  */
 #pragma once
 
@@ -17,4 +17,12 @@ struct winmem_gpu_allocation {
     uint64_t size;      /* bytes, above 0; rounded up to pages of 4096 */
     uint32_t segments;  /* WINMEM_GPU_*: where it may be; 0: anywhere */
     uint32_t preferred; /* one of them; 0: local where it may be there */
+};
+
+/*
+ * pPrivateDriverData of D3DKMT_RENDER and D3DKMT_SUBMITCOMMAND: what the work is, as the simulated
+ * engines run no commands. What follows the structure does not count.
+ */
+struct winmem_gpu_work {
+    uint64_t duration; /* virtual nanoseconds; 0: the adapter's work=TIME */
 };

@@ -259,6 +259,7 @@ START_TEST(states_other_than_the_execution_state) /* KMT-144, 145 */
     ck_assert_uint_eq(state.ResetState.Value, 0);
     ck_assert_int_eq(state_of(device, D3DKMT_DEVICESTATE_PAGE_FAULT, &state), STATUS_SUCCESS);
     ck_assert_uint_eq(state.PageFaultState.FaultedVirtualAddress, 0);
+    ck_assert_uint_eq(state.PageFaultState.FaultedBindTableEntry, UINT32_MAX);
     for (int type = D3DKMT_DEVICESTATE_PRESENT; type <= 7; type++)
         if (type != D3DKMT_DEVICESTATE_RESET && type != D3DKMT_DEVICESTATE_PAGE_FAULT)
             ck_assert_int_eq(state_of(device, type, &state), STATUS_INVALID_PARAMETER);
@@ -336,8 +337,6 @@ START_TEST(the_limit_of_queued_presents) /* KMT-202 */
     ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_SUCCESS);
     ck_assert_uint_eq(limit.QueuedPresentLimit, 3);
     limit.Type = D3DKMT_SET_QUEUEDLIMIT_PRESENT;
-    limit.QueuedPresentLimit = 0;
-    ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_INVALID_PARAMETER);
     limit.QueuedPresentLimit = 17;
     ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_INVALID_PARAMETER);
     limit.QueuedPresentLimit = 16;
@@ -346,6 +345,12 @@ START_TEST(the_limit_of_queued_presents) /* KMT-202 */
     limit.QueuedPresentLimit = 0;
     ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_SUCCESS);
     ck_assert_uint_eq(limit.QueuedPresentLimit, 16);
+    limit.Type = D3DKMT_SET_QUEUEDLIMIT_PRESENT;
+    limit.QueuedPresentLimit = 0;
+    ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_SUCCESS);
+    limit.Type = D3DKMT_GET_QUEUEDLIMIT_PRESENT;
+    ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_SUCCESS);
+    ck_assert_uint_eq(limit.QueuedPresentLimit, 3);
     limit.Type = (D3DKMT_QUEUEDLIMIT_TYPE)3;
     ck_assert_int_eq(kmt_SetQueuedLimit(&limit), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(kmt_SetQueuedLimit(NULL), STATUS_INVALID_PARAMETER);
