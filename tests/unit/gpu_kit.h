@@ -12,7 +12,7 @@
 
 static struct kmt_adapter kit_adapter;
 
-static const struct vidmm *kit_mm(void)
+static inline const struct vidmm *kit_mm(void)
 {
     return gpu_adapter(0);
 }
@@ -39,7 +39,7 @@ static void own_machine(void)
     atexit(remove_machine);
 }
 
-static D3DKMT_HANDLE make_adapter(void)
+static inline D3DKMT_HANDLE make_adapter(void)
 {
     own_machine();
     ck_assert_int_eq(gpu_attach(), STATUS_SUCCESS);
@@ -51,7 +51,7 @@ static D3DKMT_HANDLE make_adapter(void)
     return kit_adapter.object.handle;
 }
 
-static D3DKMT_HANDLE make_device(void)
+static inline D3DKMT_HANDLE make_device(void)
 {
     D3DKMT_CREATEDEVICE create = {.hAdapter = make_adapter()};
     ck_assert_int_eq(kmt_CreateDevice(&create), STATUS_SUCCESS);
