@@ -153,20 +153,24 @@ void clock_call(const struct vidmm *mm)
     engine_settle();
 }
 
-bool clock_step(const struct vidmm *mm)
+static bool step(const struct clock *clock)
 {
-    struct clock *clock = clock_of(mm);
     if (!clock->count)
         return false;
-    clock_reach(mm, clock->heap[1].time);
+    clock_reach(clock->mm, clock->heap[1].time);
     return true;
+}
+
+bool clock_step(const struct vidmm *mm)
+{
+    return step(clock_of(mm));
 }
 
 bool clock_step_all(void)
 {
     bool stepped = false;
     for (unsigned i = 0; i < VID_ADAPTERS; i++)
-        stepped |= clocks[i].mm && clock_step(clocks[i].mm);
+        stepped |= step(&clocks[i]);
     return stepped;
 }
 
@@ -176,4 +180,10 @@ bool clock_is_pending(void)
         if (clocks[i].count)
             return true;
     return false;
+}
+
+void clock_leave(void)
+{
+    for (unsigned i = 0; i < VID_ADAPTERS; i++)
+        clocks[i].count = 0;
 }

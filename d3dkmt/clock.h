@@ -48,6 +48,8 @@ bool clock_step(const struct vidmm *mm);
 /* The same with all adapters that something is under way on; one step each. */
 bool clock_step_all(void);
 bool clock_is_pending(void);
+/* Nothing is under way any more; adapters are as if never used. */
+void clock_leave(void);
 
 /* ticker.c */
 /* Whether time goes on without calls: WINMEM_GPU_TICK is not 0. */
@@ -56,3 +58,5 @@ bool ticker_is_on(void);
 void ticker_wake(void);
 /* A call was made. */
 void ticker_note_call(void);
+/* Nothing may be looked at until the next call. */
+void ticker_rest(void);

@@ -32,7 +32,8 @@ static struct engine *engine_of(const struct vidmm *mm)
     struct engine *engine = &engines[vidmm_index(mm)];
     if (!engine->mm) {
         engine->mm = mm;
-        link_init(&engine->contexts);
+        if (!engine->contexts.next)
+            link_init(&engine->contexts);
     }
     return engine;
 }
@@ -280,4 +281,20 @@ uint64_t engine_running_time(const struct vidmm *mm, uint32_t node)
 {
     const struct node *at = &engine_of(mm)->nodes[node];
     return at->ran + (at->context ? clock_here(mm) - at->since : 0);
+}
+
+void engine_forget(void)
+{
+    clock_leave();
+    ticker_rest();
+    for (unsigned i = 0; i < VID_ADAPTERS; i++)
+        engines[i].mm = NULL;
+    stirred = false;
+}
+
+void engine_leave(void)
+{
+    kmt_lock();
+    engine_forget();
+    kmt_unlock();
 }

@@ -24,6 +24,10 @@ void engine_settle(void);
 /* The adapter was stopped, removed or reset since it was looked at last: its devices learn of it. */
 void engine_notice(const struct vidmm *mm);
 void engine_notice_all(void);
+/* The process leaves the machine: nothing looks at it any more. pre: kmt_lock is not held */
+void engine_leave(void);
+/* The same in the child of a fork, which is alone. */
+void engine_forget(void);
 /* A stream waits for something that another process can signal. */
 bool engine_waits_for_others(void);
 /* Virtual nanoseconds that work of this process has run on the node. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "d3dkmt/engine.h"
 #include "d3dkmt/machine_file.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/host.h"
@@ -161,6 +162,7 @@ NTSTATUS gpu_attach(void)
 
 void gpu_detach(void)
 {
+    engine_leave();
     futex_lock(&lock);
     if (state.file.machine) {
         __atomic_store_n(&attached, false, __ATOMIC_RELEASE);

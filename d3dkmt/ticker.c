@@ -15,19 +15,27 @@
 #define QUIET_NS 10000000 /* without a call for so long: the program may be looking */
 #define NEXT_NS  1000000  /* and it goes on looking */
 
-static uint32_t wakes;              /* atomic */
-static uint32_t asleep;             /* atomic */
-static uint64_t calls;              /* atomic */
-static bool known, wanted, running; /* under kmt_lock */
+static uint32_t wakes;  /* atomic */
+static uint32_t asleep; /* atomic */
+/* under kmt_lock */
+static uint64_t calls;
+static bool known, wanted, running;
+static bool resting; /* the process has left the machine */
 
 void ticker_note_call(void)
 {
-    __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    calls++;
+    resting = false;
+}
+
+void ticker_rest(void)
+{
+    resting = true;
 }
 
 static bool is_busy(void)
 {
-    return clock_is_pending() || sync_wait_is_pending() || engine_waits_for_others();
+    return !resting && (clock_is_pending() || sync_wait_is_pending() || engine_waits_for_others());
 }
 
 static void sleep_until_woken(uint32_t seen)
@@ -36,6 +44,21 @@ static void sleep_until_woken(uint32_t seen)
     while (__atomic_load_n(&wakes, __ATOMIC_SEQ_CST) == seen)
         futex_wait_until(&wakes, seen, NULL);
     __atomic_store_n(&asleep, 0, __ATOMIC_RELEASE);
+}
+
+/* The program was quiet since the last look: time goes on. True: it was. */
+static bool look(uint64_t *seen_calls)
+{
+    bool quiet = calls == *seen_calls;
+    *seen_calls = calls;
+    if (resting)
+        return false;
+    if (quiet)
+        clock_step_all();
+    engine_notice_all();
+    engine_stir(); /* other processes may have signaled */
+    engine_settle();
+    return quiet;
 }
 
 static void *keep_ticking(void *unused)
@@ -54,14 +77,7 @@ static void *keep_ticking(void *unused)
         struct timespec pause = {0, rest};
         nanosleep(&pause, NULL);
         kmt_lock();
-        uint64_t now = __atomic_load_n(&calls, __ATOMIC_RELAXED);
-        if (now == seen_calls)
-            clock_step_all();
-        rest = now == seen_calls ? NEXT_NS : QUIET_NS;
-        seen_calls = now;
-        engine_notice_all();
-        engine_stir(); /* other processes may have signaled */
-        engine_settle();
+        rest = look(&seen_calls) ? NEXT_NS : QUIET_NS;
         kmt_unlock();
     }
     return NULL;
@@ -70,6 +86,7 @@ static void *keep_ticking(void *unused)
 static void after_fork(void)
 {
     running = false;
+    engine_forget();
 }
 
 bool ticker_is_on(void)
