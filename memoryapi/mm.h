@@ -130,8 +130,7 @@ NTSTATUS mm_share_page(uint64_t base, void **ret_writable);
  * of the memory manager's choosing, not to be freed or protected by the program. `offset` is a
  * multiple of the page size. mm_unmap_shared ends it; STATUS_MEMORY_NOT_ALLOCATED: it is none.
  */
-NTSTATUS mm_map_shared(int file, uint64_t offset, uint64_t size, bool writable,
-                       uint64_t *ret_base);
+NTSTATUS mm_map_shared(int file, uint64_t offset, uint64_t size, bool writable, uint64_t *ret_base);
 NTSTATUS mm_unmap_shared(uint64_t base);
 
 enum mm_fault_result {

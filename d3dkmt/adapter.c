@@ -1,0 +1,71 @@
+/* Openings of adapters, and what names an adapter. */
+#include "d3dkmt/adapter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "d3dkmt/clock.h"
+#include "d3dkmt/state.h"
+
+NTSTATUS adapter_machine(void)
+{
+    return gpu_attach() == STATUS_SUCCESS ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
+LUID adapter_luid(const struct vidmm *mm)
+{
+    return (LUID){(DWORD)mm->adapter->luid, (LONG)(mm->adapter->luid >> 32)};
+}
+
+bool adapter_runs(const struct vidmm *mm)
+{
+    return __atomic_load_n(&mm->adapter->running, __ATOMIC_ACQUIRE) == VID_RUNNING;
+}
+
+const struct vidmm *adapter_of(LUID luid)
+{
+    uint64_t number = luid.LowPart | (uint64_t)(uint32_t)luid.HighPart << 32;
+    for (uint32_t i = 0; i < gpu_adapter_count(); i++)
+        if (gpu_adapter(i)->adapter->luid == number)
+            return gpu_adapter(i);
+    return NULL;
+}
+
+/* GUID_DISPLAY_DEVICE_ARRIVAL of a device that a bus did not find. */
+void adapter_device_name(const struct vidmm *mm, WCHAR ret_name[ADAPTER_NAME_MOST])
+{
+    char name[ADAPTER_NAME_MOST];
+    snprintf(name, sizeof name,
+             "\\\\?\\ROOT#WINMEM_GPU#%04u#{1ca05180-a699-450a-9a0c-de4fbe3ddd89}", vidmm_index(mm));
+    for (size_t i = 0; i < sizeof name && (i == 0 || name[i - 1]); i++)
+        ret_name[i] = (unsigned char)name[i];
+}
+
+NTSTATUS adapter_open(const struct vidmm *mm, D3DKMT_HANDLE *ret_handle)
+{
+    struct kmt_adapter *adapter = calloc(1, sizeof *adapter);
+    if (!adapter || !kmt_handle_create(&adapter->object, KMT_ADAPTER)) {
+        free(adapter);
+        return STATUS_NO_MEMORY;
+    }
+    adapter->mm = mm;
+    *ret_handle = adapter->object.handle;
+    return STATUS_SUCCESS;
+}
+
+void adapter_close(struct kmt_adapter *adapter)
+{
+    kmt_handle_destroy(&adapter->object);
+    free(adapter);
+}
+
+NTSTATUS adapter_use(D3DKMT_HANDLE handle, const struct vidmm **ret_mm)
+{
+    const struct kmt_adapter *adapter = kmt_find(handle, KMT_ADAPTER);
+    if (!adapter)
+        return STATUS_INVALID_PARAMETER;
+    clock_call(adapter->mm);
+    if (!adapter_runs(adapter->mm))
+        return STATUS_DEVICE_REMOVED;
+    *ret_mm = adapter->mm;
+    return STATUS_SUCCESS;
+}
