@@ -134,7 +134,8 @@ void vidmm_add_device(const struct vidmm *mm)
     if (usage->devices++)
         return;
     set_active(mm, mm->process, true);
-    vidmm_event(mm, VID_EVENT_ARRIVE, VID_NONE, mm->process, 0, VID_NOWHERE);
+    vidmm_event(mm, VID_EVENT_ARRIVE, VID_NONE, mm->process,
+                mm->machine->processes[mm->process].pid, VID_NOWHERE);
     vidmm_share_budgets(mm);
 }
 

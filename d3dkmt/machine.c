@@ -153,7 +153,8 @@ static bool renew_adapter(const struct vidmm *mm)
 bool vid_machine_renew(struct vid_machine *machine)
 {
     struct vidmm mm;
-    memset(machine->processes, 0, sizeof machine->processes);
+    for (unsigned p = 1; p < VID_PROCESSES; p++)
+        machine->processes[p].pid = 0; /* its name is for those who look at what was */
     memset((char *)machine + machine->fences_at, 0, VID_FENCES * sizeof(struct vid_fence));
     for (uint32_t i = 0; i < machine->adapter_count; i++) {
         vidmm_see(&mm, machine, i, VID_NONE);

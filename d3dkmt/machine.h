@@ -145,7 +145,7 @@ enum vid_event_kind {
     VID_EVENT_BUDGET,   /* `bytes` is the new one */
     VID_EVENT_TRIM,     /* `bytes` were asked for */
     VID_EVENT_PRESSURE, /* `bytes` are taken from now on */
-    VID_EVENT_ARRIVE,   /* a process */
+    VID_EVENT_ARRIVE,   /* a process; `bytes` is its pid */
     VID_EVENT_LEAVE,
     VID_EVENT_RESET,
     VID_EVENT_HANG,

@@ -15,18 +15,34 @@
 /* Plans are large; both are under the state's lock. */
 static struct vid_plan wanted; /* what WINMEM_GPU says */
 static struct vid_plan found;  /* what the file was made from */
-static bool any_plan;          /* WINMEM_GPU says nothing */
+static bool any_plan;          /* it does not say what of: any that is there will do */
+
+/* Words about the machine alone: its name, and whatever it was made from. */
+static bool read_name_only(const char *text)
+{
+    char *whole;
+    const char *wrong;
+    bool good = !strstr(text, "adapter") &&
+                asprintf(&whole, "%s; adapter local=8G nonlocal=16G", text) > 0;
+    if (!good)
+        return false;
+    good = vid_plan_parse(whole, &wanted, &wrong);
+    free(whole);
+    return good;
+}
 
 static void read_plan(void)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
     const char *text = getenv("WINMEM_GPU"), *wrong;
-    any_plan = !text || !*text;
-    if (!any_plan && vid_plan_parse(text, &wanted, &wrong))
-        return;
-    if (!any_plan)
-        setting_refuse("WINMEM_GPU", wrong, "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
     any_plan = true;
+    if (text && *text) {
+        any_plan = read_name_only(text);
+        if (any_plan || vid_plan_parse(text, &wanted, &wrong))
+            return;
+        setting_refuse("WINMEM_GPU", wrong, "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
+        any_plan = true;
+    }
     vid_plan_parse(vid_plan_default, &wanted, &wrong);
 }
 

@@ -4,6 +4,8 @@
  *
  *     name=default seed=1; adapter local=8G nonlocal=16G
  *
+ * Without an adapter it names a machine that is there; it is made as the default one when it is not.
+ *
  * machine words   name=NAME (which machine: programs with the same one share it), seed=N
  * adapter words   local=SIZE nonlocal=SIZE (0: none)     local-bandwidth=SIZE nonlocal-bandwidth=SIZE
  *                 (bytes in a virtual second)             local-latency=TIME nonlocal-latency=TIME

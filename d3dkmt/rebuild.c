@@ -84,9 +84,10 @@ static void clear_derived(const struct vidmm *mm)
         memset(usage->held, 0, sizeof usage->held);
         if (!usage->devices)
             continue;
-        if (mm->is_alive && !mm->is_alive(mm, (uint16_t)p))
+        if (mm->is_alive && !mm->is_alive(mm, (uint16_t)p)) {
+            vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, (uint16_t)p, 0, VID_NOWHERE);
             forget_usage(mm, p);
-        else
+        } else
             adapter->active[p / 64] |= 1ull << p % 64;
     }
 }

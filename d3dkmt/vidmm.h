@@ -222,6 +222,16 @@ void vidmm_add_device(const struct vidmm *mm);
 void vidmm_remove_device(const struct vidmm *mm);
 void vidmm_set_background(const struct vidmm *mm, uint16_t process, bool background);
 
+/*
+ * lost.c. A reset: devices made before it are lost; `hung` is the process whose work it was for,
+ * VID_PROCESSES: nobody's. A stopped adapter goes on where it was. With a removal devices are lost,
+ * and no allocation is resident any more; started again it is as new.
+ */
+void vidmm_reset_adapter(const struct vidmm *mm, uint16_t hung);
+void vidmm_stop_adapter(const struct vidmm *mm);
+void vidmm_start_adapter(const struct vidmm *mm);
+void vidmm_remove_adapter(const struct vidmm *mm);
+
 /* rebuild.c. Everything a process had is closed. True: something was. */
 bool vidmm_sweep(const struct vidmm *mm, uint16_t process);
 /* Whoever is not alive any more is swept, then all that is derived is made anew. */

@@ -4,6 +4,7 @@
 command.py WINMEM CASE
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import xml.etree.ElementTree
 
 WINMEM = sys.argv[1]
 
@@ -300,6 +302,171 @@ def shortage():
         limited = lambda: resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
         done = subprocess.run([WINMEM, "run", str(program)], capture_output=True, text=True, preexec_fn=limited, timeout=60)
         assert done.returncode == 126 and "RLIMIT_AS" in done.stderr and "0x" not in done.stderr, done
+
+
+class Machine:
+    """A machine of its own, and programs on it that stay while the case looks."""
+
+    def __init__(self, text="name=t; adapter local=256M nonlocal=256M; adapter local=1G nonlocal=0 name=second"):
+        self.folder = tempfile.TemporaryDirectory()
+        os.chmod(self.folder.name, 0o700)
+        self.environment = {"WINMEM_GPU_DIR": self.folder.name, "WINMEM_GPU": text}
+        self.guests = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for guest in self.guests:
+            if guest.poll() is None:
+                self.end(guest)
+        self.folder.cleanup()
+
+    def start(self, name, milliseconds, seed):
+        guest = subprocess.Popen([sys.argv[3], name, str(milliseconds), str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 text=True, env=self.environment)
+        self.guests.append(guest)
+        assert guest.stdout.readline() == "ready\n"
+        return guest
+
+    def end(self, guest):
+        guest.stdin.close()
+        guest.wait(20)
+        guest.stdout.close()
+
+    def gpu(self, *words, code=0):
+        return run("gpu", *words, code=code, environment=self.environment)
+
+    def json(self):
+        return json.loads(self.gpu("list", "--json").stdout)["adapters"]
+
+
+def gpu_nothing():
+    """Without a machine every command says so; mistakes of usage are told with the usage text."""
+    with Machine() as machine:
+        for words in (["list"], ["list", "--json"], ["top"], ["timeline", "x"], ["reset", "0"], ["stop", "0"], ["destroy"],
+                      ["pressure", "0", "1M"], ["discard", "0"], ["background", "1", "on"]):
+            said = machine.gpu(*words, code=1).stderr
+            assert "there is no machine" in said and said.count("\n") == 1, (words, said)
+        assert os.listdir(machine.folder.name) in ([], ["gpu-t.lock"])
+        for words in ([], ["nosuch"], ["destroy", "x"]):
+            assert machine.gpu(*words, code=2).stderr.startswith("usage: winmem gpu"), words
+        assert machine.gpu("--help").stdout.startswith("usage: winmem gpu")
+        machine.start("a.exe", 1, 1)
+        for words in (["list", "x"], ["top", "-n", "0"], ["top", "-n", "x"], ["top", "-d", "0"], ["top", "x"], ["timeline"],
+                      ["reset"], ["reset", "0", "--process"], ["reset", "0", "x", "1"], ["stop"], ["pressure", "0"],
+                      ["pressure", "0", "middle", "1M"], ["discard"], ["background", "1"], ["background", "1", "maybe"]):
+            assert machine.gpu(*words, code=2).stderr.startswith("usage: winmem gpu"), words
+        for words in (["reset", "2"], ["stop", "x"], ["remove", "-1"], ["pressure", "16", "1M"], ["timeline", "/dev/null", "2"]):
+            assert "no such adapter" in machine.gpu(*words, code=1).stderr, words
+        assert "no size" in machine.gpu("pressure", "0", "1X", code=1).stderr
+        assert "not so much" in machine.gpu("pressure", "0", "257M", code=1).stderr
+        assert "no such process" in machine.gpu("background", "1", "on", code=1).stderr
+        assert "no such process" in machine.gpu("reset", "0", "--process", str(os.getpid()), code=1).stderr
+
+
+def gpu_list():
+    with Machine() as machine:
+        guests = [machine.start("game.exe", 20, 1), machine.start("we\\ird\"", 20, 2)]
+        first, second = machine.json()
+        assert (first["state"], first["resets"], second["name"]) == ("running", 0, "second"), first
+        assert first["segments"]["local"]["size"] == 256 << 20 and second["segments"]["non-local"]["size"] == 0
+        assert [p["name"] for p in first["processes"]] == ["game.exe", "we\\ird\""]
+        assert [p["pid"] for p in first["processes"]] == [g.pid for g in guests]
+        taken = lambda adapter: sum(p["local"]["resident"] + p["non-local"]["resident"] + p["offered"] for p in adapter["processes"])
+        used = lambda adapter: sum(segment["used"] for segment in adapter["segments"].values())
+        assert taken(first) == used(first) and first["segments"]["local"]["used"] > 0 and first["clock"] >= 20000000
+        budgets = {p["local"]["budget"] for p in first["processes"]}
+        assert len(budgets) == 1 and 100 << 20 < budgets.pop() < 128 << 20  # shared alike
+        plain = machine.gpu("list").stdout
+        assert plain.startswith("adapter 0: ") and "adapter 1: second" in plain and f"{guests[0].pid}  game.exe" in plain, plain
+        top = machine.gpu("top", "-n", "2", "-d", "0.1").stdout
+        assert top.count("adapter 0: ") == 2 and "\033" not in top and "in a second" in top, top
+        guests[1].kill()  # not in order: the next one who looks sweeps
+        guests[1].wait()
+        first, _ = machine.json()
+        assert [p["name"] for p in first["processes"]] == ["game.exe"]
+        assert taken(first) == used(first)
+        assert first["processes"][0]["local"]["budget"] > 200 << 20
+        machine.environment["WINMEM_GPU"] = "name=other"
+        assert "there is no machine" in machine.gpu("list", code=1).stderr
+        machine.environment["WINMEM_GPU"] = "name=t"
+        assert len(machine.json()) == 2
+
+
+def gpu_control():
+    with Machine() as machine:
+        guest = machine.start("game.exe", 30, 1)
+        other = machine.start("other.exe", 30, 2)
+        state = lambda: machine.json()[0]
+        for word, after, again in (("stop", "stopped", "not running"), ("start", "running", "not stopped"),
+                                   ("remove", "removed", "not there"), ("restore", "running", "not removed")):
+            machine.gpu(word, "0")
+            assert state()["state"] == after
+            assert again in machine.gpu(word, "0", code=1).stderr
+        assert state()["resets"] == 1  # by the removal, which left nothing resident
+        assert all(segment["used"] == 0 for segment in state()["segments"].values()), state()
+        machine.gpu("reset", "0", "--process", str(guest.pid))
+        assert state()["resets"] == 2 and f"the last one for process {guest.pid}" in machine.gpu("list").stdout
+        machine.gpu("reset", "0")
+        assert "the last one for" not in machine.gpu("list").stdout and machine.json()[1]["resets"] == 0
+        budget = lambda: state()["processes"][0]["local"]["budget"]
+        before = budget()
+        machine.gpu("background", str(guest.pid), "on")
+        assert state()["processes"][0]["background"] and budget() < before
+        machine.gpu("background", str(guest.pid), "off")
+        assert budget() == before
+        machine.gpu("pressure", "0", "100M")
+        assert state()["segments"]["local"]["pressure"] == 100 << 20 and budget() < before
+        machine.gpu("pressure", "0", "nonlocal", "1M")
+        assert state()["segments"]["non-local"]["pressure"] == 1 << 20
+        machine.gpu("pressure", "0", "local", "0")
+        assert budget() == before
+        third = machine.start("third.exe", 60, 3)
+        assert state()["offered"] > 0
+        said = machine.gpu("discard", "0").stdout
+        assert re.fullmatch(r"[1-9]\d* discarded, 0 B offered\n", said) and machine.gpu("discard", "0", "1G").stdout.startswith("0 "), said
+        assert "in use" in machine.gpu("destroy", code=1).stderr
+        for one in (guest, other, third):
+            machine.end(one)
+        machine.gpu("destroy")
+        assert os.listdir(machine.folder.name) == ["gpu-t.lock"]
+        assert "there is no machine" in machine.gpu("list", code=1).stderr
+
+
+def gpu_timeline():
+    """A whole document that needs nothing else, with all that happened in it."""
+    with Machine() as machine, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "t.html")
+        machine.gpu("timeline", path, code=1)
+        guest = machine.start("game.exe", 40, 1)
+        machine.gpu("timeline", path, "1")  # where nothing happened
+        assert "second: video memory" in pathlib.Path(path).read_text()
+        machine.gpu("pressure", "0", "32M")
+        other = machine.start("<b>&", 60, 2)
+        machine.gpu("reset", "0")
+        machine.start("late.exe", 10, 3)
+        machine.end(other)
+        machine.gpu("timeline", path)
+        text = pathlib.Path(path).read_text()
+        assert text.startswith("<!DOCTYPE html>") and "http" not in text and "src=" not in text
+        svg = xml.etree.ElementTree.fromstring(text[text.index("<svg"):text.index("</svg>") + 6])
+        said = [title.text for title in svg.iter("title")]
+        labels = [f"game.exe ({guest.pid})", f"<b>& ({other.pid})", "late.exe"]
+        for label in labels:
+            assert any(title.startswith(label) and "at most" in title and title.endswith(" local") for title in said), (label, said)
+            assert any(title.startswith("budget of " + label) for title in said), label
+        assert any(title.endswith(" offered") for title in said) and "32 MiB taken by pressure" in said
+        assert any(re.fullmatch(r"[\d.]+ ms: reset", title) for title in said), said
+        peaks = [float(re.search(r"at most ([\d.]+) MiB local", t).group(1)) for t in said if "MiB local" in t]
+        assert all(0 < peak <= 256 for peak in peaks) and len(peaks) == 3, peaks
+        now = machine.json()[0]
+        moments = [t.text for rect in svg.iter("rect") if rect.get("class") == "touch" for t in rect]
+        assert len(moments) == 3 * 120 and f"game.exe ({guest.pid})" in moments[119] and f"({other.pid})" not in moments[119], moments[119]
+        assert "1 reset<" in text and "prefers-color-scheme:dark" in text and now["resets"] == 1
+        assert machine.gpu("timeline", "/nosuch/t.html", code=1).stderr == "winmem: gpu: /nosuch/t.html: No such file or directory\n"
+        if os.path.exists("/dev/full"):
+            assert "/dev/full" in machine.gpu("timeline", "/dev/full", code=1).stderr
 
 
 globals()[sys.argv[2]]()

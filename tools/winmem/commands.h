@@ -5,3 +5,4 @@
 int cmd_run(int argc, char **argv);
 int cmd_exports(int argc, char **argv);
 int cmd_call(int argc, char **argv);
+int cmd_gpu(int argc, char **argv);

@@ -25,6 +25,7 @@ static const struct command {
      "[--coverage | --apisets | --quirks] [WORD...]   the functions winmem knows, and what is "
      "built"},
     {"call", cmd_call, "[MODULE!]FUNCTION ARGUMENT... [then ...]   call functions by name"},
+    {"gpu", cmd_gpu, "list | top | timeline | reset | pressure | ...   the simulated GPU"},
     {"version", cmd_version, "print the version"},
     {"help", cmd_help, "print this"},
 };
