@@ -91,7 +91,7 @@ NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging 
 
 void paging_wait(const struct vidmm *mm, const struct vid_paging *moved)
 {
-    clock_reach(mm, clock_now(mm) + cost(mm->adapter, moved));
+    clock_reach(mm, clock_now(mm) + paging_cost(mm, moved));
 }
 
 NTSTATUS paging_find(D3DKMT_HANDLE handle, struct kmt_paging_queue **ret_queue)
