@@ -22,8 +22,8 @@ static bool read_name_only(const char *text)
 {
     char *whole;
     const char *wrong;
-    bool good = !strstr(text, "adapter") &&
-                asprintf(&whole, "%s; adapter local=8G nonlocal=16G", text) > 0;
+    bool good =
+        !strstr(text, "adapter") && asprintf(&whole, "%s; adapter local=8G nonlocal=16G", text) > 0;
     if (!good)
         return false;
     good = vid_plan_parse(whole, &wanted, &wrong);

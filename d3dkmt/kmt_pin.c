@@ -1,0 +1,155 @@
+/*
+ * D3DKMTPinResources and its like: resident until they are unpinned. A pin is a reference of its own,
+ * beside those of D3DKMTMakeResident.
+ */
+#include <stdlib.h>
+#include "d3dkmt/clock.h"
+#include "d3dkmt/paging.h"
+#include "d3dkmt/targets.h"
+#include "faces.h"
+#include "memoryapi/guarded.h"
+
+static bool may_be_pinned(const struct targets *targets)
+{
+    for (uint32_t i = 0; i < targets->count; i++)
+        if (targets->list[i]->pins == UINT16_MAX)
+            return false;
+    return true;
+}
+
+/* All or none. pre: kmt_lock */
+static NTSTATUS pin(const struct kmt_device *device, struct targets *targets,
+                    struct vid_paging *moved)
+{
+    const struct vidmm *mm = device->mm;
+    uint32_t *openings = malloc((targets->count + 1) * sizeof *openings);
+    uint64_t missing;
+    NTSTATUS status;
+    if (!openings)
+        return STATUS_NO_MEMORY;
+    for (uint32_t i = 0; i < targets->count; i++)
+        openings[i] = targets->list[i]->opening;
+    clock_call(mm);
+    vidmm_lock(mm);
+    status = may_be_pinned(targets) ? vidmm_make_resident(mm, openings, targets->count,
+                                                          VIDMM_OVER_BUDGET, moved, &missing)
+                                    : STATUS_INVALID_PARAMETER;
+    vidmm_unlock(mm);
+    for (uint32_t i = 0; status >= 0 && i < targets->count; i++)
+        targets->list[i]->pins++;
+    free(openings);
+    return status;
+}
+
+/* Every one is pinned as often as it stands in the list, or none is unpinned. pre: kmt_lock */
+static NTSTATUS unpin(const struct kmt_device *device, struct targets *targets)
+{
+    struct vid_paging moved = {0};
+    uint32_t done = 0;
+    while (done < targets->count && targets->list[done]->pins)
+        targets->list[done++]->pins--;
+    if (done < targets->count) {
+        while (done)
+            targets->list[--done]->pins++;
+        return STATUS_INVALID_PARAMETER;
+    }
+    clock_call(device->mm);
+    vidmm_lock(device->mm);
+    for (uint32_t i = 0; i < targets->count; i++)
+        vidmm_evict(device->mm, targets->list[i]->opening, VIDMM_ONLY_IF_NEEDED, &moved);
+    vidmm_unlock(device->mm);
+    return STATUS_SUCCESS;
+}
+
+/* pre: kmt_lock. The resources of the list, of a device that is there. */
+static NTSTATUS find(struct targets *targets, D3DKMT_HANDLE handle, struct kmt_device **ret_device)
+{
+    *ret_device = kmt_find(handle, KMT_DEVICE);
+    return *ret_device ? targets_find(targets, *ret_device) : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
+{
+    D3DKMT_PINRESOURCES data;
+    struct targets targets;
+    struct kmt_device *device;
+    struct kmt_paging_queue *queue;
+    struct vid_paging moved = {0};
+    NTSTATUS status;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data) ||
+        !kmt_can_write(&pData->PagingFence, sizeof data.PagingFence))
+        return STATUS_ACCESS_VIOLATION;
+    if (data.Flags.Value & ~D3DKMT_PINRESOURCEFLAGS_DirectFlipResources)
+        return STATUS_INVALID_PARAMETER;
+    status = targets_copy(&targets, data.pResourceList, NULL, data.ResourceCount);
+    if (status < 0)
+        return status;
+    kmt_lock();
+    status = find(&targets, data.hDevice, &device);
+    if (status >= 0)
+        status = paging_find(data.hPagingQueue, &queue);
+    if (status >= 0 && queue->device != device)
+        status = STATUS_INVALID_PARAMETER;
+    if (status >= 0)
+        status = pin(device, &targets, &moved);
+    if (status >= 0)
+        status = paging_enqueue(queue, &moved, &data.PagingFence);
+    kmt_unlock();
+    targets_free(&targets);
+    if (status >= 0)
+        guarded_write(&pData->PagingFence, &data.PagingFence, sizeof data.PagingFence);
+    return status;
+}
+
+static NTSTATUS change(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *list, uint32_t count,
+                       bool pins)
+{
+    struct targets targets;
+    struct kmt_device *device;
+    struct vid_paging moved = {0};
+    NTSTATUS status = targets_copy(&targets, list, NULL, count);
+    if (status < 0)
+        return status;
+    kmt_lock();
+    status = find(&targets, device_handle, &device);
+    if (status >= 0)
+        status = pins ? pin(device, &targets, &moved) : unpin(device, &targets);
+    if (status >= 0)
+        paging_wait(device->mm, &moved);
+    kmt_unlock();
+    targets_free(&targets);
+    return status;
+}
+
+NTSTATUS kmt_UnpinResources(const D3DKMT_UNPINRESOURCES *pData)
+{
+    D3DKMT_UNPINRESOURCES data;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data))
+        return STATUS_ACCESS_VIOLATION;
+    return data.Reserved ? STATUS_INVALID_PARAMETER
+                         : change(data.hDevice, data.pResourceList, data.ResourceCount, false);
+}
+
+NTSTATUS kmt_PinDirectFlipResources(const D3DKMT_PINDIRECTFLIPRESOURCES *pData)
+{
+    D3DKMT_PINDIRECTFLIPRESOURCES data;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data))
+        return STATUS_ACCESS_VIOLATION;
+    return change(data.hDevice, data.pResourceList, data.ResourceCount, true);
+}
+
+NTSTATUS kmt_UnpinDirectFlipResources(const D3DKMT_UNPINDIRECTFLIPRESOURCES *pData)
+{
+    D3DKMT_UNPINDIRECTFLIPRESOURCES data;
+    if (!pData)
+        return STATUS_INVALID_PARAMETER;
+    if (!guarded_read(pData, &data, sizeof data))
+        return STATUS_ACCESS_VIOLATION;
+    return change(data.hDevice, data.pResourceList, data.ResourceCount, false);
+}
