@@ -1,4 +1,6 @@
 /* Allocating, committing, protecting and giving back, at the engine's own door. */
+#include <sys/mman.h>
+#include <unistd.h>
 #include "memoryapi/fault.h"
 #include "memoryapi/gate.h"
 #include "memoryapi/mm.h"
@@ -135,6 +137,32 @@ static NTSTATUS do_share_page(const struct step *step)
     return status;
 }
 
+/* What is mapped is the file's; a place that is given back is as good as any other. */
+static NTSTATUS do_map_shared(const struct step *step)
+{
+    static int file;
+    uint64_t base = 0, size = (uint64_t)step->count * PAGE_SIZE;
+    uint32_t number = 0;
+    NTSTATUS status, unmapped;
+    if (!file) {
+        file = memfd_create("shared", MFD_CLOEXEC);
+        CHECK(file >= 0 && ftruncate(file, (off_t)size) == 0);
+    }
+    status = mm_map_shared(file, 0, size, true, &base);
+    CHECK((status == STATUS_SUCCESS) == (base != 0));
+    if (status != STATUS_SUCCESS)
+        return status;
+    *(volatile uint32_t *)base = ++number;
+    CHECK(pread(file, &number, sizeof number, 0) == sizeof number && number == 1);
+    unmapped = mm_unmap_shared(base);
+    if (unmapped != STATUS_SUCCESS) { /* is there still */
+        CHECK(*(volatile uint32_t *)base == 1);
+        CHECK(mm_unmap_shared(base) == STATUS_SUCCESS);
+    }
+    CHECK(mm_unmap_shared(base) == STATUS_MEMORY_NOT_ALLOCATED);
+    return unmapped;
+}
+
 const struct scenario virtual_scenarios[] = {
     {"reserve, commit, write, release",
      "",
@@ -256,6 +284,7 @@ const struct scenario virtual_scenarios[] = {
      {{do_allocate_anywhere, 0, 300, MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN, 0, 0}}},
     {"anywhere, aligned", "", {{do_allocate_anywhere, 0, 300, MEM_RESERVE, 1u << 30, 0}}},
     {"below two gigabytes", "", {{do_allocate_below, 0, 16, 0, 0, 0}}},
+    {"a file that processes share", "", {{do_map_shared, 0, 5, 0, 0, 0}}},
     {"a page of the process's own", "", {{do_share_page, 0, 1, 0, 0, 0}}, .remains = true},
     {0},
 };
