@@ -26,7 +26,8 @@ static NTSTATUS offer(const struct vidmm *mm, const struct targets *targets, uin
 {
     bool decommit = flags & D3DKMT_OFFER_FLAGS_AllowDecommit;
     for (uint32_t i = 0; i < targets->count; i++)
-        if (!may_be_offered(targets->list[i]) || vidmm_is_locked(mm, targets->list[i]->opening))
+        if (!may_be_offered(targets->list[i]) || vidmm_is_locked(mm, targets->list[i]->opening) ||
+            vidmm_of(mm, targets->list[i]->opening)->decommitted)
             return STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; i < targets->count; i++)
         vidmm_offer(mm, targets->list[i]->opening, priority, false, decommit);

@@ -827,6 +827,10 @@ static void try_reclaim(void)
         return;
     struct thing *thing = &things[handles[h].thing];
     CHECK(vidmm_is_lost(mm, handles[h].opening) == thing->lost);
+    if (thing->offered && thing->decommitted && below(2)) {
+        vidmm_recommit(mm, handles[h].opening);
+        thing->decommitted = false;
+    }
     result = vidmm_reclaim(mm, handles[h].opening, &paging);
     expected = thing->decommitted ? VIDMM_NOT_COMMITTED
                : thing->lost      ? VIDMM_DISCARDED

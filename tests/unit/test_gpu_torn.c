@@ -291,11 +291,15 @@ static void take_over(const struct vid_machine *torn, const struct vidmm *before
                                         OTHER_IDLE,   OTHER_LOW,  OTHER_HIGH,    OTHER_OVER,
                                         OTHER_LOCKED, GONES_LENT};
     struct vidmm mm;
+    bool was_lost;
     take_copy(copy, torn);
     vidmm_see(&mm, copy, 0, LIVING);
     mm.is_alive = is_alive;
+    was_lost = vidmm_is_lost(&mm, scene[THEIR_LOST]);
     vidmm_rebuild(&mm);
     ck_assert(vidmm_is_valid(&mm, 2));
+    if (was_lost) /* a reclaim that was begun told nobody */
+        ck_assert(vidmm_is_lost(&mm, scene[THEIR_LOST]));
     for (unsigned i = 0; i < array_length(living); i++)
         compare(living[i], reclaims, loses, &mm, before);
     ck_assert_uint_eq(mm.adapter->usage[GONE].devices, 0);
