@@ -222,6 +222,15 @@ NTSTATUS keyed_open(D3DKMT_HANDLE global, const struct keyed_data *data,
     return keyed ? finish(keyed, data, ret_mutex) : status;
 }
 
+NTSTATUS keyed_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name)
+{
+    const struct kmt_keyed_mutex *mutex = kmt_find(handle, KMT_KEYED_MUTEX);
+    if (!mutex || !mutex->keyed->nt)
+        return STATUS_INVALID_PARAMETER;
+    *ret_name = keyed_global(mutex->keyed);
+    return STATUS_SUCCESS;
+}
+
 static uint64_t process_part(uint16_t process)
 {
     uint32_t generation = gpu_machine()->processes[process].generation;

@@ -12,9 +12,6 @@
     (FLAG(TopOfPipeline) | FLAG(NoSignal) | FLAG(NoWait) | FLAG(NoSignalMaxValueOnTdr) |           \
      FLAG(NoGPUAccess))
 
-/* Where fences lie in the GPU's addresses: above all that a program can reserve. */
-#define GPU_ADDRESS 0x0000800000000000ull
-
 static NTSTATUS check_counts(uint32_t type, uint32_t most, uint32_t first)
 {
     return type == D3DDDI_SEMAPHORE && (!most || first > most) ? STATUS_INVALID_PARAMETER
@@ -111,8 +108,7 @@ static NTSTATUS tell(const struct kmt_sync *sync, D3DKMT_CREATESYNCHRONIZATIONOB
     }
     if (core->type == D3DDDI_MONITORED_FENCE) {
         data->Info.MonitoredFence.FenceValueCPUVirtualAddress = (PVOID)sync_address(core);
-        data->Info.MonitoredFence.FenceValueGPUVirtualAddress =
-            core->flags & FLAG(NoGPUAccess) ? 0 : GPU_ADDRESS + core->fence * sizeof core->own;
+        data->Info.MonitoredFence.FenceValueGPUVirtualAddress = sync_gpu_address(core);
         if (!data->Info.MonitoredFence.FenceValueCPUVirtualAddress)
             return STATUS_NO_MEMORY;
     }

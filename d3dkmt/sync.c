@@ -23,6 +23,9 @@
 #define GLOBAL_LOW    2u
 
 #define KEEP_VALUE D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignalMaxValueOnTdr
+/* Where fences lie in the GPU's addresses: above all that a program can reserve. */
+#define GPU_ADDRESS 0x0000800000000000ull
+
 /* Of one opening. */
 #define LIMITS                                                                                     \
     (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait |     \
@@ -192,6 +195,25 @@ NTSTATUS sync_open(D3DKMT_HANDLE global, uint32_t flags, struct kmt_device *devi
         core = core->known;
     core = core ? sync_ref(core) : read_record(record, &status);
     return core ? open_core(core, device, flags | (core->flags & ~LIMITS), ret_sync) : status;
+}
+
+NTSTATUS sync_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name)
+{
+    const struct kmt_sync *sync = kmt_find(handle, KMT_SYNC);
+    if (!sync || !(sync->core->flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NtSecuritySharing))
+        return STATUS_INVALID_PARAMETER;
+    D3DKMT_HANDLE name = sync_share(sync->core);
+    if (!name)
+        return STATUS_NO_MEMORY;
+    *ret_name = name;
+    return STATUS_SUCCESS;
+}
+
+D3DGPU_VIRTUAL_ADDRESS sync_gpu_address(const struct sync_core *core)
+{
+    return core->flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoGPUAccess
+               ? 0
+               : GPU_ADDRESS + core->fence * sizeof core->own;
 }
 
 static void store(struct sync_core *core, uint64_t value, bool rewind)

@@ -76,6 +76,24 @@ D3DKMT_HANDLE sync_share(struct sync_core *core);
 /* Another opening, with its own limits in `flags`. STATUS_INVALID_PARAMETER: no such handle. */
 NTSTATUS sync_open(D3DKMT_HANDLE global, uint32_t flags, struct kmt_device *device,
                    struct kmt_sync **ret_sync);
+/* Where commands of the GPU write a monitored fence; 0: nowhere. */
+D3DGPU_VIRTUAL_ADDRESS sync_gpu_address(const struct sync_core *core);
+
+/*
+ * For NT handles (D3DKMTShareObjects). The object behind `handle` of this process as a global name,
+ * which sync_open and keyed_open take; STATUS_INVALID_PARAMETER: it was not made for NT handles. An
+ * NT handle keeps it alive by an opening of its own (sync_open without a device, keyed_open), which
+ * it closes in the end.
+ */
+NTSTATUS sync_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name);
+NTSTATUS keyed_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name);
+/*
+ * Whoever makes NT handles sets it: the names of what an open handle shares, 0 where it shares
+ * nothing of the kind. STATUS_OBJECT_TYPE_MISMATCH: it is a handle of something else. NULL: there
+ * are no such handles. pre: kmt_lock is not held
+ */
+extern NTSTATUS (*sync_of_nt_handle)(HANDLE handle, D3DKMT_HANDLE *ret_sync,
+                                     D3DKMT_HANDLE *ret_keyed);
 /*
  * A signal arrives. A fence takes the value: `rewind` says that it may be smaller than the one it
  * has, else that is left. Who waits for it is woken; engine_settle lets contexts go on.

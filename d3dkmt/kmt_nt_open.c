@@ -1,0 +1,132 @@
+/*
+ * What an NT handle shares: D3DKMTOpenSyncObjectFromNtHandle, 2, OpenKeyedMutexFromNtHandle.
+ */
+#include <stdlib.h>
+#include "d3dkmt/caller.h"
+#include "d3dkmt/clock.h"
+#include "d3dkmt/keyed.h"
+#include "d3dkmt/state.h"
+#include "faces.h"
+
+#define LIMITS                                                                                     \
+    (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait |     \
+     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignalMaxValueOnTdr)
+
+NTSTATUS (*sync_of_nt_handle)(HANDLE handle, D3DKMT_HANDLE *ret_sync, D3DKMT_HANDLE *ret_keyed);
+
+/* The global names of what the handle shares; 0: nothing of the kind. */
+static NTSTATUS look(HANDLE handle, D3DKMT_HANDLE *ret_sync, D3DKMT_HANDLE *ret_keyed)
+{
+    struct object *object;
+    NTSTATUS status = handle_lookup(handle, OBJECT_ANY, 0, &object);
+    if (status != STATUS_SUCCESS)
+        return STATUS_INVALID_HANDLE;
+    object_unref(object);
+    status = gpu_attach();
+    if (status != STATUS_SUCCESS)
+        return status;
+    return sync_of_nt_handle ? sync_of_nt_handle(handle, ret_sync, ret_keyed)
+                             : STATUS_OBJECT_TYPE_MISMATCH;
+}
+
+static NTSTATUS look_sync(HANDLE handle, D3DKMT_HANDLE *ret_sync)
+{
+    D3DKMT_HANDLE keyed = 0;
+    NTSTATUS status = look(handle, ret_sync, &keyed);
+    return status == STATUS_SUCCESS && !*ret_sync ? STATUS_OBJECT_TYPE_MISMATCH : status;
+}
+
+NTSTATUS kmt_OpenSyncObjectFromNtHandle(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE *pData)
+{
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE data;
+    D3DKMT_HANDLE global = 0;
+    struct kmt_sync *sync;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    if (status == STATUS_SUCCESS)
+        status = look_sync(data.hNtHandle, &global);
+    if (status != STATUS_SUCCESS)
+        return status;
+    kmt_lock();
+    status = sync_open(global, 0, NULL, &sync);
+    if (status == STATUS_SUCCESS) {
+        data.hSyncObject = sync->object.handle;
+        clock_call(sync->core->mm);
+    }
+    kmt_unlock();
+    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
+}
+
+static NTSTATUS open_locked(D3DKMT_HANDLE global, D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *data)
+{
+    struct kmt_device *device = kmt_find(data->hDevice, KMT_DEVICE);
+    struct kmt_sync *sync;
+    if (!device)
+        return STATUS_INVALID_PARAMETER;
+    clock_call(device->mm);
+    NTSTATUS status = kmt_device_state(device);
+    if (status == STATUS_SUCCESS)
+        status = sync_open(global, data->Flags.Value, device, &sync);
+    if (status != STATUS_SUCCESS)
+        return status;
+    const void *address =
+        sync->core->type == D3DDDI_MONITORED_FENCE ? sync_address(sync->core) : NULL;
+    if (!address) {
+        status = sync->core->type == D3DDDI_MONITORED_FENCE ? STATUS_NO_MEMORY
+                                                            : STATUS_INVALID_PARAMETER;
+        sync_destroy(sync);
+        return status;
+    }
+    data->hSyncObject = sync->object.handle;
+    data->MonitoredFence.FenceValueCPUVirtualAddress = (PVOID)address;
+    data->MonitoredFence.FenceValueGPUVirtualAddress = sync_gpu_address(sync->core);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS kmt_OpenSyncObjectFromNtHandle2(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *pData)
+{
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 data;
+    D3DKMT_HANDLE global = 0;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    if (status == STATUS_SUCCESS)
+        status = look_sync(data.hNtHandle, &global);
+    if (status != STATUS_SUCCESS)
+        return status;
+    uint32_t flags = data.Flags.Value;
+    if (flags & ~LIMITS || data.MonitoredFence.EngineAffinity > 1 ||
+        (flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal &&
+         flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait))
+        return STATUS_INVALID_PARAMETER;
+    kmt_lock();
+    status = open_locked(global, &data);
+    kmt_unlock();
+    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
+}
+
+NTSTATUS kmt_OpenKeyedMutexFromNtHandle(D3DKMT_OPENKEYEDMUTEXFROMNTHANDLE *pData)
+{
+    D3DKMT_OPENKEYEDMUTEXFROMNTHANDLE data;
+    D3DKMT_HANDLE sync = 0, global = 0;
+    struct keyed_data private = {NULL, 0};
+    struct kmt_keyed_mutex *mutex;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    if (status == STATUS_SUCCESS)
+        status = look(data.hNtHandle, &sync, &global);
+    if (status == STATUS_SUCCESS && !global)
+        status = STATUS_OBJECT_TYPE_MISMATCH;
+    if (status == STATUS_SUCCESS && data.PrivateRuntimeDataSize && !data.pPrivateRuntimeData)
+        status = STATUS_INVALID_PARAMETER;
+    if (status == STATUS_SUCCESS)
+        status =
+            kmt_copy_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private.bytes);
+    if (status != STATUS_SUCCESS)
+        return status;
+    private.size = data.PrivateRuntimeDataSize;
+    kmt_lock();
+    clock_call(gpu_adapter(0));
+    status = keyed_open(global, &private, &mutex);
+    if (status == STATUS_SUCCESS)
+        data.hKeyedMutex = mutex->object.handle;
+    kmt_unlock();
+    free(private.bytes);
+    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
+}
