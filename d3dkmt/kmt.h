@@ -21,7 +21,8 @@
 #include "d3dkmt/list.h"
 #include "d3dkmt/vidmm.h"
 
-#define KMT_NODES 2u /* engines of every adapter: 0 for rendering, 1 for copies */
+#define KMT_NODES        VID_NODES
+#define KMT_ADDRESS_BITS 48u /* of GPU virtual addresses */
 
 enum kmt_type {
     KMT_FREE,

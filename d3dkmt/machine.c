@@ -59,7 +59,9 @@ static void make_adapter(struct vid_adapter *adapter, const struct vid_plan_adap
 {
     memcpy(adapter->name, plan->name, sizeof adapter->name);
     adapter->luid = 0x10000 + 0x100ull * index;
+    memcpy(adapter->icd, plan->icd, sizeof adapter->icd);
     adapter->vendor = plan->vendor;
+    adapter->software = plan->software;
     adapter->device_id = plan->device;
     adapter->call_cost = plan->call_cost;
     adapter->work_cost = plan->work_cost;

@@ -49,6 +49,7 @@
 #define VID_EVENTS      (64u << 10) /* the newest of them are kept */
 #define VID_FENCES      4096u       /* fence 0 is nobody's */
 #define VID_NONE        0u          /* index 0 of every table is nobody */
+#define VID_NODES       2u          /* engines of an adapter: 0 for rendering, 1 for copies */
 #define VID_CLASSES     16u         /* of priority: its highest four bits */
 
 /* Where an allocation is. */
@@ -174,7 +175,9 @@ struct vid_adapter {
     /* constant after the machine was made */
     uint64_t luid;
     char name[64];
+    char icd[256]; /* VulkanDriverName in its registry key; empty: none */
     uint32_t vendor, device_id;
+    uint32_t software;  /* it says that no hardware is behind it */
     uint64_t call_cost; /* virtual nanoseconds of each call */
     uint64_t work_cost; /* virtual nanoseconds of work that does not say */
     uint64_t fail_seed; /* which allocations fail; with fail_one_in */

@@ -15,6 +15,7 @@ static const struct vid_plan_adapter adapter_default = {
     .device = 0x57A1,
     .segments = {[VID_LOCAL] = {.bandwidth = 16ull << 30, .latency = 20000},
                  [VID_NONLOCAL] = {.bandwidth = 8ull << 30, .latency = 10000}},
+    .software = 1,
     .call_cost = 1000,
     .work_cost = 100000,
 };
@@ -74,6 +75,25 @@ static bool read_name(const char *text, char *ret_name, size_t room)
     return true;
 }
 
+/* Of printable ASCII. */
+static bool read_path(const char *text, char *ret_path, size_t room)
+{
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    if (!length || length >= room)
+        return false;
+    memset(ret_path, 0, room);
+    memcpy(ret_path, text, length);
+    return true;
+}
+
+static bool read_flag(const char *text, uint32_t *ret_flag)
+{
+    return read_small(text, ret_flag) && *ret_flag <= 1;
+}
+
 static bool read_segment_word(const char *key, const char *value, struct vid_plan_segment *segment)
 {
     if (strcmp(key, "") == 0)
@@ -101,8 +121,11 @@ static bool read_adapter_word(const char *key, const char *value, struct vid_pla
         return read_time(value, &adapter->work_cost);
     if (strcmp(key, "fail") == 0)
         return read_failure(value, adapter);
-    return strcmp(key, "poison") == 0 && read_small(value, &adapter->poison) &&
-           adapter->poison <= 1;
+    if (strcmp(key, "icd") == 0)
+        return read_path(value, adapter->icd, sizeof adapter->icd);
+    if (strcmp(key, "software") == 0)
+        return read_flag(value, &adapter->software);
+    return strcmp(key, "poison") == 0 && read_flag(value, &adapter->poison);
 }
 
 static bool read_machine_word(const char *key, const char *value, struct vid_plan *plan)
@@ -149,7 +172,7 @@ bool vid_plan_parse(const char *text, struct vid_plan *ret_plan, const char **re
         return false;
     memcpy(ret_plan->description, text, strlen(text));
     while (*text) {
-        char word[96];
+        char word[sizeof ret_plan->adapters[0].icd + 8];
         size_t length = strcspn(text, " \t\n;");
         *ret_wrong = text;
         if (length >= sizeof word)

@@ -12,6 +12,8 @@
  *                 name=TEXT vendor=N device=N              call=TIME (each call's virtual cost)
  *                 work=TIME (of work for the GPU that does not say how long it takes)
  *                 fail=SEED[:N] (one allocation in N fails) poison=0|1 (what lost memory reads as)
+ *                 software=0|1 (whether the adapter says that no hardware is behind it)
+ *                 icd=PATH (what a Windows program's Vulkan loader gets to load)
  */
 #pragma once
 
@@ -23,7 +25,8 @@ struct vid_plan_segment {
 
 struct vid_plan_adapter {
     char name[64];
-    uint32_t vendor, device;
+    char icd[256];
+    uint32_t vendor, device, software;
     struct vid_plan_segment segments[VID_PLACES];
     uint64_t call_cost, work_cost, fail_seed;
     uint32_t fail_one_in, poison;

@@ -1049,7 +1049,7 @@ static void one_operation(void)
 
 static void make_machine(void)
 {
-    struct vid_plan machine_plan;
+    static struct vid_plan machine_plan;
     const char *wrong;
     mm = &views[1];
     if (!vid_plan_parse("adapter local=6M nonlocal=3M fail=7:50", &machine_plan, &wrong))
