@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "d3dkmt/clock.h"
 #include "d3dkmt/state.h"
+#include "memoryapi/object.h"
 
 NTSTATUS adapter_machine(void)
 {
@@ -38,6 +39,37 @@ void adapter_device_name(const struct vidmm *mm, WCHAR ret_name[ADAPTER_NAME_MOS
              "\\\\?\\ROOT#WINMEM_GPU#%04u#{1ca05180-a699-450a-9a0c-de4fbe3ddd89}", vidmm_index(mm));
     for (size_t i = 0; i < sizeof name && (i == 0 || name[i - 1]); i++)
         ret_name[i] = (unsigned char)name[i];
+}
+
+NTSTATUS adapter_process_exists(HANDLE handle)
+{
+    struct object *process;
+    if (handle_is_current_process(handle, 0) == STATUS_SUCCESS)
+        return STATUS_SUCCESS;
+    if (handle_lookup(handle, OBJECT_PROCESS, 0, &process) != STATUS_SUCCESS)
+        return STATUS_INVALID_HANDLE;
+    object_unref(process);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS adapter_process(HANDLE handle, ACCESS_MASK access, uint16_t *ret_process)
+{
+    const struct vid_process *processes = gpu_machine()->processes;
+    struct object *process;
+    *ret_process = gpu_process();
+    if (!handle || handle_is_current_process(handle, access) == STATUS_SUCCESS)
+        return STATUS_SUCCESS;
+    NTSTATUS status = handle_lookup(handle, OBJECT_PROCESS, access, &process);
+    if (status != STATUS_SUCCESS)
+        return status == STATUS_ACCESS_DENIED ? status : STATUS_INVALID_HANDLE;
+    uint32_t id = object_process_id ? object_process_id(process) : 0;
+    object_unref(process);
+    for (uint16_t i = 1; i < VID_PROCESSES && id; i++)
+        if (__atomic_load_n(&processes[i].pid, __ATOMIC_ACQUIRE) == id) {
+            *ret_process = i;
+            return STATUS_SUCCESS;
+        }
+    return STATUS_INVALID_PARAMETER;
 }
 
 NTSTATUS adapter_open(const struct vidmm *mm, D3DKMT_HANDLE *ret_handle)

@@ -23,6 +23,14 @@ const struct vidmm *adapter_of(LUID luid);
 /* The path of its device interface. */
 void adapter_device_name(const struct vidmm *mm, WCHAR ret_name[ADAPTER_NAME_MOST]);
 
+/*
+ * Which process of the machine a handle names; NULL: this one. STATUS_INVALID_HANDLE,
+ * STATUS_ACCESS_DENIED; STATUS_INVALID_PARAMETER: it does not use the machine.
+ */
+NTSTATUS adapter_process(HANDLE handle, ACCESS_MASK access, uint16_t *ret_process);
+/* STATUS_INVALID_HANDLE: it names no process. */
+NTSTATUS adapter_process_exists(HANDLE handle);
+
 /* pre, for the rest: kmt_lock. A new handle: STATUS_NO_MEMORY. */
 NTSTATUS adapter_open(const struct vidmm *mm, D3DKMT_HANDLE *ret_handle);
 void adapter_close(struct kmt_adapter *adapter);

@@ -79,6 +79,8 @@ void vidmm_share_budgets(const struct vidmm *mm)
             unsigned __int128 part = (unsigned __int128)rest[place] * weight(usage);
             uint64_t budget =
                 usage->devices ? usage->reservation[place] + (uint64_t)(part / weights) : 0;
+            if (usage->devices && usage->fixed[place])
+                budget = usage->fixed[place];
             if (set_budget(mm, p, place, budget))
                 shrunk |= 1u << place;
         }

@@ -9,7 +9,6 @@
 struct node {
     struct kmt_context *context; /* whose work runs; NULL: none */
     uint64_t since;
-    uint64_t ran; /* nanoseconds, without what runs */
 };
 
 struct engine {
@@ -50,9 +49,13 @@ void engine_add(struct kmt_context *context)
 
 static void idle(struct node *node, uint64_t until)
 {
+    const struct vidmm *mm = node->context->mm;
+    uint32_t number = node->context->made.node;
+    uint64_t ran = until - node->since;
+    __atomic_add_fetch(&mm->adapter->ran[number], ran, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&mm->adapter->usage[mm->process].ran[number], ran, __ATOMIC_RELAXED);
     node->context->running = false;
     node->context = NULL;
-    node->ran += until - node->since;
 }
 
 void engine_stop(struct kmt_context *context)
@@ -79,23 +82,25 @@ static void finish(void *subject, uint64_t value)
 
 static uint32_t recent_hangs(const struct vidmm *mm)
 {
+    uint64_t within = mm->adapter->timeouts_within ? mm->adapter->timeouts_within : HANGS_WITHIN;
     uint64_t now = clock_here(mm), count = 0, newest = mm->adapter->events;
     for (uint64_t i = 0; i < newest && i < VID_EVENTS; i++) {
         const struct vid_event *event = &mm->events[(newest - 1 - i) % VID_EVENTS];
-        if (event->time + HANGS_WITHIN < now)
+        if (event->time + within < now)
             break;
         count += event->kind == VID_EVENT_HANG;
     }
     return (uint32_t)count;
 }
 
-/* The adapter is reset for what this process had it do. */
-static void reset(const struct vidmm *mm)
+/* The adapter is reset for what `process` had it do; VID_PROCESSES: for nothing. */
+static void reset(const struct vidmm *mm, uint32_t process)
 {
     struct vid_adapter *adapter = mm->adapter;
     vidmm_lock(mm);
-    bool last = recent_hangs(mm) >= HANGS_MOST;
-    adapter->hung_process = mm->process;
+    uint64_t most = adapter->timeouts_most ? adapter->timeouts_most : HANGS_MOST;
+    bool last = recent_hangs(mm) >= most;
+    adapter->hung_process = process;
     __atomic_add_fetch(&adapter->resets, 1, __ATOMIC_RELEASE);
     vidmm_event(mm, VID_EVENT_HANG, VID_NONE, mm->process, 0, 0);
     vidmm_event(mm, VID_EVENT_RESET, VID_NONE, mm->process, 0, 0);
@@ -112,7 +117,7 @@ static void hang(void *subject, uint64_t value)
     struct kmt_context *context = node->context;
     const struct vidmm *mm = context->mm;
     struct engine *engine = engine_of(mm);
-    reset(mm);
+    reset(mm, mm->process);
     if (!context->device)
         context_drop(context);
     else if (__atomic_load_n(&mm->adapter->running, __ATOMIC_RELAXED) == VID_RUNNING)
@@ -120,6 +125,38 @@ static void hang(void *subject, uint64_t value)
     engine->hanging = true;
     engine_notice(mm);
     engine->hanging = false;
+    stirred = true;
+}
+
+void engine_reset(const struct vidmm *mm)
+{
+    reset(mm, VID_PROCESSES);
+    engine_notice(mm);
+    stirred = true;
+}
+
+/* A device of ours that has work for the node; NULL: none. */
+static struct kmt_device *device_on(const struct engine *engine, uint32_t node)
+{
+    link_each(at, &engine->contexts)
+    {
+        const struct kmt_context *context = container_of(at, struct kmt_context, in_engine);
+        if (context->made.node == node && context->first && context->device &&
+            !context->device->ended)
+            return context->device;
+    }
+    return NULL;
+}
+
+void engine_reset_node(const struct vidmm *mm, uint32_t node)
+{
+    struct kmt_device *device;
+    vidmm_lock(mm);
+    mm->adapter->node_timeouts++;
+    vidmm_event(mm, VID_EVENT_HANG, VID_NONE, mm->process, 0, 0);
+    vidmm_unlock(mm);
+    while ((device = device_on(engine_of(mm), node)))
+        device_end(device, D3DKMT_DEVICEEXECUTION_HUNG);
     stirred = true;
 }
 
@@ -277,24 +314,14 @@ bool engine_waits_for_others(void)
     return false;
 }
 
-uint64_t engine_running_time(const struct vidmm *mm, uint32_t node)
+uint64_t engine_running_now(const struct vidmm *mm, uint32_t node)
 {
     const struct node *at = &engine_of(mm)->nodes[node];
-    return at->ran + (at->context ? clock_here(mm) - at->since : 0);
+    return at->context ? clock_here(mm) - at->since : 0;
 }
 
-void engine_forget(void)
+uint64_t engine_running_time(const struct vidmm *mm, uint32_t node)
 {
-    clock_leave();
-    ticker_rest();
-    for (unsigned i = 0; i < VID_ADAPTERS; i++)
-        engines[i].mm = NULL;
-    stirred = false;
-}
-
-void engine_leave(void)
-{
-    kmt_lock();
-    engine_forget();
-    kmt_unlock();
+    return __atomic_load_n(&mm->adapter->usage[mm->process].ran[node], __ATOMIC_RELAXED) +
+           engine_running_now(mm, node);
 }

@@ -1,5 +1,6 @@
 /* An adapter's memory, its nodes, and what it can. */
 #include <string.h>
+#include "d3dkmt/gpuva.h"
 #include "d3dkmt/info.h"
 
 static uint64_t size_of(const struct info *info, enum vid_place place)
@@ -46,7 +47,7 @@ NTSTATUS info_address_bits(struct info *info)
     answer->Caps.Flags.Value = D3DKMT_GPUMMU_CAPS_FLAGS_ReadOnlyMemorySupported |
                                D3DKMT_GPUMMU_CAPS_FLAGS_NoExecuteMemorySupported |
                                D3DKMT_GPUMMU_CAPS_FLAGS_CacheCoherentMemorySupported;
-    answer->Caps.VirtualAddressBitCount = KMT_ADDRESS_BITS;
+    answer->Caps.VirtualAddressBitCount = GPUVA_BITS;
     return STATUS_SUCCESS;
 }
 

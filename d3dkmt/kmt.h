@@ -21,8 +21,7 @@
 #include "d3dkmt/list.h"
 #include "d3dkmt/vidmm.h"
 
-#define KMT_NODES        VID_NODES
-#define KMT_ADDRESS_BITS 48u /* of GPU virtual addresses */
+#define KMT_NODES VID_NODES
 
 enum kmt_type {
     KMT_FREE,

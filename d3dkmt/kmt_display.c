@@ -56,6 +56,11 @@ NTSTATUS kmt_GetMultisampleMethodList(D3DKMT_GETMULTISAMPLEMETHODLIST *pData)
     return of_adapter(pData, sizeof *pData, STATUS_INVALID_PARAMETER);
 }
 
+NTSTATUS kmt_GetRuntimeData(const D3DKMT_GETRUNTIMEDATA *pData)
+{
+    return of_adapter(pData, sizeof *pData, STATUS_INVALID_PARAMETER);
+}
+
 NTSTATUS kmt_GetSharedPrimaryHandle(D3DKMT_GETSHAREDPRIMARYHANDLE *pData)
 {
     return of_adapter(pData, sizeof *pData, STATUS_INVALID_PARAMETER);

@@ -109,7 +109,8 @@ bool vid_machine_make(struct vid_machine *machine, const struct vid_plan *plan)
 /* What is written again and again, and indexes something. */
 static bool makes_sense(const struct vid_adapter *adapter)
 {
-    return adapter->running <= VID_REMOVED && adapter->hung_process <= VID_PROCESSES &&
+    return adapter->running <= VID_REMOVED && adapter->offers <= VID_OFFERS_KEEP &&
+           adapter->hung_process <= VID_PROCESSES &&
            adapter->allocations_used - 1 < VID_ALLOCATIONS &&
            adapter->openings_used - 1 < VID_OPENINGS;
 }

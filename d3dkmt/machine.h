@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      3u /* counts up with every change of this file */
+#define VID_LAYOUT      4u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -116,7 +116,8 @@ struct vid_segment {
 struct vid_usage {
     /* primary */
     uint64_t reservation[VID_PLACES];
-    uint32_t devices; /* how many it has; 0: it counts for no budget */
+    uint64_t fixed[VID_PLACES]; /* budgets it was given; 0: its share */
+    uint32_t devices;           /* how many it has; 0: it counts for no budget */
     uint32_t background;
     /* derived */
     uint64_t resident[VID_PLACES], referenced[VID_PLACES]; /* bytes */
@@ -129,9 +130,10 @@ struct vid_usage {
     struct vid_list held[VID_PLACES][VID_CLASSES];
     /* statistics: never rebuilt */
     uint64_t evicted_bytes, discarded_bytes, paged_in_bytes;
-    uint64_t decommits; /* allocations whose memory went for good */
-    uint64_t trims;     /* how often it was asked to trim */
-    uint64_t trim;      /* bytes it is asked to trim now; atomic: taken by the process itself */
+    uint64_t ran[VID_NODES]; /* nanoseconds, of work that has ended */
+    uint64_t decommits;      /* allocations whose memory went for good */
+    uint64_t trims;          /* how often it was asked to trim */
+    uint64_t trim; /* bytes it is asked to trim now; atomic: taken by the process itself */
 };
 
 enum vid_event_kind {
@@ -168,6 +170,9 @@ struct vid_event {
 /* D3DKMT_OFFER_PRIORITY_AUTO leaves the choice to the system, which takes NORMAL. */
 enum vid_offer { VID_NOT_OFFERED, VID_OFFER_LOW, VID_OFFER_NORMAL, VID_OFFER_HIGH, VID_OFFERS };
 
+/* What becomes of offers: a program can ask for it, to try itself. */
+enum vid_offers { VID_OFFERS_AS_NEEDED, VID_OFFERS_LOSE /* at once */, VID_OFFERS_KEEP };
+
 enum vid_running { VID_RUNNING, VID_STOPPED, VID_REMOVED };
 
 /* Aligned, so that two adapters share no line of the cache, nor two that are fetched together. */
@@ -194,6 +199,9 @@ struct vid_adapter {
     uint64_t attempts;     /* allocations tried, for fail_seed */
     uint64_t stamp;        /* the newest one given */
     uint64_t events;       /* how many there were */
+    uint64_t timeouts_within, timeouts_most; /* one more in so many ns stops it; 0: the default */
+    uint64_t trim_intervals[3];              /* least, most, idle: kept for who asks */
+    uint32_t offers;                         /* enum vid_offers */
 
     struct vid_segment segments[VID_PLACES]; /* VID_NOWHERE: unused */
     struct vid_usage usage[VID_PROCESSES];   /* process 0 is nobody */
@@ -207,7 +215,11 @@ struct vid_adapter {
     uint32_t allocations_backed, openings_backed; /* primary: records that memory is behind */
     uint64_t live;                                /* allocations */
     uint64_t offered_bytes;
-    uint64_t decisions, discards, evictions; /* statistics: never rebuilt */
+    /* statistics: never rebuilt */
+    uint64_t decisions, discards, evictions;
+    uint64_t evicted_bytes[VID_PLACES], discarded_bytes, paged_in_bytes;
+    uint64_t node_timeouts;  /* of one node; those of the adapter are `resets` */
+    uint64_t ran[VID_NODES]; /* nanoseconds; atomic */
 } __attribute__((aligned(128)));
 
 #define VID_POISON 0xDDu

@@ -42,7 +42,7 @@ NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority
     order_enter(mm, index, &was, ORDER_YOUNG);
     vidmm_event(mm, VID_EVENT_OFFER, index, allocation->owner, allocation->size,
                 allocation->offered);
-    if (now)
+    if (mm->adapter->offers == VID_OFFERS_LOSE || (now && mm->adapter->offers != VID_OFFERS_KEEP))
         vidmm_lose(mm, index);
     return STATUS_SUCCESS;
 }

@@ -19,6 +19,7 @@ static bool put(const struct vidmm *mm, uint32_t index, unsigned place, struct v
     order_enter(mm, index, &was, ORDER_YOUNG);
     paging->in[place] += allocation->size;
     mm->adapter->usage[allocation->owner].paged_in_bytes += allocation->size;
+    mm->adapter->paged_in_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_PAGE_IN, index, allocation->owner, allocation->size, (uint8_t)place);
     return true;
 }

@@ -24,6 +24,7 @@ void vidmm_put_out(const struct vidmm *mm, uint32_t index, struct vid_paging *pa
     allocation->place = VID_NOWHERE;
     order_enter(mm, index, &was, ORDER_YOUNG);
     mm->adapter->evictions++;
+    mm->adapter->evicted_bytes[place] += allocation->size;
     mm->adapter->usage[allocation->owner].evicted_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_EVICT, index, allocation->owner, allocation->size, place);
 }
@@ -42,6 +43,7 @@ void vidmm_lose(const struct vidmm *mm, uint32_t index)
     allocation->written = 0;
     order_enter(mm, index, &was, ORDER_SAME);
     mm->adapter->discards++;
+    mm->adapter->discarded_bytes += allocation->size;
     mm->adapter->usage[allocation->owner].discarded_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_DISCARD, index, allocation->owner, allocation->size,
                 allocation->offered);
@@ -136,6 +138,11 @@ static bool one_goes(const struct vidmm *mm, unsigned process, unsigned place, e
 {
     uint32_t index = oldest_offer(mm, place);
     mm->adapter->decisions++;
+    if (index && mm->adapter->offers == VID_OFFERS_KEEP) {
+        look_ahead(mm, index);
+        vidmm_put_out(mm, index, paging);
+        return true;
+    }
     if (index) {
         look_ahead(mm, index);
         vidmm_lose(mm, index);
@@ -249,6 +256,8 @@ uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes)
 {
     struct vid_usage *usage = &mm->adapter->usage[mm->process];
     uint64_t done = 0;
+    if (mm->adapter->offers == VID_OFFERS_KEEP)
+        return 0;
     for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++) {
         uint32_t heads[VID_PLACES];
         for (unsigned place = VID_NOWHERE; place < VID_PLACES; place++)

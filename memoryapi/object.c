@@ -47,6 +47,7 @@ static struct {
 
 struct object *object_current_process;
 struct object *(*object_current_thread)(void);
+uint32_t (*object_process_id)(struct object *process);
 
 void object_init(struct object *object, const struct object_ops *ops)
 {

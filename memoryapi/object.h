@@ -93,3 +93,5 @@ NTSTATUS handle_is_current_process(HANDLE handle, ACCESS_MASK access);
  * known then). */
 extern struct object *object_current_process;
 extern struct object *(*object_current_thread)(void);
+/* The host's number of another process that a handle names, 0: it has ended; NULL: there are none. */
+extern uint32_t (*object_process_id)(struct object *process);

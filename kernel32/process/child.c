@@ -84,6 +84,13 @@ static const struct object_ops thread_ops = {.type = OBJECT_THREAD,
 static const struct waitable_ops process_wait_ops = {process_signalled, NULL, NULL};
 static const struct waitable_ops thread_wait_ops = {thread_signalled, NULL, NULL};
 
+/* The number may be another process's when it has ended. */
+static uint32_t process_id(struct object *process)
+{
+    const struct child *child = container_of(process, struct child, process.object);
+    return process->ops == &process_ops && !child->reaped ? child->id : 0;
+}
+
 struct child *child_new(int record, int gate, WCHAR *program)
 {
     struct child *child = calloc(1, sizeof *child);
@@ -96,6 +103,7 @@ struct child *child_new(int record, int gate, WCHAR *program)
     child->suspended = gate >= 0;
     child->program = program;
     child->exit_code = STILL_RUNS;
+    object_process_id = process_id;
     return child;
 }
 
