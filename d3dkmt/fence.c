@@ -1,4 +1,4 @@
-/* Fences: values that all processes of the machine see. */
+/* Fences: values that all processes of the machine see; and records of what they share. */
 #include <string.h>
 #include "d3dkmt/machine_file.h"
 #include "memoryapi/base.h"
@@ -25,21 +25,46 @@ static void hold(struct vid_fence *fence, uint32_t index)
     counts[index]++;
 }
 
-uint32_t gpu_fence_take(void)
+/* One holder less. What is shared goes first: who dies in between leaves it to be found again. */
+static void let_go(struct vid_fence *fence, uint16_t slot)
 {
-    static uint32_t hint; /* under machine.lock */
+    uint64_t mine = 1ull << slot % 64, others = 0;
+    if (!(fence->holders[slot / 64] & mine))
+        return;
+    for (unsigned i = 0; i < array_length(fence->holders); i++)
+        others |= fence->holders[i] & (i == slot / 64 ? ~mine : UINT64_MAX);
+    if (!others && fence->share) {
+        share_contents_remove(fence->share);
+        fence->share = fence->name = 0;
+    }
+    fence->holders[slot / 64] &= ~mine;
+}
+
+/* pre: machine.lock */
+static uint32_t take(uint64_t share, uint64_t name)
+{
+    static uint32_t hint;
     struct vid_machine *machine = gpu_machine();
-    uint32_t taken = VID_NONE;
-    machine_lock(machine);
-    for (uint32_t i = 0; i < VID_FENCES - 1 && !taken; i++) {
+    for (uint32_t i = 0; i < VID_FENCES - 1; i++) {
         uint32_t index = 1 + (hint + i) % (VID_FENCES - 1);
-        if (!is_free(vid_fence_at(machine, index)))
+        struct vid_fence *fence = vid_fence_at(machine, index);
+        if (!is_free(fence))
             continue;
         *gpu_fence_value(index) = 0;
-        hold(vid_fence_at(machine, index), index);
-        taken = hint = index;
+        fence->share = share;
+        fence->name = name;
+        hold(fence, index);
+        hint = index;
+        return index;
     }
-    machine_unlock(machine);
+    return VID_NONE;
+}
+
+uint32_t gpu_fence_take(void)
+{
+    machine_lock(gpu_machine());
+    uint32_t taken = take(0, 0);
+    machine_unlock(gpu_machine());
     return taken;
 }
 
@@ -50,7 +75,8 @@ bool gpu_fence_hold(uint32_t fence)
     if (fence == VID_NONE || fence >= VID_FENCES)
         return false;
     machine_lock(machine);
-    if (!is_free(vid_fence_at(machine, fence)) && counts[fence] < UINT32_MAX) {
+    if (!is_free(vid_fence_at(machine, fence)) && !vid_fence_at(machine, fence)->share &&
+        counts[fence] < UINT32_MAX) {
         hold(vid_fence_at(machine, fence), fence);
         held = true;
     }
@@ -64,8 +90,33 @@ void gpu_fence_give(uint32_t fence)
     uint16_t slot = gpu_process();
     machine_lock(machine);
     if (counts[fence] && --counts[fence] == 0)
-        vid_fence_at(machine, fence)->holders[slot / 64] &= ~(1ull << slot % 64);
+        let_go(vid_fence_at(machine, fence), slot);
     machine_unlock(machine);
+}
+
+uint32_t gpu_record_take(uint64_t share, uint64_t name)
+{
+    return take(share, name);
+}
+
+uint64_t gpu_record_hold(uint32_t record)
+{
+    struct vid_machine *machine = gpu_machine();
+    uint64_t share = 0;
+    if (record == VID_NONE || record >= VID_FENCES)
+        return 0;
+    machine_lock(machine);
+    if (!is_free(vid_fence_at(machine, record)) && counts[record] < UINT32_MAX)
+        share = vid_fence_at(machine, record)->share;
+    if (share)
+        hold(vid_fence_at(machine, record), record);
+    machine_unlock(machine);
+    return share;
+}
+
+void gpu_record_give(uint32_t record)
+{
+    gpu_fence_give(record);
 }
 
 volatile uint64_t *gpu_fence_value(uint32_t fence)
@@ -88,7 +139,7 @@ const void *gpu_fence_address(uint32_t fence)
 void fence_sweep(struct vid_machine *machine, uint16_t slot)
 {
     for (uint32_t i = 1; i < VID_FENCES; i++)
-        vid_fence_at(machine, i)->holders[slot / 64] &= ~(1ull << slot % 64);
+        let_go(vid_fence_at(machine, i), slot);
 }
 
 /* What the program reads in a child of a fork stays where it is. */

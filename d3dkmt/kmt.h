@@ -71,7 +71,7 @@ struct kmt_resource {
     struct kmt_link allocations; /* head */
     uint32_t count;
     bool keyed;                         /* shared together with a keyed mutex */
-    struct kmt_share *share;            /* what other processes may open of it; NULL: nothing */
+    struct kmt_share *share;            /* how others may open it; NULL: they cannot */
     uint32_t flags;                     /* D3DKMT_CREATEALLOCATIONFLAGS_* */
     uint32_t runtime_size, driver_size; /* bytes */
     void *runtime_data, *driver_data;   /* private data, malloc'd */
@@ -90,7 +90,7 @@ struct kmt_allocation {
     uint8_t kind;  /* enum kmt_contents */
     bool lost;     /* the contents are, until the CPU sees them again */
     bool primary;  /* D3DDDI_ALLOCATIONINFO: for a display */
-    bool opened;   /* and made by another device */
+    bool opened;   /* and made by another process */
     bool marked;   /* by a walk that looks for handles that stand twice */
     uint16_t pins; /* D3DKMTPinResources */
 };

@@ -40,9 +40,13 @@ NTSTATUS kmt_QueryProcessOfferInfo(D3DKMT_QUERYPROCESSOFFERINFO *pData)
 static bool give_back(struct kmt_object *object, void *context)
 {
     struct kmt_allocation *allocation = container_of(object, struct kmt_allocation, object);
-    const struct vid_allocation *of = vidmm_of(allocation->device->mm, allocation->opening);
-    if (of->offered && of->decommitted && allocation->contents)
+    const struct vidmm *mm = allocation->device->mm;
+    vidmm_lock(mm); /* another process may reclaim what is shared */
+    const struct vid_allocation *of = vidmm_of(mm, allocation->opening);
+    if (of->offered && of->decommitted &&
+        (allocation->contents || allocation->kind == CONTENTS_SHARED))
         contents_give_back(allocation);
+    vidmm_unlock(mm);
     return true;
 }
 

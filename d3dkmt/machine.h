@@ -81,6 +81,7 @@ struct vid_allocation {
     uint8_t lost;        /* the contents are gone, its process was not told yet */
     uint8_t decommitted; /* so is what contents would need, for good */
     uint8_t written;     /* contents differ from what system memory has: eviction copies */
+    uint8_t bare;        /* no memory is behind its shared contents; atomic */
     uint8_t planned;     /* derived, as all below: where vidmm_make_resident wants it, */
                          /* VID_PLACES: it has its place; 0: it does not matter */
     uint32_t first_opening;
@@ -233,9 +234,13 @@ struct vid_process {
 
 /*
  * A fence with a value that programs see. Primary: 1 << process that has it; free when nobody has.
+ * Or the record of something that processes share, which is a file beside the machine: that goes
+ * with the last who has it.
  */
 struct vid_fence {
     uint64_t holders[VID_PROCESSES / 64];
+    uint64_t share; /* the file's id; 0: a fence */
+    uint64_t name;  /* a hash of the name that it is found by; 0: it has none */
 };
 
 struct vid_machine {

@@ -16,6 +16,8 @@ __attribute__((format(printf, 1, 2))) void gpu_refuse(const char *format, ...);
 int gpu_directory_open(bool make);
 /* A file of ours in it: 0600, nobody else's. As openat, -EPERM: it is not to be trusted. */
 int gpu_directory_file(int directory, const char *name, int flags);
+/* shared_contents.c: the file of an id of machine.shares; as gpu_directory_file. */
+int share_file_open(uint64_t id, int flags);
 /* Its path, for messages. */
 const char *gpu_directory_path(void);
 /* Removes every file there whose name is `prefix` and a number. */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include "d3dkmt/contents.h"
+#include "d3dkmt/share.h"
+#include "d3dkmt/state.h"
 
 void (*kmt_allocation_going)(struct kmt_allocation *allocation);
 
@@ -38,6 +40,20 @@ static void free_allocation(struct kmt_allocation *allocation)
     free(allocation);
 }
 
+/* The contents that others will see. After the record: whoever sweeps it removes them. */
+static NTSTATUS make_shared(const struct kmt_allocation *allocation)
+{
+    const struct vidmm *mm = allocation->device->mm;
+    const struct vid_allocation *of = vidmm_of(mm, allocation->opening);
+    NTSTATUS status = share_contents_create(of->share, of->size);
+    if (status < 0) {
+        vidmm_lock(mm);
+        vidmm_close(mm, allocation->opening);
+        vidmm_unlock(mm);
+    }
+    return status;
+}
+
 struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
                                              struct kmt_resource *resource,
                                              struct kmt_recipe *recipe, NTSTATUS *ret_status)
@@ -49,6 +65,8 @@ struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
     vidmm_lock(device->mm);
     *ret_status = vidmm_create(device->mm, &recipe->wish, &allocation->opening);
     vidmm_unlock(device->mm);
+    if (*ret_status >= 0 && recipe->wish.share && !recipe->existing)
+        *ret_status = make_shared(allocation);
     if (*ret_status < 0) {
         free_allocation(allocation);
         return NULL;
@@ -65,20 +83,23 @@ struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
 }
 
 struct kmt_allocation *kmt_allocation_open(struct kmt_device *device, struct kmt_resource *resource,
-                                           uint32_t index, NTSTATUS *ret_status)
+                                           const struct share_part *part, NTSTATUS *ret_status)
 {
     struct kmt_allocation *allocation = new_allocation(device, resource);
     *ret_status = STATUS_NO_MEMORY;
     if (!allocation)
         return NULL;
     vidmm_lock(device->mm);
-    *ret_status = vidmm_open(device->mm, index, device->number, &allocation->opening);
+    *ret_status = share_part_is_there(device->mm, part)
+                      ? vidmm_open(device->mm, part->index, device->number, &allocation->opening)
+                      : STATUS_INVALID_PARAMETER;
     vidmm_unlock(device->mm);
     if (*ret_status < 0) {
         free_allocation(allocation);
         return NULL;
     }
     allocation->kind = CONTENTS_SHARED;
+    allocation->primary = part->primary;
     allocation->opened = true;
     return allocation;
 }
@@ -115,6 +136,7 @@ void kmt_resource_destroy(struct kmt_resource *resource)
     while (!link_is_empty(&resource->allocations))
         kmt_allocation_destroy(
             link_first(&resource->allocations, struct kmt_allocation, in_resource));
+    share_leave(resource);
     link_remove(&resource->link);
     kmt_handle_destroy(&resource->object);
     free(resource->runtime_data);

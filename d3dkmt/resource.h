@@ -16,9 +16,13 @@ struct kmt_recipe {
 struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
                                              struct kmt_resource *resource,
                                              struct kmt_recipe *recipe, NTSTATUS *ret_status);
-/* Another device's view of an allocation that exists already in the adapter. */
+struct share_part;
+/*
+ * Another device's view of an allocation that exists already in the adapter.
+ * STATUS_INVALID_PARAMETER: it does not, any more.
+ */
 struct kmt_allocation *kmt_allocation_open(struct kmt_device *device, struct kmt_resource *resource,
-                                           uint32_t index, NTSTATUS *ret_status);
+                                           const struct share_part *part, NTSTATUS *ret_status);
 void kmt_allocation_destroy(struct kmt_allocation *allocation);
 struct kmt_resource *kmt_resource_create(struct kmt_device *device);
 /* With its allocations. */

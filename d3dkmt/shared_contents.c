@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "d3dkmt/machine_file.h"
@@ -9,7 +10,7 @@
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 
-static int open_contents(uint64_t id, int flags)
+int share_file_open(uint64_t id, int flags)
 {
     const struct machine_file *machine = state_file();
     char name[64];
@@ -24,10 +25,10 @@ static int fill(int file, uint64_t size)
 
 NTSTATUS share_contents_create(uint64_t id, uint64_t size)
 {
-    int error, file = open_contents(id, O_RDWR | O_CREAT | O_EXCL);
+    int error, file = share_file_open(id, O_RDWR | O_CREAT | O_EXCL);
     if (file == -EEXIST) { /* of a machine that was removed by hand */
         share_contents_remove(id);
-        file = open_contents(id, O_RDWR | O_CREAT | O_EXCL);
+        file = share_file_open(id, O_RDWR | O_CREAT | O_EXCL);
     }
     if (file < 0)
         return STATUS_NO_MEMORY;
@@ -42,7 +43,7 @@ NTSTATUS share_contents_create(uint64_t id, uint64_t size)
 
 NTSTATUS share_contents_map(uint64_t id, uint64_t size, void **ret_contents)
 {
-    int file = open_contents(id, O_RDWR);
+    int file = share_file_open(id, O_RDWR);
     struct stat info;
     uint64_t base;
     NTSTATUS status = STATUS_NO_MEMORY;
@@ -64,7 +65,7 @@ void share_contents_unmap(void *contents)
 
 static int change_contents(uint64_t id, int (*change)(int file, uint64_t offset, uint64_t size))
 {
-    int error = 0, file = open_contents(id, O_RDWR);
+    int error = 0, file = share_file_open(id, O_RDWR);
     struct stat info;
     if (file < 0)
         return file;
@@ -76,13 +77,11 @@ static int change_contents(uint64_t id, int (*change)(int file, uint64_t offset,
     return error;
 }
 
-/* Where no hole can be made, the zeros are written. */
-static int write_zeros(int file, uint64_t offset, uint64_t size)
+static int write_all(int file, uint64_t offset, uint64_t size, const char *piece, size_t room)
 {
-    static const char zeros[65536];
     for (uint64_t end = offset + size; offset < end;) {
-        size_t piece = end - offset < sizeof zeros ? (size_t)(end - offset) : sizeof zeros;
-        ssize_t done = pwrite(file, zeros, piece, (off_t)offset);
+        size_t wanted = end - offset < room ? (size_t)(end - offset) : room;
+        ssize_t done = pwrite(file, piece, wanted, (off_t)offset);
         if (done < 0 && errno != EINTR)
             return -errno;
         offset += done > 0 ? (uint64_t)done : 0;
@@ -90,10 +89,32 @@ static int write_zeros(int file, uint64_t offset, uint64_t size)
     return 0;
 }
 
+/* Where no hole can be made, the zeros are written. */
+static int write_zeros(int file, uint64_t offset, uint64_t size)
+{
+    static const char zeros[65536];
+    return write_all(file, offset, size, zeros, sizeof zeros);
+}
+
+static int write_poison(int file, uint64_t offset, uint64_t size)
+{
+    char poison[2048];
+    memset(poison, VID_POISON, sizeof poison);
+    return write_all(file, offset, size, poison, sizeof poison);
+}
+
 void share_contents_drop(uint64_t id)
 {
     if (change_contents(id, host->shared_drop) != 0)
         change_contents(id, write_zeros);
+}
+
+bool share_contents_poison(uint64_t id)
+{
+    if (change_contents(id, write_poison) == 0)
+        return true;
+    share_contents_drop(id);
+    return false;
 }
 
 NTSTATUS share_contents_back(uint64_t id)

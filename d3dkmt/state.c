@@ -58,12 +58,19 @@ static bool is_alive(const struct vidmm *mm, uint16_t process)
            machine_file_is_held(mm->file, process, 1);
 }
 
+static void gone(const struct vidmm *mm, uint64_t share)
+{
+    (void)mm;
+    share_contents_remove(share);
+}
+
 static void see_adapters(void)
 {
     for (uint32_t i = 0; i < state.file.machine->adapter_count; i++) {
         vidmm_see(&adapters[i], state.file.machine, i, state.process);
         adapters[i].back = back;
         adapters[i].is_alive = is_alive;
+        adapters[i].gone = gone;
         adapters[i].file = state.file.file;
     }
 }

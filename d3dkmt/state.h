@@ -5,7 +5,7 @@
  * FILES, in WINMEM_GPU_DIR, else $XDG_RUNTIME_DIR/winmem, else /dev/shm/winmem-UID:
  *   gpu-NAME         the machine (machine.h); made under another name, and renamed when complete
  *   gpu-NAME.lock    the gate: whoever makes, opens or removes the machine holds its lock
- *   share-NAME-ID    the contents of a shared allocation
+ *   share-NAME-ID    the contents of a shared allocation, or what a shared resource consists of
  * The directory has to be the user's own and writable by nobody else, or it is refused.
  *
  * WHO IS ALIVE: a process has a slot in machine.processes and holds a record lock of that byte of
@@ -59,6 +59,14 @@ uint32_t gpu_fence_take(void);
 bool gpu_fence_hold(uint32_t fence);
 void gpu_fence_give(uint32_t fence);
 volatile uint64_t *gpu_fence_value(uint32_t fence);
+/*
+ * Among the fences, records of what is shared by a file with this id; share_contents_remove is
+ * called for it when the last process gives it, or is swept. `name` is for who looks for it. Hold
+ * returns the id; 0: there is no such record. pre, for take: machine.lock
+ */
+uint32_t gpu_record_take(uint64_t share, uint64_t name);
+uint64_t gpu_record_hold(uint32_t record);
+void gpu_record_give(uint32_t record);
 /* Where the program reads it; NULL: no memory. */
 const void *gpu_fence_address(uint32_t fence);
 
@@ -70,6 +78,11 @@ NTSTATUS share_contents_create(uint64_t id, uint64_t size);
 /* Memory of the program, MEM_MAPPED, until share_contents_unmap. */
 NTSTATUS share_contents_map(uint64_t id, uint64_t size, void **ret_contents);
 void share_contents_unmap(void *contents);
+/*
+ * Reads as VID_POISON from now on, in every process. False: no memory; it reads as zero, without
+ * memory behind it.
+ */
+bool share_contents_poison(uint64_t id);
 /* Reads as zero from now on, in every process; the memory behind it is gone until share_contents_back. */
 void share_contents_drop(uint64_t id);
 NTSTATUS share_contents_back(uint64_t id);

@@ -20,27 +20,11 @@ void machine_unlock(struct vid_machine *machine)
     gate_self.locks--;
 }
 
-/* Shared contents go with the last opening of their allocation. */
-static void close_shared(const struct vidmm *mm, uint16_t slot)
-{
-    for (uint32_t i = 1; i < mm->adapter->openings_used; i++) {
-        const struct vid_opening *opening = &mm->openings[i];
-        if (!opening->allocation || opening->process != slot)
-            continue;
-        const struct vid_allocation *allocation = vidmm_of(mm, i);
-        if (allocation->share && allocation->openings == 1)
-            share_contents_remove(allocation->share);
-        if (allocation->share)
-            vidmm_close(mm, i);
-    }
-}
-
 void sweep_slot(const struct vidmm *adapters, uint16_t slot)
 {
     struct vid_machine *machine = adapters[0].machine;
     for (uint32_t i = 0; i < machine->adapter_count; i++) {
         vidmm_lock(&adapters[i]);
-        close_shared(&adapters[i], slot);
         vidmm_sweep(&adapters[i], slot);
         vidmm_unlock(&adapters[i]);
     }

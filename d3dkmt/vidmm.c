@@ -71,6 +71,9 @@ uint32_t records_take_allocation(const struct vidmm *mm)
 void records_give_allocation(const struct vidmm *mm, uint32_t index)
 {
     struct vid_allocation *allocation = &mm->allocations[index];
+    if (allocation->share && mm->gone)
+        mm->gone(mm, allocation->share);
+    allocation->share = 0;
     allocation->live = 0;
     allocation->generation++;
     allocation->next = mm->adapter->allocations_free;

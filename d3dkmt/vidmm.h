@@ -62,6 +62,8 @@ struct vidmm {
      */
     bool (*back)(const struct vidmm *mm, uint64_t offset, uint64_t size);
     bool (*is_alive)(const struct vidmm *mm, uint16_t process);
+    /* Of what is shared under this id nothing is left in the adapter. NULL: nobody minds. */
+    void (*gone)(const struct vidmm *mm, uint64_t share);
     int file; /* of `back` and `is_alive` */
 };
 
