@@ -14,6 +14,8 @@
 
 #include <winmem/gpu.h>
 
+#define STATUS_WAIT_0 ((DWORD)0) /* what WAIT_OBJECT_0 is made from */
+
 #define S(number)                                                                                  \
     {                                                                                              \
         "KMT-" #number, kmt##number                                                                \

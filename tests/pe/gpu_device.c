@@ -266,7 +266,10 @@ int allowed(DWORD privilege)
 
 /* What resets the adapter comes behind what needs it, and what stops one last. */
 static const struct statement *const tables[] = {
-    adapter_statements, device_statements, fence_statements, NULL,
+    adapter_statements,  info_statements,    device_statements,
+    fence_statements,    stream_statements,  share_statements,
+    priority_statements, mutex_statements,   display_statements,
+    NULL,
 };
 
 static void find_adapters(void)
