@@ -266,10 +266,9 @@ int allowed(DWORD privilege)
 
 /* What resets the adapter comes behind what needs it, and what stops one last. */
 static const struct statement *const tables[] = {
-    adapter_statements,  info_statements,    device_statements,
-    fence_statements,    stream_statements,  share_statements,
-    priority_statements, mutex_statements,   display_statements,
-    NULL,
+    adapter_statements,  info_statements,   usage_statements,   device_statements, fence_statements,
+    stream_statements,   share_statements,  mutex_statements,   display_statements,
+    priority_statements, hang_statements,   NULL,
 };
 
 static void find_adapters(void)
@@ -284,8 +283,10 @@ void start(void)
     char *command = GetCommandLineA(), *only = NULL;
 
     for (; *command; command++)
-        if (command[0] == ' ' && command[1] == 'K')
+        if (command[0] == ' ' && (command[1] == 'K' || command[1] == 'o'))
             only = command + 1;
     find_adapters();
+    if (only && *only == 'o')
+        be_the_other();
     ExitProcess((UINT)kit_run_tables(tables, only));
 }

@@ -64,6 +64,9 @@ NTSTATUS wait_old(D3DKMT_HANDLE context, D3DKMT_HANDLE object, ULONG64 value);
 NTSTATUS submit(D3DKMT_HANDLE context, ULONG64 duration);
 NTSTATUS wait_idle(D3DKMT_HANDLE device);
 
+/* The program as the other process of a statement (gpu_device_usage.c); does not return. */
+void be_the_other(void);
+
 /* Enables a privilege by its number. 0: it is not held, and the statement is skipped. */
 int allowed(DWORD privilege);
 #define PRIORITY_PRIVILEGE 14u /* SeIncreaseBasePriorityPrivilege */
