@@ -325,3 +325,19 @@ uint64_t engine_running_time(const struct vidmm *mm, uint32_t node)
     return __atomic_load_n(&mm->adapter->usage[mm->process].ran[node], __ATOMIC_RELAXED) +
            engine_running_now(mm, node);
 }
+
+void engine_forget(void)
+{
+    clock_leave();
+    ticker_rest();
+    for (unsigned i = 0; i < VID_ADAPTERS; i++)
+        engines[i].mm = NULL;
+    stirred = false;
+}
+
+void engine_leave(void)
+{
+    kmt_lock();
+    engine_forget();
+    kmt_unlock();
+}
