@@ -1,6 +1,7 @@
 /* What a process may have of an adapter's memory, has, and keeps for itself. */
 #include "d3dkmt/clock.h"
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/state.h"
 #include "faces.h"
 #include "memoryapi/guarded.h"
 
@@ -30,6 +31,7 @@ NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
     if (status >= 0) {
         const struct vidmm *mm = adapter->mm;
         unsigned place = VID_LOCAL + data.MemorySegmentGroup;
+        gpu_sweep_dead(mm);
         clock_call(mm);
         vidmm_lock(mm);
         data.Budget = vidmm_budget(mm, mm->process, place);

@@ -4,6 +4,7 @@
 #include "d3dkmt/clock.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
+#include "d3dkmt/state.h"
 #include "d3dkmt/targets.h"
 #include "faces.h"
 #include "memoryapi/guarded.h"
@@ -39,10 +40,12 @@ static NTSTATUS make_resident(struct kmt_paging_queue *queue, struct targets *ta
     if (status < 0)
         return status;
     clock_call(device->mm);
-    vidmm_lock(device->mm);
-    status = vidmm_make_resident(device->mm, openings, targets->count, make_resident_flags(flags),
-                                 &moved, ret_missing);
-    vidmm_unlock(device->mm);
+    do { /* what a dead process still has is to be had */
+        vidmm_lock(device->mm);
+        status = vidmm_make_resident(device->mm, openings, targets->count,
+                                     make_resident_flags(flags), &moved, ret_missing);
+        vidmm_unlock(device->mm);
+    } while (status == STATUS_NO_MEMORY && gpu_sweep_dead(device->mm));
     free(openings);
     if (status >= 0)
         return paging_enqueue(queue, &moved, ret_fence);

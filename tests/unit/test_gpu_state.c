@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <winmem/d3dkmthk.h>
 #include <winmem/memoryapi.h>
 #include "d3dkmt/plan.h"
 #include "d3dkmt/state.h"
@@ -384,6 +385,23 @@ START_TEST(the_dead_are_swept)
     ck_assert_uint_eq(gpu_machine()->processes[2].pid, 0);
     ck_assert(!gpu_sweep_dead_now());
     all_valid();
+}
+END_TEST
+
+START_TEST(a_budget_is_told_without_the_dead)
+{
+    D3DKMT_OPENADAPTERFROMLUID open = {.AdapterLuid = {.LowPart = 0x10000}};
+    D3DKMT_QUERYVIDEOMEMORYINFO query = {0};
+    attached();
+    struct child child = start(use_ten, true);
+    ck_assert_int_eq(D3DKMTOpenAdapterFromLuid(&open), STATUS_SUCCESS);
+    query.hAdapter = open.hAdapter;
+    ck_assert_int_eq(D3DKMTQueryVideoMemoryInfo(&query), STATUS_SUCCESS);
+    ck_assert_uint_eq(used(), 10 * MIB);
+    finish(child, true);
+    usleep(60000); /* who looked does not look again so soon */
+    ck_assert_int_eq(D3DKMTQueryVideoMemoryInfo(&query), STATUS_SUCCESS);
+    ck_assert_uint_eq(used(), 0);
 }
 END_TEST
 
@@ -834,6 +852,7 @@ int main(void)
     tcase_add_test(tests, a_plan_that_is_not_understood_counts_as_not_set);
     tcase_add_test(tests, what_was_configured_stays_while_nobody_is_there);
     tcase_add_test(tests, the_dead_are_swept);
+    tcase_add_test(tests, a_budget_is_told_without_the_dead);
     tcase_add_test(tests, who_attaches_sweeps);
     tcase_add_test(tests, the_last_one_to_die_leaves_an_empty_machine);
     tcase_add_test(tests, locks_of_the_dead_are_taken_over);
