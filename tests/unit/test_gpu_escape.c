@@ -106,7 +106,7 @@ static D3DDDI_RECLAIM_RESULT reclaim(D3DKMT_HANDLE allocation)
 
 START_TEST(offers_are_always_or_never_lost) /* KMT-224 */
 {
-    D3DKMT_HANDLE a = make_resident(2 * MIB);
+    D3DKMT_HANDLE a = make_resident(6 * MIB);
     ck_assert_int_eq(set_fault(D3DKMT_VIDMM_ESCAPE_SETFAULT_AlwaysDiscardOfferedAllocation),
                      STATUS_SUCCESS);
     offer(a, 0);
@@ -118,9 +118,12 @@ START_TEST(offers_are_always_or_never_lost) /* KMT-224 */
     offer(a, 0);
     D3DKMT_HANDLE b = make_resident(60 * MIB); /* no room for both */
     ck_assert_uint_eq(kit_mm()->adapter->discards, 1);
+    ck_assert_uint_eq(kit_mm()->adapter->evictions, 1);
     ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
     destroy_allocation(b);
+    destroy_allocation(a);
     ck_assert_int_eq(set_fault(0), STATUS_SUCCESS);
+    a = make_resident(6 * MIB);
     offer(a, 0);
     make_resident(60 * MIB);
     ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_DISCARDED);
