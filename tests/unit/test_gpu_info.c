@@ -186,6 +186,13 @@ static struct {
     char more[512];
 } registry;
 
+/* The whole string, which goes on behind the structure. */
+static const WCHAR *registry_string(void)
+{
+    return (const WCHAR *)((const char *)&registry +
+                           offsetof(D3DDDI_QUERYREGISTRY_INFO, OutputString));
+}
+
 static NTSTATUS ask_registry(uint32_t kind, const WCHAR *name, uint32_t type, uint32_t size)
 {
     memset(&registry, 0, sizeof registry);
@@ -230,7 +237,7 @@ START_TEST(values_and_paths) /* KMT-128, 129 */
                      STATUS_SUCCESS);
     ck_assert_uint_eq(registry.info.OutputDword, 64 * MIB);
     ck_assert_int_eq(ask_registry(2, u"anything", 0, sizeof registry), STATUS_SUCCESS);
-    ck_assert_uint_eq(registry.info.OutputString[1], ':');
+    ck_assert_uint_eq(registry_string()[1], ':');
     ck_assert_int_eq(ask_registry(2, u"", 1, sizeof registry), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(ask_registry(0, u"ImagePath", 1, sizeof registry), STATUS_SUCCESS);
     ck_assert_int_eq(ask_registry(4, u"ImagePath", 1, sizeof registry), STATUS_INVALID_PARAMETER);
