@@ -67,8 +67,18 @@ void context_free(struct kmt_context *context)
     free(context);
 }
 
+NTSTATUS context_add_paging(struct kmt_context *context)
+{
+    const struct context_wish wish = {.is_virtual = true};
+    return context->paging ? STATUS_SUCCESS
+                           : context_create(context->device, &wish, &context->paging);
+}
+
 void context_destroy(struct kmt_context *context)
 {
+    if (context->paging)
+        context_destroy(context->paging);
+    context->paging = NULL;
     kmt_handle_destroy(&context->object);
     link_remove(&context->link);
     free_buffers(&context->buffers);
@@ -80,6 +90,8 @@ void context_destroy(struct kmt_context *context)
 
 void context_drop(struct kmt_context *context)
 {
+    if (context->paging)
+        context_drop(context->paging);
     if (context->running)
         engine_stop(context);
     while (context->first)
@@ -122,6 +134,8 @@ void context_finish_step(struct kmt_context *context, struct context_step **at, 
             signal_all(step->signal);
         let_signal_go(step->signal);
     }
+    if (step->deed)
+        step->deed->happen(step->deed, done);
     free(step);
 }
 
@@ -179,10 +193,17 @@ NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, u
 NTSTATUS context_put_wait(struct kmt_context *context, const struct sync_target *targets,
                           uint32_t count)
 {
+    return context_put_deed(context, targets, count, NULL);
+}
+
+NTSTATUS context_put_deed(struct kmt_context *context, const struct sync_target *targets,
+                          uint32_t count, struct context_deed *deed)
+{
     struct context_step *step = new_step(STEP_WAIT, count);
     if (!step)
         return STATUS_NO_MEMORY;
     step->count = count;
+    step->deed = deed;
     for (uint32_t i = 0; i < count; i++) {
         step->targets[i] = targets[i];
         sync_ref(targets[i].core);

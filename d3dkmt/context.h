@@ -21,6 +21,11 @@
 
 struct context_step;
 
+/* What a step does beside signals. `done`: its turn has come; else its stream has ended before. */
+struct context_deed {
+    void (*happen)(struct context_deed *deed, bool done);
+};
+
 struct context_wish {
     uint32_t node, flags, hint;
     bool is_virtual; /* D3DKMTCreateContextVirtual */
@@ -48,12 +53,16 @@ struct kmt_context {
     bool running; /* its first step is work that runs */
     struct context_step *first, **last;
     struct context_buffers buffers;
+    struct kmt_context *paging; /* beside it, for its updates of GPU addresses; NULL: none yet */
+    uint32_t queued;            /* of such a stream: operations that wait */
 };
 
 /* STATUS_NO_MEMORY */
 NTSTATUS context_create(struct kmt_device *device, const struct context_wish *wish,
                         struct kmt_context **ret_context);
 void context_destroy(struct kmt_context *context);
+/* Makes the stream beside it, if there is none yet; it ends with it. STATUS_NO_MEMORY */
+NTSTATUS context_add_paging(struct kmt_context *context);
 /* All its steps go, undone. */
 void context_drop(struct kmt_context *context);
 bool context_is_idle(const struct kmt_context *context);
@@ -70,6 +79,9 @@ struct context_signal {
 NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, uint64_t duration);
 NTSTATUS context_put_wait(struct kmt_context *context, const struct sync_target *targets,
                           uint32_t count);
+/* A wait, also for nothing, and behind it the deed. */
+NTSTATUS context_put_deed(struct kmt_context *context, const struct sync_target *targets,
+                          uint32_t count, struct context_deed *deed);
 NTSTATUS context_put_signal(struct kmt_context *const *contexts, uint32_t count,
                             const struct context_signal *signal);
 
@@ -93,7 +105,8 @@ struct context_step {
     uint64_t order;    /* of work: when it was put in */
     uint64_t duration; /* of work */
     struct step_signal *signal;
-    uint32_t count; /* of a wait */
+    struct context_deed *deed; /* of a wait; NULL: none */
+    uint32_t count;            /* of a wait */
     struct sync_target targets[];
 };
 

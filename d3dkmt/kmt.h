@@ -45,7 +45,6 @@ struct kmt_adapter {
     const struct vidmm *mm;
 };
 
-struct kmt_gpuva;
 struct kmt_context;
 
 struct kmt_device {
@@ -61,7 +60,6 @@ struct kmt_device {
     bool in_error;          /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
     struct kmt_context *context; /* its own, in legacy mode; else NULL */
     struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
-    struct kmt_gpuva *gpuva;                                                /* NULL: unused yet */
 };
 
 struct kmt_resource {
@@ -84,8 +82,9 @@ struct kmt_allocation {
     struct kmt_resource *resource; /* NULL: it stands alone */
     struct kmt_link link;          /* in the device */
     struct kmt_link in_resource;
-    void *contents;    /* where the CPU sees it; NULL: never was locked */
-    void *driver_data; /* private data of the driver, malloc'd; NULL: none */
+    struct kmt_link mapped; /* pieces of GPU addresses (gpuva.h): head */
+    void *contents;         /* where the CPU sees it; NULL: never was locked */
+    void *driver_data;      /* private data of the driver, malloc'd; NULL: none */
     uint32_t driver_size;
     uint8_t kind;  /* enum kmt_contents */
     bool lost;     /* the contents are, until the CPU sees them again */

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 #include "d3dkmt/contents.h"
+#include "d3dkmt/kmt_gpuva.h"
 #include "d3dkmt/share.h"
 #include "d3dkmt/state.h"
-
-void (*kmt_allocation_going)(struct kmt_allocation *allocation);
 
 static struct kmt_allocation *new_allocation(struct kmt_device *device,
                                              struct kmt_resource *resource)
@@ -22,6 +21,7 @@ static struct kmt_allocation *new_allocation(struct kmt_device *device,
     allocation->resource = resource;
     link_add(&device->allocations, &allocation->link);
     link_init(&allocation->in_resource);
+    link_init(&allocation->mapped);
     if (resource) {
         link_add(&resource->allocations, &allocation->in_resource);
         resource->count++;
@@ -107,8 +107,7 @@ struct kmt_allocation *kmt_allocation_open(struct kmt_device *device, struct kmt
 void kmt_allocation_destroy(struct kmt_allocation *allocation)
 {
     const struct vidmm *mm = allocation->device->mm;
-    if (kmt_allocation_going)
-        kmt_allocation_going(allocation);
+    kmt_gpuva_forget(allocation);
     contents_free(allocation);
     vidmm_lock(mm);
     vidmm_close(mm, allocation->opening);

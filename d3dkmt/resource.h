@@ -29,8 +29,6 @@ struct kmt_resource *kmt_resource_create(struct kmt_device *device);
 void kmt_resource_destroy(struct kmt_resource *resource);
 /* Every allocation and resource of the device; it is about to go. */
 void kmt_device_free_allocations(struct kmt_device *device);
-/* Every allocation of a GPU address space, for who maps them: called before one goes. */
-extern void (*kmt_allocation_going)(struct kmt_allocation *allocation);
 
 /* NULL: no allocation of that device. */
 static inline struct kmt_allocation *kmt_find_allocation(const struct kmt_device *device,
