@@ -30,6 +30,7 @@
     X(frames)                                                                                      \
     X(inspect)                                                                                     \
     X(workingset)                                                                                  \
+    X(gpuva)                                                                                       \
     X(child)                                                                                       \
     X(process) /* last: see there */
 
