@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -104,4 +105,6 @@ def main(winmem, generator, folder, path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    with tempfile.TemporaryDirectory() as own:
+        os.environ["WINMEM_GPU_DIR"] = own    # the simulated adapters of these calls are nobody else's
+        sys.exit(main(*sys.argv[1:]))
