@@ -77,7 +77,7 @@ NTSTATUS kmt_device_state(const struct kmt_device *device)
     const struct vid_adapter *adapter = device->mm->adapter;
     bool lost = __atomic_load_n(&adapter->running, __ATOMIC_RELAXED) != VID_RUNNING ||
                 __atomic_load_n(&adapter->resets, __ATOMIC_RELAXED) != device->resets ||
-                device->in_error;
+                device->in_error || device->ended;
     return lost ? STATUS_DEVICE_REMOVED : STATUS_SUCCESS;
 }
 

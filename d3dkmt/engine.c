@@ -96,18 +96,12 @@ static uint32_t recent_hangs(const struct vidmm *mm)
 /* The adapter is reset for what `process` had it do; VID_PROCESSES: for nothing. */
 static void reset(const struct vidmm *mm, uint32_t process)
 {
-    struct vid_adapter *adapter = mm->adapter;
     vidmm_lock(mm);
-    uint64_t most = adapter->timeouts_most ? adapter->timeouts_most : HANGS_MOST;
+    uint64_t most = mm->adapter->timeouts_most ? mm->adapter->timeouts_most : HANGS_MOST;
     bool last = recent_hangs(mm) >= most;
-    adapter->hung_process = process;
-    __atomic_add_fetch(&adapter->resets, 1, __ATOMIC_RELEASE);
-    vidmm_event(mm, VID_EVENT_HANG, VID_NONE, mm->process, 0, 0);
-    vidmm_event(mm, VID_EVENT_RESET, VID_NONE, mm->process, 0, 0);
-    if (last) {
-        __atomic_store_n(&adapter->running, VID_STOPPED, __ATOMIC_RELEASE);
-        vidmm_event(mm, VID_EVENT_STOP, VID_NONE, mm->process, 0, 0);
-    }
+    vidmm_reset_adapter(mm, (uint16_t)process);
+    if (last)
+        vidmm_stop_adapter(mm);
     vidmm_unlock(mm);
 }
 

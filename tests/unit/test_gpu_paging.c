@@ -324,6 +324,11 @@ START_TEST(a_reset_and_a_stop_end_devices) /* KMT-153, 155, 161, 162 */
     change_adapter(VID_STOPPED, 0, gpu_process());
     ck_assert_int_eq(execution_state_of(third), D3DKMT_DEVICEEXECUTION_STOPPED);
     ck_assert_int_eq(kmt_CreateDevice(&more), STATUS_DEVICE_REMOVED);
+    change_adapter(VID_RUNNING, 0, gpu_process()); /* it runs again, without what it had */
+    create.hDevice = third;
+    ck_assert_int_eq(kmt_CreatePagingQueue(&create), STATUS_DEVICE_REMOVED);
+    ck_assert_int_eq(kmt_CreateDevice(&more), STATUS_SUCCESS);
+    destroy_device(more.hDevice);
     destroy_device(device);
     destroy_device(second);
     destroy_device(third);
