@@ -113,17 +113,16 @@ static bool look(const struct sync_wait_request *request, struct sync_target *ta
 {
     struct kmt_device *device = kmt_find(request->device, KMT_DEVICE);
     NTSTATUS status = device ? find_targets(request, targets) : STATUS_INVALID_PARAMETER;
-    bool over = false, lost = false;
+    bool over = false;
     if (status == STATUS_SUCCESS) {
         engine_notice(device->mm);
         status = kmt_device_state(device);
-        lost = status != STATUS_SUCCESS;
         over = sync_is_over(targets, request->count, request->any, false);
         if (over && !first && device->ended != D3DKMT_DEVICEEXECUTION_STOPPED)
             status = STATUS_SUCCESS;
     }
     *ret_status = status;
-    return over || lost || status != STATUS_SUCCESS;
+    return over || status != STATUS_SUCCESS;
 }
 
 void sync_let_time_pass(const struct vidmm *mm, const struct sync_target *targets, uint32_t count)
