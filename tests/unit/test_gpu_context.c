@@ -877,6 +877,7 @@ int main(void)
     tcase_add_test(cases, without_ticks_an_event_is_set_at_once);
     tcase_add_test(cases, semaphores_mutexes_and_fences);
     tcase_add_test(cases, all_objects_are_taken_together);
+    tcase_add_test(cases, what_cannot_be_taken_whole_is_not_taken);
     tcase_add_test(cases, a_semaphore_has_a_most);
     tcase_add_test(cases, signals_at_submission_come_before_the_end_of_the_work);
     tcase_add_test(cases, fences_go_back_only_when_allowed);
