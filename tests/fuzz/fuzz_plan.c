@@ -44,7 +44,7 @@ static void check_adapter(const char *text, const struct vid_plan_adapter *adapt
 static void examine(const char *bytes, size_t length)
 {
     char *text = malloc(length + 1);
-    struct vid_plan plan;
+    static struct vid_plan plan;
     const char *wrong = NULL;
     if (!text)
         abort();
