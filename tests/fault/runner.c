@@ -31,6 +31,7 @@
     X(inspect)                                                                                     \
     X(workingset)                                                                                  \
     X(gpuva)                                                                                       \
+    X(gpu)                                                                                         \
     X(child)                                                                                       \
     X(process) /* last: see there */
 

@@ -20,7 +20,7 @@ static void make_queue(void)
     queue = create.hPagingQueue;
 }
 
-static D3DKMT_HANDLE make_resident(uint64_t size)
+__attribute__((unused)) static D3DKMT_HANDLE make_resident(uint64_t size)
 {
     struct winmem_gpu_allocation wanted = {size, WINMEM_GPU_LOCAL, 0};
     D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &wanted,
@@ -34,14 +34,14 @@ static D3DKMT_HANDLE make_resident(uint64_t size)
     return info.hAllocation;
 }
 
-static void destroy_allocation(D3DKMT_HANDLE allocation)
+__attribute__((unused)) static void destroy_allocation(D3DKMT_HANDLE allocation)
 {
     const D3DKMT_DESTROYALLOCATION2 data = {
         .hDevice = device, .phAllocationList = &allocation, .AllocationCount = 1};
     ck_assert_int_eq(kmt_DestroyAllocation2(&data), STATUS_SUCCESS);
 }
 
-static D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint32_t node)
+__attribute__((unused)) static D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint32_t node)
 {
     const struct context_wish wish = {.node = node, .is_virtual = true};
     struct kmt_context *context;
@@ -52,7 +52,7 @@ static D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint32_t node)
 }
 
 /* Work that takes so many virtual nanoseconds; it begins at once. */
-static void put_work(D3DKMT_HANDLE handle, uint64_t duration)
+__attribute__((unused)) static void put_work(D3DKMT_HANDLE handle, uint64_t duration)
 {
     kmt_lock();
     struct kmt_context *context = kmt_find(handle, KMT_CONTEXT);
