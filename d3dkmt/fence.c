@@ -119,6 +119,18 @@ void gpu_record_give(uint32_t record)
     gpu_fence_give(record);
 }
 
+uint32_t gpu_record_find(uint64_t name, uint32_t after, uint64_t *ret_share)
+{
+    for (uint32_t i = after + 1; i < VID_FENCES; i++) {
+        const struct vid_fence *fence = vid_fence_at(gpu_machine(), i);
+        if (!fence->share || fence->name != name || is_free(fence))
+            continue;
+        *ret_share = fence->share;
+        return i;
+    }
+    return VID_NONE;
+}
+
 volatile uint64_t *gpu_fence_value(uint32_t fence)
 {
     struct vid_machine *machine = gpu_machine();

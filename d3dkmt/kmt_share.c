@@ -5,7 +5,8 @@
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/resource.h"
-#include "d3dkmt/share.h"
+#include "d3dkmt/share_nt.h"
+#include "d3dkmt/state.h"
 #include "faces.h"
 
 /* A buffer of the caller. */
@@ -17,13 +18,16 @@ struct buffer {
 /* One call, whatever its structure looks like. */
 struct order {
     D3DKMT_HANDLE device, global;
-    bool second;    /* elements are D3DDDI_OPENALLOCATIONINFO2 */
-    uint32_t count; /* of elements */
-    void *elements; /* the caller's */
-    struct buffer runtime, driver, total;
+    struct share_nt *nt; /* instead of `global`: a reference */
+    bool second;         /* elements are D3DDDI_OPENALLOCATIONINFO2 */
+    uint32_t count;      /* of elements */
+    void *elements;      /* the caller's */
+    struct buffer runtime, driver, total, mutex;
     struct share_view view;
-    D3DKMT_HANDLE resource;
+    D3DKMT_HANDLE resource, sync, keyed;
     D3DKMT_HANDLE *handles; /* of allocations, malloc'd */
+    void *mutex_data;       /* malloc'd */
+    uint32_t mutex_size;
 };
 
 static bool buffer_is_good(const struct buffer *buffer)
@@ -44,7 +48,9 @@ static NTSTATUS look(struct order *order, struct kmt_device **ret_device)
     if (status < 0)
         return status;
     clock_call((*ret_device)->mm);
-    status = share_view_global(order->global, &order->view);
+    gpu_sweep_dead((*ret_device)->mm);
+    status = order->nt ? share_view(order->nt->parts.record, &order->view)
+                       : share_view_global(order->global, &order->view);
     if (status == STATUS_SUCCESS && order->view.head->adapter != vidmm_index((*ret_device)->mm)) {
         share_view_free(&order->view);
         status = STATUS_INVALID_PARAMETER;
@@ -57,6 +63,8 @@ static NTSTATUS query(struct order *order)
 {
     struct kmt_device *device;
     NTSTATUS status;
+    if (order->runtime.at && !buffer_is_good(&order->runtime))
+        return STATUS_ACCESS_VIOLATION;
     kmt_lock();
     status = look(order, &device);
     if (status == STATUS_SUCCESS && order->runtime.at &&
@@ -76,7 +84,31 @@ static void forget(struct order *order)
     share_view_free(&order->view);
     kmt_unlock();
     free(order->handles);
+    free(order->mutex_data);
+    if (order->nt)
+        object_unref(&order->nt->object);
 }
+
+/* A handle of a resource. */
+static NTSTATUS find_nt(HANDLE handle, struct order *order)
+{
+    NTSTATUS status = share_nt_lookup(handle, &order->nt);
+    if (status != STATUS_SUCCESS)
+        return status == STATUS_INVALID_HANDLE ? status : STATUS_INVALID_PARAMETER;
+    if (order->nt->parts.id)
+        return status;
+    forget(order);
+    return STATUS_INVALID_PARAMETER;
+}
+
+/* What both structures end with. */
+#define ANSWER_QUERY(data, order)                                                                  \
+    do {                                                                                           \
+        (data).PrivateRuntimeDataSize = (order).view.head->runtime_size;                           \
+        (data).TotalPrivateDriverDataSize = (order).view.head->parts_size;                         \
+        (data).ResourcePrivateDriverDataSize = (order).view.head->driver_size;                     \
+        (data).NumAllocations = (order).view.head->count;                                          \
+    } while (0)
 
 NTSTATUS kmt_QueryResourceInfo(D3DKMT_QUERYRESOURCEINFO *pData)
 {
@@ -88,17 +120,34 @@ NTSTATUS kmt_QueryResourceInfo(D3DKMT_QUERYRESOURCEINFO *pData)
     order = (struct order){.device = data.hDevice,
                            .global = data.hGlobalShare,
                            .runtime = {data.pPrivateRuntimeData, data.PrivateRuntimeDataSize}};
-    if (order.runtime.at && !buffer_is_good(&order.runtime))
-        return STATUS_ACCESS_VIOLATION;
     status = query(&order);
+    if (status == STATUS_SUCCESS) {
+        ANSWER_QUERY(data, order);
+        status = caller_write(pData, &data, sizeof data);
+    }
+    forget(&order);
+    return status;
+}
+
+NTSTATUS kmt_QueryResourceInfoFromNtHandle(D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE *pData)
+{
+    D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE data;
+    struct order order;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status != STATUS_SUCCESS)
         return status;
-    data.PrivateRuntimeDataSize = order.view.head->runtime_size;
-    data.TotalPrivateDriverDataSize = order.view.head->parts_size;
-    data.ResourcePrivateDriverDataSize = order.view.head->driver_size;
-    data.NumAllocations = order.view.head->count;
+    order = (struct order){.device = data.hDevice,
+                           .runtime = {data.pPrivateRuntimeData, data.PrivateRuntimeDataSize}};
+    status = find_nt(data.hNtHandle, &order);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = query(&order);
+    if (status == STATUS_SUCCESS) {
+        ANSWER_QUERY(data, order);
+        status = caller_write(pData, &data, sizeof data);
+    }
     forget(&order);
-    return caller_write(pData, &data, sizeof data);
+    return status;
 }
 
 static size_t element_size(const struct order *order)
@@ -112,7 +161,7 @@ static NTSTATUS check_buffers(const struct order *order)
         return STATUS_INVALID_PARAMETER;
     if ((order->count && !kmt_can_write(order->elements, order->count * element_size(order))) ||
         !buffer_is_good(&order->runtime) || !buffer_is_good(&order->driver) ||
-        !buffer_is_good(&order->total))
+        !buffer_is_good(&order->total) || !buffer_is_good(&order->mutex))
         return STATUS_ACCESS_VIOLATION;
     return STATUS_SUCCESS;
 }
@@ -126,6 +175,42 @@ static NTSTATUS check_sizes(const struct order *order)
                : STATUS_INVALID_PARAMETER;
 }
 
+/* The mutex's private data, for the caller. */
+static NTSTATUS copy_mutex_data(struct order *order, struct keyed *keyed)
+{
+    const void *data = keyed_data(keyed, &order->mutex_size);
+    if (!order->mutex.at || !order->mutex_size)
+        return STATUS_SUCCESS;
+    if (order->mutex.size < order->mutex_size)
+        return STATUS_INVALID_PARAMETER;
+    order->mutex_data = data ? malloc(order->mutex_size) : NULL;
+    if (!order->mutex_data)
+        return STATUS_NO_MEMORY;
+    memcpy(order->mutex_data, data, order->mutex_size);
+    return STATUS_SUCCESS;
+}
+
+/* The mutex and the synchronisation object that the handle bundles. */
+static NTSTATUS open_others(struct order *order, struct kmt_device *device)
+{
+    const struct keyed_data none = {NULL, 0};
+    struct kmt_keyed_mutex *mutex;
+    struct kmt_sync *sync;
+    NTSTATUS status = keyed_open(order->nt->parts.keyed, &none, &mutex);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = copy_mutex_data(order, mutex->keyed);
+    if (status == STATUS_SUCCESS)
+        status = sync_open(order->nt->parts.sync, 0, device, &sync);
+    if (status != STATUS_SUCCESS) {
+        keyed_close(mutex);
+        return status;
+    }
+    order->keyed = mutex->object.handle;
+    order->sync = sync->object.handle;
+    return status;
+}
+
 /* pre: kmt_lock */
 static NTSTATUS open_locked(struct order *order)
 {
@@ -136,11 +221,18 @@ static NTSTATUS open_locked(struct order *order)
     if (status != STATUS_SUCCESS)
         return status;
     status = check_sizes(order);
-    if (status == STATUS_SUCCESS && !share_allows(order->view.head, (uint32_t)getpid()))
+    if (status == STATUS_SUCCESS && !order->nt &&
+        !share_allows(order->view.head, (uint32_t)getpid()))
         status = STATUS_ACCESS_DENIED;
     if (status == STATUS_SUCCESS) {
         order->handles = malloc((order->count + 1) * sizeof *order->handles);
         status = order->handles ? share_open(device, &order->view, &resource) : STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_SUCCESS && order->nt && order->nt->parts.keyed) {
+        status = open_others(order, device);
+        resource->keyed = true;
+        if (status != STATUS_SUCCESS)
+            kmt_resource_destroy(resource);
     }
     if (status != STATUS_SUCCESS)
         return status;
@@ -158,6 +250,8 @@ static void answer(const struct order *order)
     fill(&order->runtime, view->runtime, view->head->runtime_size);
     fill(&order->driver, view->driver, view->head->driver_size);
     fill(&order->total, view->parts_data, view->head->parts_size);
+    if (order->mutex_data)
+        fill(&order->mutex, order->mutex_data, order->mutex_size);
     for (uint32_t i = 0; i < order->count; i++) {
         uint32_t size = view->parts[i].driver_size;
         D3DDDI_OPENALLOCATIONINFO2 element = {.hAllocation = order->handles[i],
@@ -182,8 +276,6 @@ static NTSTATUS open_order(struct order *order)
     kmt_unlock();
     if (status == STATUS_SUCCESS)
         answer(order);
-    else
-        forget(order);
     return status;
 }
 
@@ -204,12 +296,13 @@ static NTSTATUS open_global(D3DKMT_OPENRESOURCE *pData, bool second)
         .driver = {data.pResourcePrivateDriverData, data.ResourcePrivateDriverDataSize},
         .total = {data.pTotalPrivateDriverDataBuffer, data.TotalPrivateDriverDataBufferSize}};
     status = open_order(&order);
-    if (status != STATUS_SUCCESS)
-        return status;
-    data.hResource = order.resource;
-    data.TotalPrivateDriverDataBufferSize = order.view.head->parts_size;
+    if (status == STATUS_SUCCESS) {
+        data.hResource = order.resource;
+        data.TotalPrivateDriverDataBufferSize = order.view.head->parts_size;
+        status = caller_write(pData, &data, sizeof data);
+    }
     forget(&order);
-    return caller_write(pData, &data, sizeof data);
+    return status;
 }
 
 NTSTATUS kmt_OpenResource(D3DKMT_OPENRESOURCE *pData)
@@ -220,4 +313,35 @@ NTSTATUS kmt_OpenResource(D3DKMT_OPENRESOURCE *pData)
 NTSTATUS kmt_OpenResource2(D3DKMT_OPENRESOURCE *pData)
 {
     return open_global(pData, true);
+}
+
+NTSTATUS kmt_OpenResourceFromNtHandle(D3DKMT_OPENRESOURCEFROMNTHANDLE *pData)
+{
+    D3DKMT_OPENRESOURCEFROMNTHANDLE data;
+    struct order order;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    if (status != STATUS_SUCCESS)
+        return status;
+    order = (struct order){
+        .device = data.hDevice,
+        .second = true,
+        .count = data.NumAllocations,
+        .elements = data.pOpenAllocationInfo2,
+        .runtime = {data.pPrivateRuntimeData, data.PrivateRuntimeDataSize},
+        .driver = {data.pResourcePrivateDriverData, data.ResourcePrivateDriverDataSize},
+        .total = {data.pTotalPrivateDriverDataBuffer, data.TotalPrivateDriverDataBufferSize},
+        .mutex = {data.pKeyedMutexPrivateRuntimeData, data.KeyedMutexPrivateRuntimeDataSize}};
+    status = find_nt(data.hNtHandle, &order);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = open_order(&order);
+    if (status == STATUS_SUCCESS) {
+        data.hResource = order.resource;
+        data.hKeyedMutex = order.keyed;
+        data.hSyncObject = order.sync;
+        data.TotalPrivateDriverDataBufferSize = order.view.head->parts_size;
+        status = caller_write(pData, &data, sizeof data);
+    }
+    forget(&order);
+    return status;
 }

@@ -1,9 +1,11 @@
 /* Sharing of resources: described, found by their global handle, opened. */
 #include "d3dkmt/share.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "d3dkmt/clock.h"
 #include "d3dkmt/contents.h"
 #include "d3dkmt/machine_file.h"
@@ -51,9 +53,7 @@ static bool measure(const struct kmt_resource *resource, struct share_head *ret_
                             .runtime_size = resource->runtime_size,
                             .driver_size = resource->driver_size,
                             .creator = process,
-                            .creator_generation = mm->machine->processes[process].generation,
-                            .allowed_count = 1,
-                            .allowed = {(uint32_t)getpid()}};
+                            .creator_generation = mm->machine->processes[process].generation};
     link_each(at, &resource->allocations)
     {
         const struct kmt_allocation *allocation =
@@ -283,4 +283,51 @@ bool share_allows(const struct share_head *head, uint32_t process_id)
         if (head->allowed[i] == process_id)
             return true;
     return false;
+}
+
+static void drop_allowed(struct share_head *head, uint32_t i)
+{
+    head->allowed[i] = head->allowed[--head->allowed_count];
+}
+
+static bool process_exists(uint32_t process_id)
+{
+    return kill((pid_t)process_id, 0) == 0 || errno != ESRCH;
+}
+
+/* False: there are too many. */
+static bool change(struct share_head *head, uint32_t process_id, bool allow)
+{
+    for (uint32_t i = head->allowed_count; i-- > 0;)
+        if (head->allowed[i] == process_id || !process_exists(head->allowed[i]))
+            drop_allowed(head, i);
+    if (allow && head->allowed_count == SHARE_ALLOWED)
+        return false;
+    if (allow)
+        head->allowed[head->allowed_count++] = process_id;
+    return true;
+}
+
+/* machine.lock keeps others from changing it meanwhile; the resource's record keeps the file. */
+NTSTATUS share_allow(const struct kmt_share *share, uint32_t process_id, bool allow)
+{
+    void *bytes;
+    size_t size;
+    machine_lock(gpu_machine());
+    NTSTATUS status =
+        share_file_read(share->id, sizeof(struct share_head), BYTES_MOST, &bytes, &size);
+    if (status == STATUS_SUCCESS) {
+        struct share_head *head = bytes;
+        if (!is_sound(head, share->id, size))
+            status = STATUS_INVALID_PARAMETER;
+        else if (!change(head, process_id, allow))
+            status = STATUS_NO_MEMORY;
+        else
+            status = share_file_change(share->id, offsetof(struct share_head, allowed_count),
+                                       &head->allowed_count,
+                                       sizeof *head - offsetof(struct share_head, allowed_count));
+        free(bytes);
+    }
+    machine_unlock(gpu_machine());
+    return status;
 }

@@ -97,6 +97,8 @@ NTSTATUS share_allow(const struct kmt_share *share, uint32_t process_id, bool al
  * STATUS_NO_MEMORY.
  */
 NTSTATUS share_file_write(uint64_t id, const void *bytes, size_t size);
+/* A part of one that is there. STATUS_NO_MEMORY */
+NTSTATUS share_file_change(uint64_t id, size_t offset, const void *bytes, size_t size);
 /* malloc'd. STATUS_INVALID_PARAMETER: there is none, or it is below `least` or above `most` bytes. */
 NTSTATUS share_file_read(uint64_t id, size_t least, size_t most, void **ret_bytes,
                          size_t *ret_size);

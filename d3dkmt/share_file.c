@@ -55,6 +55,16 @@ NTSTATUS share_file_write(uint64_t id, const void *bytes, size_t size)
     return STATUS_NO_MEMORY;
 }
 
+NTSTATUS share_file_change(uint64_t id, size_t offset, const void *bytes, size_t size)
+{
+    int file = share_file_open(id, O_RDWR);
+    if (file < 0)
+        return STATUS_NO_MEMORY;
+    bool written = put(file, bytes, size, offset);
+    close(file);
+    return written ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
 NTSTATUS share_file_read(uint64_t id, size_t least, size_t most, void **ret_bytes, size_t *ret_size)
 {
     int file = share_file_open(id, O_RDONLY);

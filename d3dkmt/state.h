@@ -67,6 +67,8 @@ volatile uint64_t *gpu_fence_value(uint32_t fence);
 uint32_t gpu_record_take(uint64_t share, uint64_t name);
 uint64_t gpu_record_hold(uint32_t record);
 void gpu_record_give(uint32_t record);
+/* The next record above `after` with that name, and its id; VID_NONE: none. pre: machine.lock */
+uint32_t gpu_record_find(uint64_t name, uint32_t after, uint64_t *ret_share);
 /* Where the program reads it; NULL: no memory. */
 const void *gpu_fence_address(uint32_t fence);
 

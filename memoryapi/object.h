@@ -29,6 +29,7 @@ enum object_type {
     OBJECT_MEMORY_NOTIFICATION,
     OBJECT_SNAPSHOT,
     OBJECT_TOKEN,
+    OBJECT_SHARED, /* D3DKMTShareObjects */
 };
 
 struct object;
