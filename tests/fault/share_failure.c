@@ -3,6 +3,7 @@
  * nothing, left no file, and succeeds when it is made again.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,15 @@ static unsigned failures;
             exit(1);                                                                               \
         }                                                                                          \
     } while (0)
+
+/* The linker's --wrap: files that tell what is shared, whose n-th opening fails. */
+static unsigned opens, failing_open;
+int __real_share_file_open(uint64_t id, int flags);
+int __wrap_share_file_open(uint64_t id, int flags);
+int __wrap_share_file_open(uint64_t id, int flags)
+{
+    return ++opens == failing_open ? -EMFILE : __real_share_file_open(id, flags);
+}
 
 static NTSTATUS create(uint32_t flags, D3DKMT_HANDLE *ret_resource, D3DKMT_HANDLE *ret_global)
 {
@@ -164,13 +174,17 @@ static void try_all(const char *name, NTSTATUS (*work)(void), unsigned least)
     CHECK(work() == STATUS_SUCCESS); /* tables grow once */
     undo();
     struct sight clean = look();
-    for (unsigned kind = 0; kind < FAILING_KINDS; kind++)
+    for (unsigned kind = 0; kind <= FAILING_KINDS; kind++)
         for (unsigned n = 1;; n++) {
-            failing_start((enum failing_kind)kind, n);
+            bool of_file = kind == FAILING_KINDS;
+            failing_start((enum failing_kind)(of_file ? 0 : kind), of_file ? 0 : n);
+            opens = 0;
+            failing_open = of_file ? n : 0;
             failing_on();
             NTSTATUS status = work();
             failing_off();
-            if (!failing_happened()) {
+            failing_open = 0;
+            if (of_file ? opens < n : !failing_happened()) {
                 CHECK(status == STATUS_SUCCESS);
                 undo();
                 break;
