@@ -176,8 +176,10 @@ NTSTATUS drop_object(D3DKMT_HANDLE object)
 
 NTSTATUS signal_cpu(D3DKMT_HANDLE device, D3DKMT_HANDLE fence, ULONG64 value)
 {
-    const D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU signal = {
-        .hDevice = device, .ObjectCount = 1, .ObjectHandleArray = &fence, .FenceValueArray = &value};
+    const D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU signal = {.hDevice = device,
+                                                              .ObjectCount = 1,
+                                                              .ObjectHandleArray = &fence,
+                                                              .FenceValueArray = &value};
     return D3DKMTSignalSynchronizationObjectFromCpu(&signal);
 }
 
@@ -266,9 +268,19 @@ int allowed(DWORD privilege)
 
 /* What resets the adapter comes behind what needs it, and what stops one last. */
 static const struct statement *const tables[] = {
-    adapter_statements,  info_statements,   usage_statements,   device_statements, fence_statements,
-    stream_statements,   share_statements,  mutex_statements,   display_statements,
-    priority_statements, hang_statements,   NULL,
+    adapter_statements,
+    info_statements,
+    usage_statements,
+    device_statements,
+    fence_statements,
+    stream_statements,
+    share_statements,
+    mutex_statements,
+    display_statements,
+    priority_statements,
+    hang_statements,
+    escape_statements,
+    NULL,
 };
 
 static void find_adapters(void)

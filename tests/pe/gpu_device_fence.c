@@ -115,8 +115,8 @@ static void kmt169(void)
     HANDLE all = CreateEventW(NULL, TRUE, FALSE, NULL), any = CreateEventW(NULL, TRUE, FALSE, NULL);
 
     good(wait_many(device, 2, both, values, 0, all));
-    good(wait_many(device, 2, both, values, D3DDDI_WAITFORSYNCHRONIZATIONOBJECTFROMCPU_FLAGS_WaitAny,
-                   any));
+    good(wait_many(device, 2, both, values,
+                   D3DDDI_WAITFORSYNCHRONIZATIONOBJECTFROMCPU_FLAGS_WaitAny, any));
     ok("none", !is_set(any, 0) && !is_set(all, 0));
     good(signal_cpu(device, other.handle, 1));
     ok("any", is_set(any, 5000));

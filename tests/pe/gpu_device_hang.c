@@ -18,13 +18,15 @@ static void let_pass(void)
     good(drop_device(device));
 }
 
-/* Until the device is hung, for ten seconds at most. */
+/*
+ * Until the device is hung, for thirty seconds at most. Time goes on for who makes no call for 10 ms.
+ */
 static unsigned hang(D3DKMT_HANDLE device, D3DKMT_HANDLE context)
 {
     unsigned i, state = D3DKMT_DEVICEEXECUTION_ACTIVE;
     good(submit(context, TOO_LONG));
     for (i = 0; i < 1000 && state == D3DKMT_DEVICEEXECUTION_ACTIVE; i++) {
-        Sleep(10);
+        Sleep(30);
         state = state_of(device);
     }
     return state;
@@ -138,7 +140,8 @@ static void stop_last_adapter(void)
     stopped_device = make_device_on(stopped_handle);
     for (; hangs < 10 && state_of(stopped_device) != D3DKMT_DEVICEEXECUTION_STOPPED; hangs++) {
         D3DKMT_HANDLE device = make_device_on(last_adapter());
-        ok("hung or stopped", hang(device, make_context(device, 0)) != D3DKMT_DEVICEEXECUTION_ACTIVE);
+        ok("hung or stopped",
+           hang(device, make_context(device, 0)) != D3DKMT_DEVICEEXECUTION_ACTIVE);
         good(drop_device(device));
     }
 }

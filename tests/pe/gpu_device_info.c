@@ -130,7 +130,7 @@ static void kmt124(void)
 
 /* The registry. The answer goes on behind the structure, as far as there is room. */
 
-enum { TYPE_NONE = 0, TYPE_TEXT = 1, TYPE_NUMBER = 4, BEHIND = 1024 };
+enum { TYPE_NONE = 0, TYPE_TEXT = 1, TYPE_NUMBER = 4, TYPE_TEXTS = 7, BEHIND = 1024 };
 
 union question {
     D3DDDI_QUERYREGISTRY_INFO info;
@@ -168,7 +168,8 @@ static void kmt125(void)
 {
     NTSTATUS status;
 
-    same("told", ask_registry(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_TEXT, L"DriverDesc", 0, &status),
+    same("told",
+         ask_registry(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_TEXT, L"DriverDesc", 0, &status),
          D3DDDI_QUERYREGISTRY_STATUS_BUFFER_OVERFLOW);
     good(status);
     ok("how long", question.info.OutputValueSize > 8 && question.info.OutputValueSize < BEHIND);
@@ -208,8 +209,27 @@ static void fails(unsigned kind, unsigned type, const WCHAR *name)
     unchanged();
 }
 
+/* As the Vulkan loader asks, for many texts and then for one: the adapter has it or not. */
+static void ask_for_vulkan(void)
+{
+    NTSTATUS status;
+    unsigned told = ask_registry(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_TEXTS, L"VulkanDriverName",
+                                 BEHIND, &status);
+    if (status != STATUS_SUCCESS)
+        told = ask_registry(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_TEXT, L"VulkanDriverName", BEHIND,
+                            &status);
+    if (status == STATUS_SUCCESS) {
+        same("told", told, D3DDDI_QUERYREGISTRY_STATUS_SUCCESS);
+        ok("some", question.info.OutputValueSize > 2);
+    } else {
+        same("told", told, D3DDDI_QUERYREGISTRY_STATUS_FAIL);
+        unchanged();
+    }
+}
+
 static void kmt127(void)
 {
+    ask_for_vulkan();
     fails(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_TEXT, L"NoSuchValue");
     fails(D3DDDI_QUERYREGISTRY_SERVICEKEY, TYPE_TEXT, L"NoSuchValue");
     fails(D3DDDI_QUERYREGISTRY_ADAPTERKEY, TYPE_NUMBER, L"DriverDesc");
