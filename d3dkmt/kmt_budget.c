@@ -35,7 +35,7 @@ NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
         clock_call(mm);
         vidmm_lock(mm);
         data.Budget = vidmm_budget(mm, mm->process, place);
-        data.CurrentUsage = mm->adapter->usage[mm->process].resident[place];
+        data.CurrentUsage = mm->adapter->usage[mm->process].referenced[place];
         data.CurrentReservation = mm->adapter->usage[mm->process].reservation[place];
         data.AvailableForReservation = vidmm_available_for_reservation(mm, mm->process, place);
         vidmm_unlock(mm);

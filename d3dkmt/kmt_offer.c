@@ -89,17 +89,29 @@ static uint32_t reclaim_one(struct kmt_allocation *allocation, struct vid_paging
     }
 }
 
-/* The answers, one for each handle: of a resource the worst one of its allocations. */
+/* Nothing has to come in for it. */
+static bool is_in_place(const struct vidmm *mm, uint32_t opening)
+{
+    return vidmm_of(mm, opening)->place && !vidmm_is_lost(mm, opening);
+}
+
+/*
+ * The answers, one for each handle: of a resource the worst one of its allocations. What is in its
+ * place comes first: what is brought in would make room at the cost of offers of the same list.
+ */
 static void reclaim(const struct vidmm *mm, const struct targets *targets, uint32_t *answers,
                     struct vid_paging *moved)
 {
     memset(answers, 0, targets->handle_count * sizeof *answers);
     vidmm_lock(mm);
-    for (uint32_t i = 0; i < targets->count; i++) {
-        uint32_t result = reclaim_one(targets->list[i], moved);
-        uint32_t *answer = &answers[targets_owner(targets, i)];
-        *answer = result > *answer ? result : *answer;
-    }
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < targets->count; i++) {
+            uint32_t result, *answer = &answers[targets_owner(targets, i)];
+            if (is_in_place(mm, targets->list[i]->opening) != (pass == 0))
+                continue;
+            result = reclaim_one(targets->list[i], moved);
+            *answer = result > *answer ? result : *answer;
+        }
     vidmm_unlock(mm);
 }
 
