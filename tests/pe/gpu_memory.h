@@ -35,7 +35,8 @@ enum { ON_GPU = 1, IN_SHARED, NOWHERE };
     }                                                                                              \
     static void prove##number(void)
 extern const struct statement offer_statements[], reclaim_statements[], residency_statements[],
-    budget_statements[], create_statements[], lock_statements[], life_statements[];
+    budget_statements[], create_statements[], lock_statements[], life_statements[],
+    address_statements[], share_statements[];
 
 extern D3DKMT_HANDLE adapter, device, queue;
 extern LUID luid;

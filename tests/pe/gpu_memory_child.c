@@ -17,6 +17,20 @@ static void join(char *to, const char *text)
         continue;
 }
 
+BOOL child_start_with(struct child *child, const char *verb, UINT value)
+{
+    char text[64] = "", digits[12];
+    UINT at = sizeof digits;
+    digits[--at] = 0;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    join(text, verb);
+    join(text, " ");
+    join(text, digits + at);
+    return child_start(child, text);
+}
+
 BOOL child_start(struct child *child, const char *verb)
 {
     char text[2 * MAX_PATH] = "\"";
@@ -92,6 +106,46 @@ static NTSTATUS hold(UINT64 size)
     return status == OK ? resident(info.hAllocation) : status;
 }
 
+/* The first allocation of the resource, or 0. */
+static D3DKMT_HANDLE open_global(D3DKMT_HANDLE global)
+{
+    static char runtime[64], driver[64], total[256];
+    D3DDDI_OPENALLOCATIONINFO2 infos[2] = {{0}};
+    D3DKMT_OPENRESOURCE data = {.hDevice = device,
+                                .hGlobalShare = global,
+                                .NumAllocations = 2,
+                                .pOpenAllocationInfo2 = infos,
+                                .pPrivateRuntimeData = runtime,
+                                .PrivateRuntimeDataSize = sizeof runtime,
+                                .pResourcePrivateDriverData = driver,
+                                .ResourcePrivateDriverDataSize = sizeof driver,
+                                .pTotalPrivateDriverDataBuffer = total,
+                                .TotalPrivateDriverDataBufferSize = sizeof total};
+    return D3DKMTOpenResource2(&data) == OK ? infos[0].hAllocation : 0;
+}
+
+static NTSTATUS look_at(D3DKMT_HANDLE allocation)
+{
+    if (!allocation || lock_status(allocation) != OK || !holds(allocation, MIB, 1))
+        return BAD;
+    fill(allocation, MIB, 2);
+    return OK;
+}
+
+static NTSTATUS lock_is_refused(D3DKMT_HANDLE allocation)
+{
+    D3DKMT_LOCK data = {
+        .hDevice = device, .hAllocation = allocation, .Flags.Value = D3DDDICB_LOCKFLAGS_LockEntire};
+    return allocation && D3DKMTLock(&data) == BAD ? OK : BAD;
+}
+
+static NTSTATUS reserve_address(UINT64 base)
+{
+    D3DDDI_RESERVEGPUVIRTUALADDRESS data = {
+        .hAdapter = adapter, .BaseAddress = base, .Size = 64 * KIB};
+    return D3DKMTReserveGpuVirtualAddress(&data);
+}
+
 UINT run_verb(const char *text)
 {
     const char *rest;
@@ -106,6 +160,12 @@ UINT run_verb(const char *text)
         status = reserve(0, number(rest) * MIB);
     else if ((rest = argument(text, "hold")))
         status = hold(number(rest) * MIB);
+    else if ((rest = argument(text, "open")))
+        status = look_at(open_global(number(rest)));
+    else if ((rest = argument(text, "lock")))
+        status = lock_is_refused(open_global(number(rest)));
+    else if ((rest = argument(text, "address")))
+        status = reserve_address(number(rest) * 64 * KIB);
     WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), status == OK ? "y" : "n", 1, &count, NULL);
     ReadFile(GetStdHandle(STD_INPUT_HANDLE), &end, 1, &count, NULL);
     return (UINT)status;

@@ -5,7 +5,10 @@
  *     device          has a device
  *     reserve N       reserves N MiB of local memory
  *     hold N          makes N MiB of local memory resident; 'n' if it cannot
- *     open GLOBAL     opens the shared resource, looks at its content and changes it
+ *     open GLOBAL     opens the shared resource of two allocations of 1 MiB; 'n' unless the first
+ *                     is filled with seed 1; fills it with seed 2
+ *     lock GLOBAL     'n' unless D3DKMTLock refuses what it opened
+ *     address N       reserves 64 KiB of GPU addresses at N times 64 KiB
  */
 #ifndef GPU_MEMORY_CHILD_H
 #define GPU_MEMORY_CHILD_H
@@ -19,6 +22,7 @@ struct child {
 
 /* Waits for its letter. FALSE: it could not be started, or said 'n'; the statement failed. */
 BOOL child_start(struct child *ret_child, const char *verb);
+BOOL child_start_with(struct child *ret_child, const char *verb, UINT value);
 /* Ends its input; its exit code. */
 DWORD child_end(struct child *child);
 

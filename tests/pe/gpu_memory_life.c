@@ -33,4 +33,24 @@ static void compete(void)
     end();
 }
 
-const struct statement life_statements[] = {{"GM-001", compete}, END};
+/* Whoever ends without a word gives all back. */
+static void vanish(void)
+{
+    struct child child;
+    UINT64 alone;
+    begin();
+    alone = memory(0).Budget;
+    for (unsigned i = 0; i < 4; i++) {
+        if (!child_start(&child, "hold 28"))
+            break;
+        ok("the budget is shared", memory(0).Budget < alone);
+        same("it vanishes", TerminateProcess(child.process, 9), TRUE);
+        same("its code", child_end(&child), 9);
+    }
+    Sleep(200); /* the dead are looked for now and then */
+    same("the budget", memory(0).Budget, alone);
+    same("resident", resident(make(60 * MIB)), OK);
+    end();
+}
+
+const struct statement life_statements[] = {{"GM-001", compete}, {"GM-002", vanish}, END};
