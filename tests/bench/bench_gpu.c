@@ -22,7 +22,7 @@ static uint64_t missing;
 /* `process` of a machine in memory that others may share. */
 static struct vid_machine *make(const char *text, int sharing)
 {
-    struct vid_plan plan;
+    static struct vid_plan plan;
     const char *wrong;
     struct vid_machine *machine;
     if (!vid_plan_parse(text, &plan, &wrong))

@@ -1,4 +1,4 @@
-/* What D3DKMTEscape forces on an adapter. Most of it is for administrators: who may debug others. */
+/* What D3DKMTEscape forces on an adapter. Most is for administrators: who may debug others. */
 #include "gpu_device.h"
 
 #define SIZE (1u << 20)
