@@ -99,6 +99,8 @@ static void reset(const struct vidmm *mm, uint32_t process)
     vidmm_lock(mm);
     uint64_t most = mm->adapter->timeouts_most ? mm->adapter->timeouts_most : HANGS_MOST;
     bool last = recent_hangs(mm) >= most;
+    if (process == VID_PROCESSES) /* a timeout all the same */
+        vidmm_event(mm, VID_EVENT_HANG, VID_NONE, mm->process, 0, VID_NOWHERE);
     vidmm_reset_adapter(mm, (uint16_t)process);
     if (last)
         vidmm_stop_adapter(mm);
