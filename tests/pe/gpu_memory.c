@@ -344,11 +344,19 @@ void press(unsigned count)
  */
 
 static const struct statement *const tables[] = {
-    offer_statements,     reclaim_statements,
-    residency_statements, budget_statements,
-    create_statements,    lock_statements,
-    address_statements,   share_statements,
-    life_statements,      NULL,
+    offer_statements,
+    reclaim_statements,
+    residency_statements,
+    budget_statements,
+    create_statements,
+    lock_statements,
+    address_statements,
+    share_statements,
+    life_statements,
+    property_statements,
+    stream_statements,
+    handle_statements,
+    NULL,
 };
 
 /* The first one: a machine may have several. */

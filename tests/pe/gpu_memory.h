@@ -36,7 +36,8 @@ enum { ON_GPU = 1, IN_SHARED, NOWHERE };
     static void prove##number(void)
 extern const struct statement offer_statements[], reclaim_statements[], residency_statements[],
     budget_statements[], create_statements[], lock_statements[], life_statements[],
-    address_statements[], share_statements[];
+    address_statements[], share_statements[], property_statements[], stream_statements[],
+    handle_statements[];
 
 extern D3DKMT_HANDLE adapter, device, queue;
 extern LUID luid;

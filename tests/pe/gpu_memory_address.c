@@ -1,5 +1,5 @@
 /*
- * GPU virtual addresses: KMT-016, KMT-070, KMT-340 to KMT-361, 379, 386. The address space is the
+ * GPU virtual addresses: KMT-016, KMT-070, KMT-340 to KMT-361, 379, 386, 389, 390. The address space is the
  * process's: what a statement reserves it frees.
  */
 #include "gpu_memory_child.h"
@@ -380,7 +380,29 @@ PROVE(386)
     ok("no more", map(wish, NULL) != OK);
 }
 
+PROVE(389)
+{
+    UINT64 base = reserved(UNIT);
+    same("destroy the device", destroy_device(device), OK);
+    device = 0;
+    begin();
+    ok("still reserved", is_taken(base));
+    same("free", release(base, UNIT), OK);
+}
+
+PROVE(390)
+{
+    D3DKMT_HANDLE a = make(MIB), b = make(MIB);
+    UINT64 base = mapped(a);
+    same("into it", map((struct mapping){.allocation = b, .base = base + UNIT, .pages = 4}, NULL),
+         OK);
+    same("destroy", destroy(a), OK);
+    ok("all of it is taken", is_taken(base) && is_taken(base + UNIT) && is_taken(base + 4 * UNIT));
+    same("destroy the last", destroy(b), OK);
+    ok("free", is_free(base, MIB));
+}
+
 const struct statement address_statements[] = {
-    S(016), S(070), S(340), S(341), S(342), S(343), S(344), S(345), S(346),
-    S(347), S(348), S(349), S(350), S(351), S(352), S(353), S(354), S(355),
-    S(356), S(357), S(358), S(359), S(360), S(361), S(379), S(386), END};
+    S(016), S(070), S(340), S(341), S(342), S(343), S(344), S(345), S(346), S(347),
+    S(348), S(349), S(350), S(351), S(352), S(353), S(354), S(355), S(356), S(357),
+    S(358), S(359), S(360), S(361), S(379), S(386), S(389), S(390), END};

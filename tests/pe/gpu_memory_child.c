@@ -106,7 +106,7 @@ static NTSTATUS hold(UINT64 size)
     return status == OK ? resident(info.hAllocation) : status;
 }
 
-/* The first allocation of the resource, or 0. */
+/* The first allocation of the resource, which has two or one; or 0. */
 static D3DKMT_HANDLE open_global(D3DKMT_HANDLE global)
 {
     static char runtime[64], driver[64], total[256];
@@ -121,6 +121,9 @@ static D3DKMT_HANDLE open_global(D3DKMT_HANDLE global)
                                 .ResourcePrivateDriverDataSize = sizeof driver,
                                 .pTotalPrivateDriverDataBuffer = total,
                                 .TotalPrivateDriverDataBufferSize = sizeof total};
+    if (D3DKMTOpenResource2(&data) == OK)
+        return infos[0].hAllocation;
+    data.NumAllocations = 1;
     return D3DKMTOpenResource2(&data) == OK ? infos[0].hAllocation : 0;
 }
 
@@ -149,6 +152,7 @@ static NTSTATUS reserve_address(UINT64 base)
 UINT run_verb(const char *text)
 {
     const char *rest;
+    D3DKMT_HANDLE restricted = 0;
     NTSTATUS status = OK;
     char end;
     DWORD count;
@@ -164,9 +168,13 @@ UINT run_verb(const char *text)
         status = look_at(open_global(number(rest)));
     else if ((rest = argument(text, "lock")))
         status = lock_is_refused(open_global(number(rest)));
+    else if ((rest = argument(text, "restricted")))
+        status = open_global(restricted = number(rest)) ? BAD : OK;
     else if ((rest = argument(text, "address")))
         status = reserve_address(number(rest) * 64 * KIB);
     WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), status == OK ? "y" : "n", 1, &count, NULL);
     ReadFile(GetStdHandle(STD_INPUT_HANDLE), &end, 1, &count, NULL);
+    if (restricted && !open_global(restricted))
+        status = BAD;
     return (UINT)status;
 }

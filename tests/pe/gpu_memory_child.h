@@ -8,6 +8,8 @@
  *     open GLOBAL     opens the shared resource of two allocations of 1 MiB; 'n' unless the first
  *                     is filled with seed 1; fills it with seed 2
  *     lock GLOBAL     'n' unless D3DKMTLock refuses what it opened
+ *     restricted GLOBAL  'n' unless opening is refused; its exit code tells whether it is when its
+ *                     input has come
  *     address N       reserves 64 KiB of GPU addresses at N times 64 KiB
  */
 #ifndef GPU_MEMORY_CHILD_H

@@ -1,4 +1,4 @@
-/* Resources that others open by a global handle: KMT-303, 306, 328 to 334, 381, and 010, 314. */
+/* Resources that others open by a global handle: KMT-303, 306, 328 to 334, 380, 381, and 010, 314. */
 #include "gpu_memory_child.h"
 
 #define FLAG(name) D3DKMT_CREATEALLOCATIONFLAGS_##name
@@ -227,6 +227,14 @@ PROVE(314)
         same("another process", child_end(&child), OK);
 }
 
+PROVE(380)
+{
+    struct shared shared = make_shared();
+    D3DKMT_QUERYRESOURCEINFO info = {.hDevice = device, .hGlobalShare = shared.global};
+    same("query", D3DKMTQueryResourceInfo(&info), OK);
+    same("its size", info.PrivateRuntimeDataSize, sizeof "runtime's");
+}
+
 PROVE(381)
 {
     struct shared shared = make_shared();
@@ -241,5 +249,5 @@ PROVE(381)
     same("nothing is opened", opened.resource | opened.parts[0], 0);
 }
 
-const struct statement share_statements[] = {S(303), S(306), S(314), S(328), S(329), S(330),
-                                             S(331), S(332), S(333), S(334), S(381), END};
+const struct statement share_statements[] = {S(303), S(306), S(314), S(328), S(329), S(330), S(331),
+                                             S(332), S(333), S(334), S(380), S(381), END};
