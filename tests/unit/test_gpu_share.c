@@ -737,6 +737,43 @@ START_TEST(only_three_combinations_can_be_shared) /* KMT-336, 382, 009 */
 }
 END_TEST
 
+START_TEST(an_offer_holds_for_every_device_and_any_may_reclaim) /* KMT-009, 010 */
+{
+    D3DKMT_HANDLE device = make_device(), second = make_device();
+    struct made made = make(device, NT_SHARED);
+    const D3DKMT_HANDLE list[3] = {made.resource, make_mutex(true), make_fence(device, NT_FENCE)};
+    D3DKMT_OPENRESOURCEFROMNTHANDLE open;
+    D3DDDI_OPENALLOCATIONINFO2 elements[COUNT];
+    HANDLE handle = NULL;
+    D3DKMT_OFFERALLOCATIONS offer = {.hDevice = device,
+                                     .HandleList = made.allocations,
+                                     .NumAllocations = COUNT,
+                                     .Priority = D3DKMT_OFFER_PRIORITY_LOW};
+    ck_assert_int_eq(kmt_OfferAllocations(&offer), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(kmt_ShareObjects(3, list, NULL, 0x10000000, &handle), STATUS_SUCCESS);
+    ck_assert_int_eq(try_open_nt(second, handle, &open, elements), STATUS_SUCCESS);
+    const D3DKMT_HANDLE others[COUNT] = {elements[0].hAllocation, elements[1].hAllocation};
+    lock(device, made.allocations[0])[2] = 22;
+    unlock(device, made.allocations[0]);
+    ck_assert_int_eq(kmt_OfferAllocations(&offer), STATUS_SUCCESS);
+    D3DKMT_LOCK2 refused = {.hDevice = second, .hAllocation = others[0]};
+    ck_assert_int_eq(kmt_Lock2(&refused), STATUS_INVALID_PARAMETER);
+    vidmm_lock(kit_mm());
+    vidmm_discard_offers(kit_mm(), 0);
+    vidmm_unlock(kit_mm());
+    BOOL discarded[COUNT] = {0};
+    D3DKMT_RECLAIMALLOCATIONS reclaim = {
+        .hDevice = second, .HandleList = others, .NumAllocations = COUNT, .pDiscarded = discarded};
+    ck_assert_int_eq(kmt_ReclaimAllocations(&reclaim), STATUS_SUCCESS);
+    ck_assert(discarded[0] && discarded[1]);
+    ck_assert_uint_eq(lock(device, made.allocations[0])[2], 0);
+    ck_assert_int_eq(handle_close(handle), STATUS_SUCCESS);
+    destroy_device(device);
+    destroy_device(second);
+    ck_assert_uint_eq(live(), 0);
+}
+END_TEST
+
 static const char name[] = "\\BaseNamedObjects\\the thing";
 
 START_TEST(a_name_is_found_while_a_handle_has_it) /* KMT-337 */
@@ -885,6 +922,7 @@ int main(void)
     tcase_add_test(tests, where_there_is_no_room_nothing_is_half_shared);
     tcase_add_test(tests, an_nt_handle_keeps_the_memory_without_any_device);
     tcase_add_test(tests, only_three_combinations_can_be_shared);
+    tcase_add_test(tests, an_offer_holds_for_every_device_and_any_may_reclaim);
     tcase_add_test(tests, a_name_is_found_while_a_handle_has_it);
     tcase_add_test(tests, a_name_is_the_machines_and_goes_with_the_dead);
     tcase_add_test(tests, restricted_resources_are_opened_by_who_may);
