@@ -14,7 +14,8 @@ from pathlib import Path
 TABLE = re.compile(r"const struct statement (\w+)_statements\[\] = \{(.*?)\};", re.S)
 
 
-PROGRAMS = (("behaviour.toml", "conformance", "VM"), ("kmt_behaviour.toml", "gpu_memory", "KMT"))
+PROGRAMS = (("behaviour.toml", "conformance", "VM"), ("kmt_behaviour.toml", "gpu_memory", "KMT"),
+            ("kmt_behaviour_device.toml", "gpu_device", "KMT"))
 
 
 def proved(folder, program, prefix):
