@@ -141,6 +141,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
         clock_call(device->mm);
         vidmm_lock(device->mm);
         status = evict(device->mm, &targets, flags, &moved);
+        vidmm_restore(device->mm, &moved); /* what had to go for want of budget */
         data.NumBytesToTrim = over_budget(device->mm);
         vidmm_unlock(device->mm);
     }
