@@ -1,6 +1,7 @@
 /* Destroying allocations, their priority and properties, pins. */
 #include <stdlib.h>
 #include <string.h>
+#include "d3dkmt/caller.h"
 #include "d3dkmt/resource.h"
 #include "d3dkmt/targets.h"
 #include "faces.h"
@@ -56,10 +57,10 @@ static NTSTATUS destroy(D3DKMT_HANDLE device_handle, D3DKMT_HANDLE resource_hand
 NTSTATUS kmt_DestroyAllocation(const D3DKMT_DESTROYALLOCATION *pData)
 {
     D3DKMT_DESTROYALLOCATION data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return destroy(data.hDevice, data.hResource, data.phAllocationList, data.AllocationCount);
 }
 
@@ -67,10 +68,10 @@ NTSTATUS kmt_DestroyAllocation(const D3DKMT_DESTROYALLOCATION *pData)
 NTSTATUS kmt_DestroyAllocation2(const D3DKMT_DESTROYALLOCATION2 *pData)
 {
     D3DKMT_DESTROYALLOCATION2 data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.Flags.Value & ~(D3DDDICB_DESTROYALLOCATION2FLAGS_AssumeNotInUse |
                              D3DDDICB_DESTROYALLOCATION2FLAGS_SynchronousDestroy))
         return STATUS_INVALID_PARAMETER;
@@ -93,10 +94,9 @@ NTSTATUS kmt_SetAllocationPriority(const D3DKMT_SETALLOCATIONPRIORITY *pData)
     uint32_t room[TARGETS_ROOM], *priorities = room;
     void *list;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = targets_copy_resource(&targets, data.hResource, data.phAllocationList,
                                    data.AllocationCount);
     if (status >= 0)
@@ -128,10 +128,9 @@ NTSTATUS kmt_GetAllocationPriority(const D3DKMT_GETALLOCATIONPRIORITY *pData)
     struct targets targets;
     struct kmt_device *device;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (!data.pPriorities)
         return STATUS_INVALID_PARAMETER;
     status = targets_copy_resource(&targets, data.hResource, data.phAllocationList,

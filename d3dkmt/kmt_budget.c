@@ -1,4 +1,5 @@
 /* What a process may have of an adapter's memory, has, and keeps for itself. */
+#include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/kmt.h"
 #include "d3dkmt/state.h"
@@ -16,10 +17,9 @@ NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
     D3DKMT_QUERYVIDEOMEMORYINFO data;
     struct kmt_adapter *adapter;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = kmt_check_process(data.hProcess);
     if (status < 0)
         return status;
@@ -51,10 +51,9 @@ NTSTATUS kmt_ChangeVideoMemoryReservation(const D3DKMT_CHANGEVIDEOMEMORYRESERVAT
     D3DKMT_CHANGEVIDEOMEMORYRESERVATION data;
     struct kmt_adapter *adapter;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = kmt_check_process(data.hProcess);
     if (status < 0)
         return status;

@@ -2,6 +2,7 @@
  * What was offered with AllowDecommit may be lost with its memory: asking how much that is, and
  * taking it now.
  */
+#include "d3dkmt/caller.h"
 #include "d3dkmt/contents.h"
 #include "d3dkmt/kmt.h"
 #include "d3dkmt/state.h"
@@ -12,10 +13,9 @@ NTSTATUS kmt_QueryProcessOfferInfo(D3DKMT_QUERYPROCESSOFFERINFO *pData)
 {
     D3DKMT_QUERYPROCESSOFFERINFO data;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.cbSize != sizeof data)
         return STATUS_INVALID_PARAMETER;
     status = kmt_check_process(data.hProcess);
@@ -54,10 +54,9 @@ NTSTATUS kmt_TrimProcessCommitment(D3DKMT_TRIMPROCESSCOMMITMENT *pData)
 {
     D3DKMT_TRIMPROCESSCOMMITMENT data;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.cbSize != sizeof data || data.Flags.Value & ~3u)
         return STATUS_INVALID_PARAMETER;
     status = kmt_check_process(data.hProcess);

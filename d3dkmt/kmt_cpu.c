@@ -1,5 +1,6 @@
 /* D3DKMTLock, Lock2, Unlock, Unlock2, InvalidateCache: allocations under the CPU. */
 #include <string.h>
+#include "d3dkmt/caller.h"
 #include "d3dkmt/contents.h"
 #include "d3dkmt/resource.h"
 #include "d3dkmt/targets.h"
@@ -60,10 +61,9 @@ NTSTATUS kmt_Lock2(D3DKMT_LOCK2 *pData)
     D3DKMT_LOCK2 data;
     void *address = NULL;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(&pData->pData, sizeof(void *)))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.Flags.Value)
         return STATUS_INVALID_PARAMETER;
     status = lock_handle(data.hDevice, data.hAllocation, true, false, 0, &address);
@@ -106,10 +106,9 @@ NTSTATUS kmt_Lock(D3DKMT_LOCK *pData)
     uint64_t first = 0, last = 0;
     void *address = NULL;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(&pData->pData, sizeof(void *)))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = check_lock_flags(data.Flags.Value);
     if (status >= 0 && !(data.Flags.Value & FLAG(LockEntire)))
         status = check_pages(&data, &first, &last);
@@ -161,20 +160,20 @@ static NTSTATUS unlock_list(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *li
 NTSTATUS kmt_Unlock(const D3DKMT_UNLOCK *pData)
 {
     D3DKMT_UNLOCK data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return unlock_list(data.hDevice, data.phAllocations, data.NumAllocations);
 }
 
 NTSTATUS kmt_Unlock2(const D3DKMT_UNLOCK2 *pData)
 {
     D3DKMT_UNLOCK2 data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return unlock_list(data.hDevice, &data.hAllocation, 1);
 }
 
@@ -184,11 +183,11 @@ NTSTATUS kmt_InvalidateCache(const D3DKMT_INVALIDATECACHE *pData)
     D3DKMT_INVALIDATECACHE data;
     struct kmt_device *device;
     struct kmt_allocation *allocation;
-    NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
+    status = STATUS_INVALID_PARAMETER;
     kmt_lock();
     device = kmt_find(data.hDevice, KMT_DEVICE);
     allocation = device ? kmt_find_allocation(device, data.hAllocation) : NULL;

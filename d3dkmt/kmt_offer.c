@@ -1,6 +1,7 @@
 /* D3DKMTOfferAllocations and the ways back: ReclaimAllocations, ReclaimAllocations2. */
 #include <stdlib.h>
 #include <string.h>
+#include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/contents.h"
 #include "d3dkmt/paging.h"
@@ -40,10 +41,9 @@ NTSTATUS kmt_OfferAllocations(const D3DKMT_OFFERALLOCATIONS *pData)
     struct targets targets;
     struct kmt_device *device;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.Flags.Value & ~KNOWN_FLAGS || data.Priority < D3DKMT_OFFER_PRIORITY_LOW ||
         data.Priority > D3DKMT_OFFER_PRIORITY_AUTO)
         return STATUS_INVALID_PARAMETER;
@@ -151,10 +151,9 @@ NTSTATUS kmt_ReclaimAllocations(const D3DKMT_RECLAIMALLOCATIONS *pData)
     struct kmt_device *device;
     struct vid_paging moved = {0};
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = begin(&call, data.pResources, data.HandleList, data.NumAllocations, data.pDiscarded);
     if (status < 0)
         return status;
@@ -181,11 +180,9 @@ NTSTATUS kmt_ReclaimAllocations2(D3DKMT_RECLAIMALLOCATIONS2 *pData)
     struct kmt_paging_queue *queue;
     struct vid_paging moved = {0};
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) ||
-        !kmt_can_write(&pData->PagingFenceValue, sizeof data.PagingFenceValue))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     status = begin(&call, data.pResources, data.HandleList, data.NumAllocations, data.pResults);
     if (status < 0)
         return status;

@@ -3,6 +3,7 @@
  * beside those of D3DKMTMakeResident.
  */
 #include <stdlib.h>
+#include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/targets.h"
@@ -76,11 +77,9 @@ NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
     struct kmt_paging_queue *queue;
     struct vid_paging moved = {0};
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) ||
-        !kmt_can_write(&pData->PagingFence, sizeof data.PagingFence))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.Flags.Value & ~D3DKMT_PINRESOURCEFLAGS_DirectFlipResources)
         return STATUS_INVALID_PARAMETER;
     status = targets_copy(&targets, data.pResourceList, NULL, data.ResourceCount);
@@ -126,10 +125,10 @@ static NTSTATUS change(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *list, u
 NTSTATUS kmt_UnpinResources(const D3DKMT_UNPINRESOURCES *pData)
 {
     D3DKMT_UNPINRESOURCES data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return data.Reserved ? STATUS_INVALID_PARAMETER
                          : change(data.hDevice, data.pResourceList, data.ResourceCount, false);
 }
@@ -137,19 +136,19 @@ NTSTATUS kmt_UnpinResources(const D3DKMT_UNPINRESOURCES *pData)
 NTSTATUS kmt_PinDirectFlipResources(const D3DKMT_PINDIRECTFLIPRESOURCES *pData)
 {
     D3DKMT_PINDIRECTFLIPRESOURCES data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return change(data.hDevice, data.pResourceList, data.ResourceCount, true);
 }
 
 NTSTATUS kmt_UnpinDirectFlipResources(const D3DKMT_UNPINDIRECTFLIPRESOURCES *pData)
 {
     D3DKMT_UNPINDIRECTFLIPRESOURCES data;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     return change(data.hDevice, data.pResourceList, data.ResourceCount, false);
 }

@@ -1,4 +1,5 @@
 /* D3DKMTUpdateAllocationProperty, D3DKMTFlushHeapTransitions: where an allocation may be. */
+#include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
@@ -65,11 +66,9 @@ NTSTATUS kmt_UpdateAllocationProperty(D3DDDI_UPDATEALLOCPROPERTY *pData)
     D3DDDI_UPDATEALLOCPROPERTY data;
     struct kmt_paging_queue *queue;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) ||
-        !kmt_can_write(&pData->PagingFenceValue, sizeof data.PagingFenceValue))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (!data.PropertyMaskValue || data.PropertyMaskValue & ~KNOWN_MASK)
         return STATUS_INVALID_PARAMETER;
     kmt_lock();
@@ -88,10 +87,10 @@ NTSTATUS kmt_FlushHeapTransitions(D3DKMT_FLUSHHEAPTRANSITIONS *pData)
 {
     D3DKMT_FLUSHHEAPTRANSITIONS data;
     const struct kmt_adapter *adapter;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     kmt_lock();
     adapter = kmt_find(data.hAdapter, KMT_ADAPTER);
     kmt_unlock();

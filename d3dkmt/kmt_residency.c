@@ -1,6 +1,7 @@
 /* MakeResident, Evict, and who is resident where. */
 #include <stdlib.h>
 #include <string.h>
+#include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
@@ -61,10 +62,9 @@ NTSTATUS kmt_MakeResident(D3DDDI_MAKERESIDENT *pData)
     struct kmt_paging_queue *queue;
     uint64_t missing = 0;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.NumAllocations > MAKE_RESIDENT_MOST || data.Flags.Value > 3 ||
         data.Flags.Value == D3DDDI_MAKERESIDENT_FLAGS_MustSucceed)
         return STATUS_INVALID_PARAMETER;
@@ -122,10 +122,9 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
     struct vid_paging moved = {0};
     unsigned flags;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (data.Flags.Value > 3)
         return STATUS_INVALID_PARAMETER;
     flags =
@@ -166,10 +165,9 @@ NTSTATUS kmt_QueryAllocationResidency(const D3DKMT_QUERYALLOCATIONRESIDENCY *pDa
     struct targets targets;
     struct kmt_device *device;
     NTSTATUS status;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
     if (!data.pResidencyStatus)
         return STATUS_INVALID_PARAMETER;
     status = targets_copy_resource(&targets, data.hResource, data.phAllocationList,

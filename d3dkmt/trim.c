@@ -1,4 +1,5 @@
 /* D3DKMTRegisterTrimNotification, and the telling. */
+#include "d3dkmt/caller.h"
 #include "d3dkmt/trim.h"
 
 #include <stdlib.h>
@@ -104,11 +105,11 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
     struct registration *registration;
     const struct kmt_device *device;
     uint64_t luid;
-    NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data) || !kmt_can_write(pData, sizeof *pData))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_open(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
+    status = STATUS_INVALID_PARAMETER;
     if (!data.Callback)
         return STATUS_INVALID_PARAMETER;
     registration = calloc(1, sizeof *registration);
@@ -135,11 +136,11 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
 NTSTATUS kmt_UnregisterTrimNotification(D3DKMT_UNREGISTERTRIMNOTIFICATION *pData)
 {
     D3DKMT_UNREGISTERTRIMNOTIFICATION data;
-    NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (!pData)
-        return STATUS_INVALID_PARAMETER;
-    if (!guarded_read(pData, &data, sizeof data))
-        return STATUS_ACCESS_VIOLATION;
+    NTSTATUS status;
+    status = caller_read(pData, &data, sizeof data);
+    if (status < 0)
+        return status;
+    status = STATUS_INVALID_PARAMETER;
     kmt_lock();
     link_each(at, &registrations)
     {
