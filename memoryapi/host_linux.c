@@ -21,6 +21,7 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
+#define LOOKED_INTO (256ull << 20)
 #endif
 
 #define HUGE_PAGE (2ull << 20)
@@ -148,7 +149,8 @@ static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
     }
     madvise(at(start), size, room > size ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 #ifdef __SANITIZE_ADDRESS__
-    if (dense) /* what its nodes point to is not leaked */
+    /* what its nodes point to is not leaked; tables of address space are too big to look into */
+    if (dense || size <= LOOKED_INTO)
         __lsan_register_root_region(at(start), size);
 #endif
     *ret_memory = at(start);
