@@ -292,3 +292,8 @@ void keyed_close(struct kmt_keyed_mutex *mutex)
     unref(mutex->keyed);
     free(mutex);
 }
+
+void keyed_begin_child(void)
+{
+    all = NULL;
+}

@@ -64,3 +64,6 @@ uint64_t keyed_number(const struct keyed *keyed, enum keyed_number number);
 const void *keyed_data(struct keyed *keyed, uint32_t *ret_size);
 /* Replaces the private data from its beginning. pre: not more than there is */
 NTSTATUS keyed_set_data(struct keyed *keyed, const struct keyed_data *data);
+
+/* In the child of a fork: none is known. */
+void keyed_begin_child(void);

@@ -97,6 +97,14 @@ struct kmt_allocation {
 /* kmt_handle.c */
 void kmt_lock(void);
 void kmt_unlock(void);
+/*
+ * A fork: nothing is half done meanwhile, and the child begins with no handles. The child has let go
+ * of the machine before kmt_begin_child.
+ */
+void kmt_stop_for_fork(void);
+void kmt_go_after_fork(void);
+void kmt_begin_child(void);
+extern uint32_t kmt_generation; /* counts forks that led to this process; under kmt_lock */
 /* A new handle for the object. False: there are no more. */
 bool kmt_handle_create(struct kmt_object *object, enum kmt_type type);
 void kmt_handle_destroy(struct kmt_object *object);

@@ -1,4 +1,5 @@
 /* D3DKMTReserveGpuVirtualAddress, MapGpuVirtualAddress, FreeGpuVirtualAddress. */
+#include <string.h>
 #include "d3dkmt/kmt_gpuva.h"
 
 #include "d3dkmt/caller.h"
@@ -183,4 +184,9 @@ NTSTATUS kmt_FreeGpuVirtualAddress(const D3DKMT_FREEGPUVIRTUALADDRESS *pData)
     }
     kmt_unlock();
     return adapter ? status : STATUS_INVALID_PARAMETER;
+}
+
+void gpuva_begin_child(void)
+{
+    memset(spaces, 0, sizeof spaces);
 }

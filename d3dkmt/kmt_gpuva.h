@@ -15,3 +15,5 @@ struct gpuva *kmt_gpuva_of(const struct vidmm *mm);
 void kmt_gpuva_forget(struct kmt_allocation *allocation);
 /* Bytes of an allocation that can be mapped. */
 uint64_t kmt_gpuva_size(const struct kmt_allocation *allocation);
+/* In the child of a fork: nothing is reserved. */
+void gpuva_begin_child(void);

@@ -3,6 +3,9 @@
  * destroyed names nothing for a while.
  */
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/keyed.h"
+#include "d3dkmt/kmt_gpuva.h"
+#include "d3dkmt/sync.h"
 #include "d3dkmt/trim.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/host.h"
@@ -33,6 +36,41 @@ void kmt_unlock(void)
 {
     futex_unlock(&lock);
     trim_tell();
+}
+
+uint32_t kmt_generation;
+
+/*
+ * What the handles of a parent name is the parent's: its slot, its openings, its clock. The objects
+ * are left where they are, since to destroy them would be to take them from it.
+ */
+void kmt_begin_child(void)
+{
+    for (uint32_t i = 1; i < used; i++) {
+        if (!entries[i].object)
+            continue;
+        entries[i].object = NULL;
+        entries[i].type = KMT_FREE;
+        entries[i].generation = (entries[i].generation + 1) % GENERATIONS;
+        entries[i].next_free = first_free;
+        first_free = i;
+    }
+    kmt_generation++;
+    trim_begin_child();
+    sync_begin_child();
+    keyed_begin_child();
+    gpuva_begin_child();
+    futex_unlock(&lock);
+}
+
+void kmt_stop_for_fork(void)
+{
+    futex_lock(&lock);
+}
+
+void kmt_go_after_fork(void)
+{
+    futex_unlock(&lock);
 }
 
 /* The first free entry, 0: none. */

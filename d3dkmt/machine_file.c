@@ -1,4 +1,5 @@
 /* The file of a machine: found, judged, made, mapped. All of it behind the gate. */
+#include "d3dkmt/state.h"
 #include "d3dkmt/machine_file.h"
 
 #include <errno.h>
@@ -44,6 +45,13 @@ static void read_plan(void)
         any_plan = true;
     }
     vid_plan_parse(vid_plan_default, &wanted, &wrong);
+}
+
+bool gpu_plan_is_refused(const char **ret_wrong)
+{
+    const char *text = getenv("WINMEM_GPU");
+    /* what is wanted is read again where it is needed */
+    return text && *text && !read_name_only(text) && !vid_plan_parse(text, &wanted, ret_wrong);
 }
 
 /* The kernel's answer about a record lock of other processes, or the attempt to get it. */

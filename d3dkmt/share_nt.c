@@ -37,7 +37,8 @@ static void destroy(struct object *object)
 {
     struct share_nt *nt = (struct share_nt *)object;
     kmt_lock();
-    close_all(nt);
+    if (nt->generation == kmt_generation)
+        close_all(nt);
     kmt_unlock();
     free(nt);
 }
@@ -96,6 +97,7 @@ NTSTATUS share_nt_create(const struct share_parts *parts, uint32_t name_record,
     if (!nt)
         return STATUS_NO_MEMORY;
     object_init(&nt->object, &ops);
+    nt->generation = kmt_generation;
     if (parts->id)
         status = open_resource(nt, parts);
     if (status == STATUS_SUCCESS && parts->sync)

@@ -44,6 +44,7 @@ struct share_nt {
     struct kmt_sync *sync;
     struct kmt_keyed_mutex *keyed;
     uint32_t name_record; /* VID_NONE: it has no name */
+    uint32_t generation;  /* kmt_generation as it was made: of a parent it holds nothing here */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "d3dkmt/kmt.h"
 #include "d3dkmt/engine.h"
 #include "d3dkmt/machine_file.h"
 #include "memoryapi/futex.h"
@@ -28,12 +29,14 @@ void state_unlock(void)
 
 static void before_fork(void)
 {
+    kmt_stop_for_fork();
     futex_lock(&lock);
 }
 
 static void after_fork(void)
 {
     futex_unlock(&lock);
+    kmt_go_after_fork();
 }
 
 /* The slot and its lock are the parent's. */
@@ -45,6 +48,7 @@ static void begin_child(void)
     state.process = VID_NONE;
     fence_forget();
     futex_unlock(&lock);
+    kmt_begin_child();
 }
 
 static bool back(const struct vidmm *mm, uint64_t offset, uint64_t size)

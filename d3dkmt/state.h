@@ -47,6 +47,11 @@ bool gpu_sweep_dead_now(void);
  */
 enum gpu_found { GPU_FOUND, GPU_ABSENT, GPU_REFUSED, GPU_IN_USE };
 enum gpu_found gpu_observe(void);
+/*
+ * WINMEM_GPU says something that is not understood: where that begins. A program goes on with the
+ * default machine; a tool had better not.
+ */
+bool gpu_plan_is_refused(const char **ret_wrong);
 /* Removes the machine that nobody uses. pre: neither attached nor observing */
 enum gpu_found gpu_destroy(void);
 

@@ -297,3 +297,9 @@ void sync_device_ended(const struct kmt_device *device)
             sync_signal(sync->core, UINT64_MAX, false);
     }
 }
+
+void sync_begin_child(void)
+{
+    known = NULL;
+    sync_wait_begin_child();
+}

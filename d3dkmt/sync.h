@@ -55,6 +55,9 @@ struct sync_target {
 };
 
 /* sync.c */
+/* In the child of a fork: nothing is known, nobody waits. */
+void sync_begin_child(void);
+void sync_wait_begin_child(void);
 struct sync_core *sync_ref(struct sync_core *core);
 void sync_unref(struct sync_core *core);
 static inline uint64_t sync_value(const struct sync_core *core)

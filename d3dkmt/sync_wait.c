@@ -239,3 +239,9 @@ NTSTATUS sync_wait_later(const struct sync_wait_request *request, struct object 
         drive(later);
     return STATUS_SUCCESS;
 }
+
+void sync_wait_begin_child(void)
+{
+    link_init(&laters);
+    sleepers = 0;
+}

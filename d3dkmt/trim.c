@@ -86,6 +86,13 @@ void trim_tell(void)
     telling = false;
 }
 
+void trim_begin_child(void)
+{
+    link_init(&registrations);
+    __atomic_store_n(&count, 0, __ATOMIC_RELAXED);
+    telling = false;
+}
+
 void trim_forget_device(const struct kmt_device *device)
 {
     for (struct kmt_link *at = registrations.next, *next; at != &registrations; at = next) {

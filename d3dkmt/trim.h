@@ -9,5 +9,7 @@
 
 /* kmt_unlock has just happened; nothing is held. Calls the program back if there is something. */
 void trim_tell(void);
+/* In the child of a fork: nobody is registered. */
+void trim_begin_child(void);
 /* The device goes; what was registered for it is forgotten. pre: kmt_lock */
 void trim_forget_device(const struct kmt_device *device);

@@ -45,7 +45,7 @@ static inline D3DKMT_HANDLE make_adapter(void)
     ck_assert_int_eq(gpu_attach(), STATUS_SUCCESS);
     kmt_lock();
     kit_adapter.mm = kit_mm();
-    if (!kit_adapter.object.handle)
+    if (!kmt_find(kit_adapter.object.handle, KMT_ADAPTER)) /* also in the child of a fork */
         ck_assert(kmt_handle_create(&kit_adapter.object, KMT_ADAPTER));
     kmt_unlock();
     return kit_adapter.object.handle;

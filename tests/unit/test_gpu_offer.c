@@ -1,6 +1,8 @@
 /* Offers, reclaims, residency and CPU access through the exported functions' faces. */
 #include "tests/unit/gpu_kit.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <winmem/gpu.h>
 
 #define MIB (1ull << 20)
@@ -228,6 +230,32 @@ START_TEST(a_budget_that_shrinks_is_told)
 }
 END_TEST
 
+/* A child has no handles: what its parent made is the parent's. */
+START_TEST(a_fork_takes_nothing_from_its_parent)
+{
+    D3DKMT_HANDLE a = make(MIB);
+    int status = 0;
+    pid_t child;
+    write_all(a, MIB, 6);
+    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        D3DKMT_LOCK2 data = {.hDevice = device, .hAllocation = a};
+        const D3DKMT_DESTROYDEVICE destroy = {device};
+        bool refused = kmt_Lock2(&data) == STATUS_INVALID_PARAMETER &&
+                       offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0) == STATUS_INVALID_PARAMETER &&
+                       kmt_DestroyDevice(&destroy) == STATUS_INVALID_PARAMETER;
+        D3DKMT_HANDLE own = make_device();
+        _exit(refused && own && own != device ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert(holds(a, MIB, 6, 1));
+    ck_assert(vidmm_is_valid(kit_mm(), 2));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gpu offer");
@@ -242,6 +270,7 @@ int main(void)
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);
+    tcase_add_test(cases, a_fork_takes_nothing_from_its_parent);
     suite_add_tcase(suite, cases);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

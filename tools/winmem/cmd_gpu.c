@@ -209,9 +209,14 @@ int cmd_gpu(int argc, char **argv)
         {"remove", change},   {"restore", change},        {"pressure", pressure},
         {"discard", discard}, {"background", background},
     };
+    const char *wrong;
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(help, stdout);
         return 0;
+    }
+    if (gpu_plan_is_refused(&wrong)) {
+        fprintf(stderr, "winmem gpu: WINMEM_GPU is not understood: '%s'\n", wrong);
+        return 2;
     }
     if (argc == 2 && strcmp(argv[1], "destroy") == 0)
         return missing(gpu_destroy());
