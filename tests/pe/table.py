@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Every statement of the memory API and where it holds, as a Markdown table.
+"""Every statement of the memory API and of video memory, and where it holds, as a Markdown table.
 
 table.py CONFORMANCE.exe WINMEM [NAME=OUTPUT...]
 
 Runs the conformance program under winmem (without and with the privilege to lock memory) and, where it is installed, under Wine. The output
-of a run on another system is added by its name: on Windows `conformance.exe > windows.txt`, then Windows=windows.txt here.
+of a run on another system is added by its name: on Windows `conformance.exe > windows.txt`, then Windows=windows.txt here. The programs about
+the simulated GPU (KMT) lie beside it; where there is no such GPU their statements are "not available".
 Exit code 1 when a statement fails under winmem.
 """
 
@@ -12,11 +13,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from run import VERDICT, sentences
 
 SECONDS = 300
+GPU_PROGRAMS = {"gpu_memory.exe": ["--commit-limit", "512M"],
+                "gpu_device.exe": ["--privilege", "SeIncreaseBasePriorityPrivilege", "--privilege", "SeDebugPrivilege"]}
+GPU = "adapter local=64M nonlocal=64M; adapter local=32M nonlocal=32M"
 
 
 def verdicts(text):
@@ -29,8 +34,19 @@ def verdicts(text):
 
 
 def ask(command):
-    done = subprocess.run(command, capture_output=True, timeout=SECONDS, env={**os.environ, "WINEDEBUG": "-all"})
+    with tempfile.TemporaryDirectory(prefix="winmem-test-") as machine:
+        done = subprocess.run(command, capture_output=True, timeout=SECONDS,
+                              env={**os.environ, "WINEDEBUG": "-all", "WINMEM_GPU": GPU, "WINMEM_GPU_DIR": machine})
     return verdicts(done.stdout.decode("utf-8", "replace"))
+
+
+def ask_gpu(folder, winmem):
+    """The statements about the simulated GPU, of the programs that are there."""
+    found = {}
+    for name, options in GPU_PROGRAMS.items():
+        if (folder / name).exists():
+            found |= ask([winmem, "run", *options, folder / name])
+    return found
 
 
 def joined(first, second):
@@ -40,12 +56,14 @@ def joined(first, second):
 
 
 def cell(results, id):
-    return results.get(id, ("not recorded", ""))[0] if results else "not recorded"
+    missing = "not available" if results and id.startswith("KMT-") else "not recorded"
+    return results.get(id, (missing, ""))[0] if results else missing
 
 
 def main(program, winmem, *recorded):
     run = [winmem, "run"]
-    results = {"winmem": joined(ask([*run, program]), ask([*run, "--privilege", "SeLockMemoryPrivilege", program])),
+    results = {"winmem": joined(ask([*run, program]), ask([*run, "--privilege", "SeLockMemoryPrivilege", program])) |
+               ask_gpu(Path(program).parent, winmem),
                "Wine": ask(["wine", program]) if shutil.which("wine") else None, "Windows": None}
     for pair in recorded:
         name, path = pair.split("=", 1)
@@ -53,7 +71,7 @@ def main(program, winmem, *recorded):
     known, names = sentences(), list(results)
     print(f"| | statement | {' | '.join(names)} |\n|---|---{'|---' * len(names)}|")
     for id, sentence in known.items():
-        words = [cell(results[name], id) for name in names]
+        words = ["quirk" if name == "winmem" and id not in results[name] and "quirk" in sentence else cell(results[name], id) for name in names]
         print(f"| {id} | {sentence['statement']} | {' | '.join(words)} |")
     print()
     for name, found in results.items():
