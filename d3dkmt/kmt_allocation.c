@@ -57,8 +57,7 @@ static NTSTATUS destroy(D3DKMT_HANDLE device_handle, D3DKMT_HANDLE resource_hand
 NTSTATUS kmt_DestroyAllocation(const D3DKMT_DESTROYALLOCATION *pData)
 {
     D3DKMT_DESTROYALLOCATION data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return destroy(data.hDevice, data.hResource, data.phAllocationList, data.AllocationCount);
@@ -68,22 +67,13 @@ NTSTATUS kmt_DestroyAllocation(const D3DKMT_DESTROYALLOCATION *pData)
 NTSTATUS kmt_DestroyAllocation2(const D3DKMT_DESTROYALLOCATION2 *pData)
 {
     D3DKMT_DESTROYALLOCATION2 data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.Flags.Value & ~(D3DDDICB_DESTROYALLOCATION2FLAGS_AssumeNotInUse |
                              D3DDDICB_DESTROYALLOCATION2FLAGS_SynchronousDestroy))
         return STATUS_INVALID_PARAMETER;
     return destroy(data.hDevice, data.hResource, data.phAllocationList, data.AllocationCount);
-}
-
-/* Under kmt_lock: the allocations of a usable device. */
-static NTSTATUS find_usable(struct targets *targets, D3DKMT_HANDLE handle,
-                            struct kmt_device **ret_device)
-{
-    NTSTATUS status = kmt_use_device(handle, ret_device);
-    return status < 0 ? status : targets_find(targets, *ret_device);
 }
 
 NTSTATUS kmt_SetAllocationPriority(const D3DKMT_SETALLOCATIONPRIORITY *pData)
@@ -93,8 +83,7 @@ NTSTATUS kmt_SetAllocationPriority(const D3DKMT_SETALLOCATIONPRIORITY *pData)
     struct kmt_device *device;
     uint32_t room[TARGETS_ROOM], *priorities = room;
     void *list;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = targets_copy_resource(&targets, data.hResource, data.phAllocationList,
@@ -108,7 +97,7 @@ NTSTATUS kmt_SetAllocationPriority(const D3DKMT_SETALLOCATIONPRIORITY *pData)
     }
     priorities = list;
     kmt_lock();
-    status = find_usable(&targets, data.hDevice, &device);
+    status = targets_find_usable(&targets, data.hDevice, &device);
     if (status >= 0) {
         vidmm_lock(device->mm);
         for (uint32_t i = 0; i < targets.count; i++)
@@ -127,8 +116,7 @@ NTSTATUS kmt_GetAllocationPriority(const D3DKMT_GETALLOCATIONPRIORITY *pData)
     D3DKMT_GETALLOCATIONPRIORITY data;
     struct targets targets;
     struct kmt_device *device;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (!data.pPriorities)
@@ -138,7 +126,7 @@ NTSTATUS kmt_GetAllocationPriority(const D3DKMT_GETALLOCATIONPRIORITY *pData)
     if (status < 0)
         return status;
     kmt_lock();
-    status = find_usable(&targets, data.hDevice, &device);
+    status = targets_find_usable(&targets, data.hDevice, &device);
     /* the handles are not needed any more: the answers take their place */
     if (status >= 0) {
         vidmm_lock(device->mm);
@@ -148,9 +136,8 @@ NTSTATUS kmt_GetAllocationPriority(const D3DKMT_GETALLOCATIONPRIORITY *pData)
         vidmm_unlock(device->mm);
     }
     kmt_unlock();
-    if (status >= 0 && !guarded_copy(data.pPriorities, targets.handles,
-                                     targets.handle_count * sizeof *targets.handles))
-        status = STATUS_ACCESS_VIOLATION;
+    if (status >= 0)
+        status = targets_answer(&targets, data.pPriorities);
     targets_free(&targets);
     return status;
 }

@@ -6,30 +6,33 @@
 #include "faces.h"
 #include "memoryapi/guarded.h"
 
-/* D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL is 0, _NON_LOCAL is 1; one physical adapter. */
-static bool is_group(uint32_t group, uint32_t physical_adapter)
+/*
+ * D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL is 0, _NON_LOCAL is 1; there is one physical adapter. pre:
+ * kmt_lock
+ */
+static NTSTATUS find_group(D3DKMT_HANDLE handle, uint32_t group, uint32_t physical_adapter,
+                           const struct vidmm **ret_mm)
 {
-    return group <= D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL && physical_adapter == 0;
+    const struct kmt_adapter *adapter = kmt_find(handle, KMT_ADAPTER);
+    if (!adapter || group > D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL || physical_adapter != 0)
+        return STATUS_INVALID_PARAMETER;
+    *ret_mm = adapter->mm;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
 {
     D3DKMT_QUERYVIDEOMEMORYINFO data;
-    struct kmt_adapter *adapter;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    const struct vidmm *mm;
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = kmt_check_process(data.hProcess);
     if (status < 0)
         return status;
     kmt_lock();
-    adapter = kmt_find(data.hAdapter, KMT_ADAPTER);
-    status = adapter && is_group(data.MemorySegmentGroup, data.PhysicalAdapterIndex)
-                 ? STATUS_SUCCESS
-                 : STATUS_INVALID_PARAMETER;
+    status = find_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
     if (status >= 0) {
-        const struct vidmm *mm = adapter->mm;
         unsigned place = VID_LOCAL + data.MemorySegmentGroup;
         gpu_sweep_dead(mm);
         clock_call(mm);
@@ -49,24 +52,20 @@ NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
 NTSTATUS kmt_ChangeVideoMemoryReservation(const D3DKMT_CHANGEVIDEOMEMORYRESERVATION *pData)
 {
     D3DKMT_CHANGEVIDEOMEMORYRESERVATION data;
-    struct kmt_adapter *adapter;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    const struct vidmm *mm;
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = kmt_check_process(data.hProcess);
     if (status < 0)
         return status;
     kmt_lock();
-    adapter = kmt_find(data.hAdapter, KMT_ADAPTER);
-    status = adapter && is_group(data.MemorySegmentGroup, data.PhysicalAdapterIndex)
-                 ? STATUS_SUCCESS
-                 : STATUS_INVALID_PARAMETER;
+    status = find_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
     if (status >= 0) {
-        clock_call(adapter->mm);
-        vidmm_lock(adapter->mm);
-        status = vidmm_reserve(adapter->mm, VID_LOCAL + data.MemorySegmentGroup, data.Reservation);
-        vidmm_unlock(adapter->mm);
+        clock_call(mm);
+        vidmm_lock(mm);
+        status = vidmm_reserve(mm, VID_LOCAL + data.MemorySegmentGroup, data.Reservation);
+        vidmm_unlock(mm);
     }
     kmt_unlock();
     return status;

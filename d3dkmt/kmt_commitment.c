@@ -12,8 +12,7 @@
 NTSTATUS kmt_QueryProcessOfferInfo(D3DKMT_QUERYPROCESSOFFERINFO *pData)
 {
     D3DKMT_QUERYPROCESSOFFERINFO data;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.cbSize != sizeof data)
@@ -53,8 +52,7 @@ static bool give_back(struct kmt_object *object, void *context)
 NTSTATUS kmt_TrimProcessCommitment(D3DKMT_TRIMPROCESSCOMMITMENT *pData)
 {
     D3DKMT_TRIMPROCESSCOMMITMENT data;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.cbSize != sizeof data || data.Flags.Value & ~3u)

@@ -60,8 +60,7 @@ NTSTATUS kmt_Lock2(D3DKMT_LOCK2 *pData)
 {
     D3DKMT_LOCK2 data;
     void *address = NULL;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.Flags.Value)
@@ -105,8 +104,7 @@ NTSTATUS kmt_Lock(D3DKMT_LOCK *pData)
     D3DKMT_LOCK data;
     uint64_t first = 0, last = 0;
     void *address = NULL;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = check_lock_flags(data.Flags.Value);
@@ -160,8 +158,7 @@ static NTSTATUS unlock_list(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *li
 NTSTATUS kmt_Unlock(const D3DKMT_UNLOCK *pData)
 {
     D3DKMT_UNLOCK data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return unlock_list(data.hDevice, data.phAllocations, data.NumAllocations);
@@ -170,8 +167,7 @@ NTSTATUS kmt_Unlock(const D3DKMT_UNLOCK *pData)
 NTSTATUS kmt_Unlock2(const D3DKMT_UNLOCK2 *pData)
 {
     D3DKMT_UNLOCK2 data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return unlock_list(data.hDevice, &data.hAllocation, 1);
@@ -183,8 +179,7 @@ NTSTATUS kmt_InvalidateCache(const D3DKMT_INVALIDATECACHE *pData)
     D3DKMT_INVALIDATECACHE data;
     struct kmt_device *device;
     struct kmt_allocation *allocation;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = STATUS_INVALID_PARAMETER;

@@ -40,8 +40,7 @@ NTSTATUS kmt_OfferAllocations(const D3DKMT_OFFERALLOCATIONS *pData)
     D3DKMT_OFFERALLOCATIONS data;
     struct targets targets;
     struct kmt_device *device;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.Flags.Value & ~KNOWN_FLAGS || data.Priority < D3DKMT_OFFER_PRIORITY_LOW ||
@@ -51,9 +50,7 @@ NTSTATUS kmt_OfferAllocations(const D3DKMT_OFFERALLOCATIONS *pData)
     if (status < 0)
         return status;
     kmt_lock();
-    status = kmt_use_device(data.hDevice, &device);
-    if (status >= 0)
-        status = targets_find(&targets, device);
+    status = targets_find_usable(&targets, data.hDevice, &device);
     if (status >= 0) {
         clock_call(device->mm);
         vidmm_lock(device->mm);
@@ -150,17 +147,14 @@ NTSTATUS kmt_ReclaimAllocations(const D3DKMT_RECLAIMALLOCATIONS *pData)
     struct call call;
     struct kmt_device *device;
     struct vid_paging moved = {0};
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = begin(&call, data.pResources, data.HandleList, data.NumAllocations, data.pDiscarded);
     if (status < 0)
         return status;
     kmt_lock();
-    status = kmt_use_device(data.hDevice, &device);
-    if (status >= 0)
-        status = targets_find(&call.targets, device);
+    status = targets_find_usable(&call.targets, data.hDevice, &device);
     if (status >= 0) {
         clock_call(device->mm);
         reclaim(device->mm, &call.targets, call.answers, &moved);
@@ -179,8 +173,7 @@ NTSTATUS kmt_ReclaimAllocations2(D3DKMT_RECLAIMALLOCATIONS2 *pData)
     struct call call;
     struct kmt_paging_queue *queue;
     struct vid_paging moved = {0};
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = begin(&call, data.pResources, data.HandleList, data.NumAllocations, data.pResults);

@@ -76,8 +76,7 @@ NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
     struct kmt_device *device;
     struct kmt_paging_queue *queue;
     struct vid_paging moved = {0};
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.Flags.Value & ~D3DKMT_PINRESOURCEFLAGS_DirectFlipResources)
@@ -125,8 +124,7 @@ static NTSTATUS change(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *list, u
 NTSTATUS kmt_UnpinResources(const D3DKMT_UNPINRESOURCES *pData)
 {
     D3DKMT_UNPINRESOURCES data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return data.Reserved ? STATUS_INVALID_PARAMETER
@@ -136,8 +134,7 @@ NTSTATUS kmt_UnpinResources(const D3DKMT_UNPINRESOURCES *pData)
 NTSTATUS kmt_PinDirectFlipResources(const D3DKMT_PINDIRECTFLIPRESOURCES *pData)
 {
     D3DKMT_PINDIRECTFLIPRESOURCES data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return change(data.hDevice, data.pResourceList, data.ResourceCount, true);
@@ -146,8 +143,7 @@ NTSTATUS kmt_PinDirectFlipResources(const D3DKMT_PINDIRECTFLIPRESOURCES *pData)
 NTSTATUS kmt_UnpinDirectFlipResources(const D3DKMT_UNPINDIRECTFLIPRESOURCES *pData)
 {
     D3DKMT_UNPINDIRECTFLIPRESOURCES data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     return change(data.hDevice, data.pResourceList, data.ResourceCount, false);

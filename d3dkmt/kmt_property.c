@@ -65,8 +65,7 @@ NTSTATUS kmt_UpdateAllocationProperty(D3DDDI_UPDATEALLOCPROPERTY *pData)
 {
     D3DDDI_UPDATEALLOCPROPERTY data;
     struct kmt_paging_queue *queue;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (!data.PropertyMaskValue || data.PropertyMaskValue & ~KNOWN_MASK)
@@ -87,8 +86,7 @@ NTSTATUS kmt_FlushHeapTransitions(D3DKMT_FLUSHHEAPTRANSITIONS *pData)
 {
     D3DKMT_FLUSHHEAPTRANSITIONS data;
     const struct kmt_adapter *adapter;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     kmt_lock();

@@ -61,8 +61,7 @@ NTSTATUS kmt_MakeResident(D3DDDI_MAKERESIDENT *pData)
     struct targets targets;
     struct kmt_paging_queue *queue;
     uint64_t missing = 0;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.NumAllocations > MAKE_RESIDENT_MOST || data.Flags.Value > 3 ||
@@ -121,8 +120,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
     struct kmt_device *device;
     struct vid_paging moved = {0};
     unsigned flags;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (data.Flags.Value > 3)
@@ -164,8 +162,7 @@ NTSTATUS kmt_QueryAllocationResidency(const D3DKMT_QUERYALLOCATIONRESIDENCY *pDa
     D3DKMT_QUERYALLOCATIONRESIDENCY data;
     struct targets targets;
     struct kmt_device *device;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     if (!data.pResidencyStatus)
@@ -175,9 +172,7 @@ NTSTATUS kmt_QueryAllocationResidency(const D3DKMT_QUERYALLOCATIONRESIDENCY *pDa
     if (status < 0)
         return status;
     kmt_lock();
-    status = kmt_use_device(data.hDevice, &device);
-    if (status >= 0)
-        status = targets_find(&targets, device);
+    status = targets_find_usable(&targets, data.hDevice, &device);
     if (status >= 0) {
         /* the answers take the place of the handles; the values grow with the distance */
         memset(targets.handles, 0, targets.handle_count * sizeof *targets.handles);
@@ -191,9 +186,8 @@ NTSTATUS kmt_QueryAllocationResidency(const D3DKMT_QUERYALLOCATIONRESIDENCY *pDa
         vidmm_unlock(device->mm);
     }
     kmt_unlock();
-    if (status >= 0 && !guarded_copy(data.pResidencyStatus, targets.handles,
-                                     targets.handle_count * sizeof *targets.handles))
-        status = STATUS_ACCESS_VIOLATION;
+    if (status >= 0)
+        status = targets_answer(&targets, data.pResidencyStatus);
     targets_free(&targets);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "d3dkmt/resource.h"
+#include "memoryapi/guarded.h"
 
 NTSTATUS targets_copy(struct targets *targets, const D3DKMT_HANDLE *resources,
                       const D3DKMT_HANDLE *allocations, uint32_t count)
@@ -89,6 +90,20 @@ NTSTATUS targets_find(struct targets *targets, const struct kmt_device *device)
         return find_allocations(targets, device);
     list_resources(targets, device);
     return STATUS_SUCCESS;
+}
+
+NTSTATUS targets_find_usable(struct targets *targets, D3DKMT_HANDLE device,
+                             struct kmt_device **ret_device)
+{
+    NTSTATUS status = kmt_use_device(device, ret_device);
+    return status < 0 ? status : targets_find(targets, *ret_device);
+}
+
+NTSTATUS targets_answer(const struct targets *targets, void *at)
+{
+    return guarded_copy(at, targets->handles, targets->handle_count * sizeof *targets->handles)
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
 }
 
 void targets_free(struct targets *targets)

@@ -1,8 +1,8 @@
 /* D3DKMTRegisterTrimNotification, and the telling. */
-#include "d3dkmt/caller.h"
 #include "d3dkmt/trim.h"
 
 #include <stdlib.h>
+#include "d3dkmt/caller.h"
 #include "faces.h"
 #include "memoryapi/gate.h"
 #include "memoryapi/guarded.h"
@@ -112,8 +112,7 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
     struct registration *registration;
     const struct kmt_device *device;
     uint64_t luid;
-    NTSTATUS status;
-    status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = STATUS_INVALID_PARAMETER;
@@ -143,8 +142,7 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
 NTSTATUS kmt_UnregisterTrimNotification(D3DKMT_UNREGISTERTRIMNOTIFICATION *pData)
 {
     D3DKMT_UNREGISTERTRIMNOTIFICATION data;
-    NTSTATUS status;
-    status = caller_read(pData, &data, sizeof data);
+    NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
     status = STATUS_INVALID_PARAMETER;
