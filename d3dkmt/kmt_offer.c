@@ -31,7 +31,7 @@ static NTSTATUS offer(const struct vidmm *mm, const struct targets *targets, uin
             vidmm_of(mm, targets->list[i]->opening)->decommitted)
             return STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; i < targets->count; i++)
-        vidmm_offer(mm, targets->list[i]->opening, priority, false, decommit);
+        vidmm_offer(mm, targets->list[i]->opening, priority, decommit);
     return STATUS_SUCCESS;
 }
 

@@ -4,10 +4,10 @@
  *
  * PRIMARY AND DERIVED. A process may be killed between any two stores. So every record has primary
  * fields, each of which is right by itself, and everything that must agree with something else
- * (lists, sums, counts, free records) is derived: vid_rebuild() makes it anew from the primary
+ * (lists, sums, counts, free records) is derived: vidmm_rebuild() makes it anew from the primary
  * fields. Whoever finds that the last owner of an adapter's lock died rebuilds before going on.
  *
- * INVARIANTS, walked by vid_is_valid(), while nobody holds the lock:
+ * INVARIANTS, walked by vidmm_is_valid(), while nobody holds the lock:
  *   M1  a live opening is of a live allocation and of a process that is attached
  *   M2  allocation.openings is the number of its live openings, at least 1
  *   M3  allocation.references is the sum of its openings' references
@@ -168,7 +168,7 @@ struct vid_event {
     uint8_t place; /* enum vid_place; of an offer or discard its priority */
 };
 
-/* D3DKMT_OFFER_PRIORITY_AUTO leaves the choice to the system, which takes NORMAL. */
+/* How soon an offer goes. D3DKMT_OFFER_PRIORITY_AUTO is none: the allocation's priority tells which. */
 enum vid_offer { VID_NOT_OFFERED, VID_OFFER_LOW, VID_OFFER_NORMAL, VID_OFFER_HIGH, VID_OFFERS };
 
 /* What becomes of offers: a program can ask for it, to try itself. */

@@ -27,8 +27,7 @@ bool vidmm_is_locked(const struct vidmm *mm, uint32_t opening)
     return false;
 }
 
-NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool now,
-                     bool decommit)
+NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool decommit)
 {
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
@@ -42,7 +41,7 @@ NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority
     order_enter(mm, index, &was, ORDER_YOUNG);
     vidmm_event(mm, VID_EVENT_OFFER, index, allocation->owner, allocation->size,
                 allocation->offered);
-    if (mm->adapter->offers == VID_OFFERS_LOSE || (now && mm->adapter->offers != VID_OFFERS_KEEP))
+    if (mm->adapter->offers == VID_OFFERS_LOSE)
         vidmm_lose(mm, index);
     return STATUS_SUCCESS;
 }

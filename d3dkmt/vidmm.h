@@ -81,7 +81,7 @@ struct vid_wish {
     uint8_t wanted, allowed;
 };
 
-/* vidmm.c. Handing the lock on after its owner died includes vid_rebuild. */
+/* vidmm.c. Handing the lock on after its owner died includes vidmm_rebuild. */
 void vidmm_lock(const struct vidmm *mm);
 void vidmm_unlock(const struct vidmm *mm);
 void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,
@@ -189,12 +189,10 @@ uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes);
 /* offer.c */
 enum vidmm_reclaimed { VIDMM_INTACT, VIDMM_DISCARDED, VIDMM_NOT_COMMITTED };
 /*
- * D3DKMT_OFFER_PRIORITY_*: AUTO goes by the allocation's priority. `now`: the contents are lost at
- * once. `decommit`: vidmm_decommit may take it. STATUS_INVALID_PARAMETER: no such priority, locked
- * by some process, or decommitted.
+ * D3DKMT_OFFER_PRIORITY_*: AUTO goes by the allocation's priority. `decommit`: vidmm_decommit may
+ * take it. STATUS_INVALID_PARAMETER: no such priority, locked by some process, or decommitted.
  */
-NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool now,
-                     bool decommit);
+NTSTATUS vidmm_offer(const struct vidmm *mm, uint32_t opening, uint32_t priority, bool decommit);
 /*
  * The contents are gone: whoever reclaims it clears them, under the same hold of the lock and
  * before vidmm_reclaim, so that nobody finds old contents told intact when he dies in between.

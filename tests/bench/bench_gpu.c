@@ -83,7 +83,7 @@ static void offer_and_reclaim(const struct vidmm *mm, const uint32_t *list, uint
     vidmm_lock(mm);
     for (uint32_t i = 0; i < count; i++) {
         vidmm_ahead(mm, list, i, count);
-        if (vidmm_offer(mm, list[i], 1 + i % 3, false, false) < 0)
+        if (vidmm_offer(mm, list[i], 1 + i % 3, false) < 0)
             abort();
     }
     vidmm_unlock(mm);

@@ -36,7 +36,7 @@ static void step(const struct vidmm *mm, uint32_t *openings, uint32_t *count, bo
     else if (!growing && *count && random_below(2))
         vidmm_close(mm, openings[--*count]);
     else if (one < openings + *count && random_below(3))
-        vidmm_offer(mm, *one, 1 + (uint32_t)random_below(3), false, false);
+        vidmm_offer(mm, *one, 1 + (uint32_t)random_below(3), false);
     else if (one < openings + *count)
         vidmm_reclaim(mm, *one, &paging);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)

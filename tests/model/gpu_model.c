@@ -805,7 +805,7 @@ static void try_offer(void)
     for (unsigned i = 0; i < HANDLES; i++)
         if (handles[i].live && &things[handles[i].thing] == thing && handles[i].locks)
             good = false;
-    CHECK(vidmm_offer(mm, handles[h].opening, priority, now, decommit) ==
+    CHECK(vidmm_offer(mm, handles[h].opening, priority, decommit) ==
           (good ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER));
     if (!good)
         return;
@@ -815,8 +815,10 @@ static void try_offer(void)
                                                      : 3;
     thing->decommit = decommit;
     thing->age = ++age;
-    if (now)
+    if (now) {
+        vidmm_lose(mm, thing->index);
         lose(thing);
+    }
 }
 
 static void try_reclaim(void)

@@ -98,7 +98,9 @@ static void work_on(const struct vidmm *mm, uint32_t opening)
         vidmm_use(mm, opening, &paging);
         break;
     case 5 ... 6:
-        vidmm_offer(mm, opening, 1 + (uint32_t)random_below(3), random_below(8) == 0, false);
+        if (vidmm_offer(mm, opening, 1 + (uint32_t)random_below(3), false) == STATUS_SUCCESS &&
+            random_below(8) == 0)
+            vidmm_lose(mm, mm->openings[opening].allocation);
         break;
     case 7:
         vidmm_reclaim(mm, opening, &paging);

@@ -106,7 +106,14 @@ static inline uint32_t kit_idle(unsigned process, uint64_t size)
 static inline uint32_t kit_offered(unsigned process, uint64_t size, uint32_t priority)
 {
     uint32_t opening = kit_held(process, size);
-    ck_assert_int_eq(vidmm_offer(&kit_views[process], opening, priority, false, false),
-                     STATUS_SUCCESS);
+    ck_assert_int_eq(vidmm_offer(&kit_views[process], opening, priority, false), STATUS_SUCCESS);
     return opening;
+}
+
+/* Offers what was not offered yet, and its contents are lost. */
+static inline void kit_lose(unsigned process, uint32_t opening)
+{
+    const struct vidmm *mm = &kit_views[process];
+    ck_assert_int_eq(vidmm_offer(mm, opening, 1, false), STATUS_SUCCESS);
+    vidmm_lose(mm, mm->openings[opening].allocation);
 }

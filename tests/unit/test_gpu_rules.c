@@ -42,7 +42,7 @@ START_TEST(offers_go_first_by_priority_then_age)
     uint32_t idle = kit_idle(1, PAGE), high = kit_offered(1, PAGE, 3);
     uint32_t normal = kit_offered(2, PAGE, 2), young = kit_offered(1, PAGE, 1);
     uint32_t order[4] = {kit_offered(2, PAGE, 1), young, normal, high};
-    vidmm_offer(ONE, young, 1, false, false); /* again: as young as can be */
+    vidmm_offer(ONE, young, 1, false); /* again: as young as can be */
     fill(0);
     for (unsigned n = 0; n < 4; n++) {
         for (unsigned i = 0; i < 4; i++)
@@ -162,7 +162,7 @@ START_TEST(an_offer_ages_whatever_happens_to_it)
 {
     uint32_t old = kit_held(1, PAGE), shared = kit_open(2, old), young;
     kit_resident(2, shared, 0);
-    vidmm_offer(ONE, old, 1, false, false);
+    vidmm_offer(ONE, old, 1, false);
     young = kit_offered(1, PAGE, 1);
     ck_assert_int_eq(vidmm_evict(TWO, shared, 0, &kit_paging), STATUS_SUCCESS);
     vidmm_set_priority(ONE, old, 0xC8000000);
@@ -243,10 +243,10 @@ START_TEST(an_offer_comes_back_as_it_was)
     ck_assert_int_eq(vidmm_lock_cpu(ONE, held, false), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(vidmm_use(ONE, held, &kit_paging), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(kit_resident(1, held, 0), STATUS_INVALID_PARAMETER);
-    vidmm_offer(ONE, idle, 3, false, false);
-    vidmm_offer(ONE, idle, 1, false, false); /* offers do not nest */
+    vidmm_offer(ONE, idle, 3, false);
+    vidmm_offer(ONE, idle, 1, false); /* offers do not nest */
     ck_assert_uint_eq(kit_of(idle)->offered, VID_OFFER_LOW);
-    vidmm_offer(ONE, out, 3, false, false);
+    vidmm_offer(ONE, out, 3, false);
     ck_assert_uint_eq(ONE->adapter->offered_bytes, 3 * PAGE);
     ck_assert_int_eq(vidmm_reclaim(ONE, held, &kit_paging), VIDMM_INTACT);
     ck_assert_int_eq(vidmm_reclaim(ONE, idle, &kit_paging), VIDMM_INTACT);
@@ -262,15 +262,15 @@ END_TEST
 START_TEST(what_is_lost_is_told_once_and_brought_back)
 {
     uint32_t one = kit_held(1, PAGE);
-    ck_assert_int_eq(vidmm_offer(ONE, one, 2, true, false), STATUS_SUCCESS);
+    kit_lose(1, one);
     ck_assert(is_lost(one) && !kit_of(one)->place);
     ck_assert_uint_eq(ONE->adapter->usage[1].discarded_bytes, PAGE);
-    vidmm_offer(ONE, one, 3, false, false); /* does not bring it back */
+    vidmm_offer(ONE, one, 3, false); /* does not bring it back */
     ck_assert(is_lost(one));
     ck_assert_int_eq(vidmm_reclaim(ONE, one, &kit_paging), VIDMM_DISCARDED);
     ck_assert_uint_eq(kit_of(one)->place, VID_LOCAL);
     ck_assert_int_eq(vidmm_reclaim(ONE, one, &kit_paging), VIDMM_INTACT);
-    vidmm_offer(ONE, one, 1, false, false);
+    vidmm_offer(ONE, one, 1, false);
     ck_assert(vidmm_close(ONE, one));
     ck_assert_uint_eq(ONE->adapter->offered_bytes, 0);
 }
@@ -279,7 +279,7 @@ END_TEST
 START_TEST(a_reclaim_brings_its_own_back_before_others)
 {
     uint32_t waits = kit_held(1, PAGE), one = kit_held(1, PAGE);
-    vidmm_offer(ONE, one, 1, true, false);
+    kit_lose(1, one);
     vidmm_put_out(ONE, ONE->openings[waits].allocation, &kit_paging);
     fill(1);
     vidmm_reclaim(ONE, one, &kit_paging);
@@ -316,7 +316,7 @@ START_TEST(auto_follows_the_priority)
     uint32_t one = away(1, 1);
     for (size_t i = 0; i < array_length(cases); i++) {
         vidmm_set_priority(ONE, one, cases[i].priority);
-        ck_assert_int_eq(vidmm_offer(ONE, one, 4, false, false), STATUS_SUCCESS);
+        ck_assert_int_eq(vidmm_offer(ONE, one, 4, false), STATUS_SUCCESS);
         ck_assert_uint_eq(kit_of(one)->offered, cases[i].offer);
     }
 }
@@ -326,9 +326,9 @@ START_TEST(decommitted_is_for_good)
 {
     uint32_t plain = kit_offered(1, PAGE, 1), high = kit_held(1, PAGE), low = kit_held(1, PAGE);
     uint32_t theirs = kit_held(2, PAGE);
-    vidmm_offer(ONE, high, 3, false, true);
-    vidmm_offer(ONE, low, 1, false, true);
-    vidmm_offer(TWO, theirs, 1, false, true);
+    vidmm_offer(ONE, high, 3, true);
+    vidmm_offer(ONE, low, 1, true);
+    vidmm_offer(TWO, theirs, 1, true);
     ck_assert_uint_eq(ONE->adapter->usage[1].decommittable, 2 * PAGE);
     ck_assert_uint_eq(vidmm_decommit(ONE, 1), PAGE);
     ck_assert(is_lost(low) && !is_lost(high));
@@ -342,7 +342,7 @@ START_TEST(decommitted_is_for_good)
     ck_assert_int_eq(vidmm_lock_cpu(ONE, low, false), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(kit_resident(1, low, 0), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(vidmm_use(ONE, low, &kit_paging), STATUS_INVALID_PARAMETER);
-    ck_assert_int_eq(vidmm_offer(ONE, low, 1, false, false), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(vidmm_offer(ONE, low, 1, false), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(vidmm_evict(ONE, low, 0, &kit_paging), STATUS_SUCCESS);
     ck_assert(vidmm_close(ONE, low));
 }
@@ -351,7 +351,7 @@ END_TEST
 START_TEST(discarding_offers_leaves_as_many_bytes)
 {
     uint32_t out = away(1, 1), low = kit_offered(2, PAGE, 1), high = kit_offered(1, PAGE, 3);
-    vidmm_offer(ONE, out, 1, false, false); /* nowhere, and the youngest of the low ones */
+    vidmm_offer(ONE, out, 1, false); /* nowhere, and the youngest of the low ones */
     vidmm_discard_offers(ONE, 2 * PAGE);
     ck_assert(is_lost(low) && !is_lost(out));
     vidmm_discard_offers(ONE, 2 * PAGE - 1);
@@ -425,9 +425,9 @@ START_TEST(a_lock_of_anybody_forbids_the_offer)
 {
     uint32_t one = kit_held(1, PAGE), other = kit_open(2, one);
     ck_assert_int_eq(vidmm_lock_cpu(TWO, other, false), STATUS_SUCCESS);
-    ck_assert_int_eq(vidmm_offer(ONE, one, 1, false, false), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(vidmm_offer(ONE, one, 1, false), STATUS_INVALID_PARAMETER);
     ck_assert(!vidmm_close(TWO, other)); /* ends its locks */
-    ck_assert_int_eq(vidmm_offer(ONE, one, 1, false, false), STATUS_SUCCESS);
+    ck_assert_int_eq(vidmm_offer(ONE, one, 1, false), STATUS_SUCCESS);
     other = kit_open(2, one);
     ck_assert_int_eq(vidmm_reclaim(TWO, other, &kit_paging), VIDMM_INTACT);
     ck_assert_int_eq(vidmm_lock_cpu(ONE, one, true), STATUS_SUCCESS);
@@ -488,8 +488,7 @@ START_TEST(offers_that_make_no_sense)
     static const uint32_t priorities[] = {0, 5, 0x80000001, ~0u};
     uint32_t one = kit_held(1, PAGE);
     for (size_t i = 0; i < array_length(priorities); i++)
-        ck_assert_int_eq(vidmm_offer(ONE, one, priorities[i], true, true),
-                         STATUS_INVALID_PARAMETER);
+        ck_assert_int_eq(vidmm_offer(ONE, one, priorities[i], true), STATUS_INVALID_PARAMETER);
     ck_assert(!kit_of(one)->offered && !kit_of(one)->decommit && !is_lost(one));
 }
 END_TEST

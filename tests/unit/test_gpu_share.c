@@ -438,8 +438,9 @@ static void lose(D3DKMT_HANDLE device, D3DKMT_HANDLE handle)
     struct kmt_allocation *allocation = kmt_find_allocation(kmt_find(device, KMT_DEVICE), handle);
     struct vid_paging paging = {0};
     vidmm_lock(mm);
-    ck_assert_int_eq(vidmm_offer(mm, allocation->opening, D3DKMT_OFFER_PRIORITY_LOW, true, false),
+    ck_assert_int_eq(vidmm_offer(mm, allocation->opening, D3DKMT_OFFER_PRIORITY_LOW, false),
                      STATUS_SUCCESS);
+    vidmm_lose(mm, mm->openings[allocation->opening].allocation);
     contents_lose(allocation);
     vidmm_reclaim(mm, allocation->opening, &paging);
     vidmm_unlock(mm);

@@ -72,13 +72,13 @@ static void set_scene(void)
     s[OWN_LARGE] = kit_create(DYING, 256 * KIB, VID_LOCAL, KIT_BOTH);
     s[SHARED_LOST] = kit_held(DYING, 64 * KIB);
     s[THEIR_LOST] = kit_open(LIVING, s[SHARED_LOST]);
-    vidmm_offer(own, s[SHARED_LOST], 1, true, false);
+    kit_lose(DYING, s[SHARED_LOST]);
     s[SHARED_HELD] = kit_held(DYING, 64 * KIB);
     s[THEIR_HELD] = kit_open(LIVING, s[SHARED_HELD]);
     kit_resident(LIVING, s[THEIR_HELD], VIDMM_OVER_BUDGET);
     s[SHARED_OFFERED] = kit_held(DYING, 64 * KIB);
     s[THEIR_OFFERED] = kit_open(LIVING, s[SHARED_OFFERED]);
-    vidmm_offer(own, s[SHARED_OFFERED], 2, false, true);
+    vidmm_offer(own, s[SHARED_OFFERED], 2, true);
     s[LENT] = kit_held(LIVING, 64 * KIB);
     s[BORROWED] = kit_open(DYING, s[LENT]);
     s[OTHER_IDLE] = kit_idle(LIVING, 64 * KIB);
@@ -188,9 +188,11 @@ static void do_use_and_restore(void)
 
 static void do_offer(void)
 {
-    vidmm_offer(own, scene[SHARED_HELD], 3, false, true);
-    vidmm_offer(own, scene[SHARED_OFFERED], 1, true, true);
-    vidmm_offer(own, scene[OWN_HELD], 4, true, false);
+    vidmm_offer(own, scene[SHARED_HELD], 3, true);
+    vidmm_offer(own, scene[SHARED_OFFERED], 1, true);
+    vidmm_lose(own, own->openings[scene[SHARED_OFFERED]].allocation);
+    vidmm_offer(own, scene[OWN_HELD], 4, false);
+    vidmm_lose(own, own->openings[scene[OWN_HELD]].allocation);
 }
 
 static void do_reclaim(void)
