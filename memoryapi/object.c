@@ -186,7 +186,7 @@ NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, 
     return STATUS_SUCCESS;
 }
 
-NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK access, bool inherit)
+NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK access)
 {
     uint64_t index = (uint64_t)handle >> 2;
     uint32_t number = (uint32_t)(index / CHUNK_ENTRIES), place = index % CHUNK_ENTRIES;
@@ -204,7 +204,7 @@ NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK acce
     futex_unlock(&table.lock);
     if (!room || taken)
         return room ? STATUS_INVALID_HANDLE : STATUS_NO_MEMORY;
-    fill_entry(entry_of(handle), object, access, inherit);
+    fill_entry(entry_of(handle), object, access, true);
     return STATUS_SUCCESS;
 }
 

@@ -27,7 +27,6 @@ enum object_type {
     OBJECT_FIND, /* FindFirstFile */
     OBJECT_SECTION,
     OBJECT_MEMORY_NOTIFICATION,
-    OBJECT_SNAPSHOT,
     OBJECT_TOKEN,
     OBJECT_SHARED, /* D3DKMTShareObjects */
 };
@@ -66,9 +65,9 @@ void object_unref(struct object *object); /* NULL is allowed */
 /* A new handle with a reference of its own; the caller keeps its reference. STATUS_NO_MEMORY when
  * the table cannot grow. */
 NTSTATUS handle_create(struct object *object, ACCESS_MASK access, bool inherit, HANDLE *ret_handle);
-/* A handle of that very value, for what a new process inherits. STATUS_INVALID_HANDLE when it is
+/* A handle of that very value, for what a new process inherited and may hand on. STATUS_INVALID_HANDLE when it is
  * taken or no handle, STATUS_NO_MEMORY. */
-NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK access, bool inherit);
+NTSTATUS handle_create_at(HANDLE handle, struct object *object, ACCESS_MASK access);
 /* The next open handle above `after` (NULL: the first) that may be inherited, with a reference to
  * its object; false: there is none. */
 bool handle_next_inheritable(HANDLE after, HANDLE *ret_handle, ACCESS_MASK *ret_access,

@@ -104,11 +104,6 @@ const UNICODE_STRING *command_line_string(void)
     return &command_line;
 }
 
-const char *command_line_utf8(void)
-{
-    return command_line_bytes ? command_line_bytes : "";
-}
-
 static uint16_t no_command_line[1];
 
 LPWSTR k32_GetCommandLineW(void)

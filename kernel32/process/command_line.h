@@ -18,5 +18,3 @@ NTSTATUS command_line_init(int argc, char **argv);
 NTSTATUS command_line_adopt(const uint16_t *text, size_t length);
 /* Empty before either. */
 const UNICODE_STRING *command_line_string(void);
-/* The same in UTF-8. */
-const char *command_line_utf8(void);

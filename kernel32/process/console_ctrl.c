@@ -15,7 +15,7 @@
 #include "kernel32/process/console.h"
 #include "kernel32/process/thread.h"
 
-enum { CTRL_C, CTRL_BREAK, CTRL_CLOSE, EVENT_COUNT };
+enum { CTRL_C, CTRL_BREAK, CTRL_CLOSE };
 
 static const struct {
     int signal;

@@ -201,10 +201,10 @@ BOOL k32_GetProcessGroupAffinity(HANDLE hProcess, PUSHORT GroupCount, PUSHORT Gr
     return TRUE;
 }
 
-static bool cpuid_bit(unsigned leaf, unsigned subleaf, unsigned word, unsigned bit)
+static bool cpuid_bit(unsigned leaf, unsigned word, unsigned bit)
 {
     unsigned r[4];
-    if (!__get_cpuid_count(leaf, subleaf, &r[0], &r[1], &r[2], &r[3]))
+    if (!__get_cpuid_count(leaf, 0, &r[0], &r[1], &r[2], &r[3]))
         return false;
     return r[word] >> bit & 1;
 }
@@ -252,7 +252,7 @@ BOOL k32_IsProcessorFeaturePresent(DWORD ProcessorFeature)
     default:
         for (unsigned i = 0; i < array_length(cpuid_features); i++)
             if (cpuid_features[i].feature == ProcessorFeature)
-                return cpuid_bit(cpuid_features[i].leaf, 0, cpuid_features[i].word,
+                return cpuid_bit(cpuid_features[i].leaf, cpuid_features[i].word,
                                  cpuid_features[i].bit);
         return FALSE;
     }

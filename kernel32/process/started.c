@@ -113,7 +113,7 @@ NTSTATUS started_take_handles(void)
             files[i] = (struct file *)object_ref(&files[first]->waitable.object);
         if (status == STATUS_SUCCESS)
             status = handle_create_at((HANDLE)handles[i].handle, &files[i]->waitable.object,
-                                      handles[i].granted, true);
+                                      handles[i].granted);
     }
     for (uint32_t i = 0; files && i < count; i++)
         object_unref(files[i] ? &files[i]->waitable.object : NULL);

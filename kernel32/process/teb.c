@@ -159,7 +159,7 @@ NTSTATUS process_memory_init(void)
     return shared_page_init();
 }
 
-NTSTATUS teb_create(uint32_t thread_id, struct teb **ret_teb)
+NTSTATUS teb_create(struct teb **ret_teb)
 {
     void *memory;
     NTSTATUS status = take(2 * PAGE_SIZE, &memory);
@@ -169,7 +169,6 @@ NTSTATUS teb_create(uint32_t thread_id, struct teb **ret_teb)
     teb->self = teb;
     teb->peb = process_peb;
     teb->process_id = (uint64_t)getpid();
-    teb->thread_id = thread_id;
     teb->fiber = (void *)0x1E00; /* not a fiber: the version, as Windows leaves it */
     teb->locale = 0x409;
     teb->static_string = (UNICODE_STRING){0, sizeof teb->static_buffer, teb->static_buffer};

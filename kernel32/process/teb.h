@@ -99,8 +99,8 @@ _Static_assert(offsetof(struct process_parameters, image_path) == 0x60 &&
 NTSTATUS process_memory_init(void);
 extern struct peb *process_peb; /* NULL in a host program */
 
-/* A TEB for a thread that is about to start. */
-NTSTATUS teb_create(uint32_t thread_id, struct teb **ret_teb);
+/* A TEB for a thread that is about to start, and will have its number then. */
+NTSTATUS teb_create(struct teb **ret_teb);
 void teb_destroy(struct teb *teb);
 /* Points the calling thread's GS base at it. */
 void teb_activate(struct teb *teb);

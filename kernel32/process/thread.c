@@ -142,7 +142,7 @@ static NTSTATUS create(uint64_t reserve, uint64_t commit, struct thread **ret_th
     if (thread->alternate_stack && thread->xsave)
         status = make_stack(thread, reserve, commit);
     if (status == STATUS_SUCCESS)
-        status = teb_create(0, &thread->teb);
+        status = teb_create(&thread->teb);
     if (status != STATUS_SUCCESS) {
         object_unref(&thread->waitable.object);
         return status;

@@ -129,17 +129,15 @@ START_TEST(a_handle_of_a_given_value)
     ACCESS_MASK access;
     object_init(&thing.object, &ops);
     /* in a chunk that is not there yet, and then in those before it */
-    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0x5, true), STATUS_SUCCESS);
-    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0, true),
-                     STATUS_INVALID_HANDLE);
-    ck_assert_int_eq(handle_create_at((HANDLE)0x1002, &thing.object, 0, true),
-                     STATUS_INVALID_HANDLE);
-    ck_assert_int_eq(handle_create_at(NULL, &thing.object, 0, true), STATUS_INVALID_HANDLE);
-    ck_assert_int_eq(handle_create_at((HANDLE)(1ull << 40), &thing.object, 0, true),
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0x5), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1000, &thing.object, 0), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at((HANDLE)0x1002, &thing.object, 0), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at(NULL, &thing.object, 0), STATUS_INVALID_HANDLE);
+    ck_assert_int_eq(handle_create_at((HANDLE)(1ull << 40), &thing.object, 0),
                      STATUS_INVALID_HANDLE);
     ck_assert_int_eq(handle_create(&thing.object, 0, false, &low), STATUS_SUCCESS);
     ck_assert_ptr_eq(low, (HANDLE)4);
-    ck_assert_int_eq(handle_create_at((HANDLE)8, &thing.object, 0x2, true), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_create_at((HANDLE)8, &thing.object, 0x2), STATUS_SUCCESS);
     ck_assert_int_eq(handle_create(&thing.object, 0, false, &next), STATUS_SUCCESS);
     ck_assert_ptr_eq(next, (HANDLE)12);
     ck_assert_uint_eq(handle_count(), 4);
