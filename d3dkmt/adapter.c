@@ -52,14 +52,14 @@ NTSTATUS adapter_process_exists(HANDLE handle)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS adapter_process(HANDLE handle, ACCESS_MASK access, uint16_t *ret_process)
+NTSTATUS adapter_process(HANDLE handle, uint16_t *ret_process)
 {
     const struct vid_process *processes = gpu_machine()->processes;
     struct object *process;
     *ret_process = gpu_process();
-    if (!handle || handle_is_current_process(handle, access) == STATUS_SUCCESS)
+    if (!handle || handle_is_current_process(handle, PROCESS_QUERY_INFORMATION) == STATUS_SUCCESS)
         return STATUS_SUCCESS;
-    NTSTATUS status = handle_lookup(handle, OBJECT_PROCESS, access, &process);
+    NTSTATUS status = handle_lookup(handle, OBJECT_PROCESS, PROCESS_QUERY_INFORMATION, &process);
     if (status != STATUS_SUCCESS)
         return status == STATUS_ACCESS_DENIED ? status : STATUS_INVALID_HANDLE;
     uint32_t id = object_process_id ? object_process_id(process) : 0;

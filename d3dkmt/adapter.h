@@ -25,9 +25,10 @@ void adapter_device_name(const struct vidmm *mm, WCHAR ret_name[ADAPTER_NAME_MOS
 
 /*
  * Which process of the machine a handle names; NULL: this one. STATUS_INVALID_HANDLE,
- * STATUS_ACCESS_DENIED; STATUS_INVALID_PARAMETER: it does not use the machine.
+ * STATUS_ACCESS_DENIED: it has no right to query; STATUS_INVALID_PARAMETER: it does not use the
+ * machine.
  */
-NTSTATUS adapter_process(HANDLE handle, ACCESS_MASK access, uint16_t *ret_process);
+NTSTATUS adapter_process(HANDLE handle, uint16_t *ret_process);
 /* STATUS_INVALID_HANDLE: it names no process. */
 NTSTATUS adapter_process_exists(HANDLE handle);
 

@@ -156,17 +156,18 @@ void engine_reset_node(const struct vidmm *mm, uint32_t node)
     stirred = true;
 }
 
-static bool is_blocked(const struct kmt_context *context, bool take)
+/* The wait at the beginning of the stream is not over; when it is, it has taken what it waited for. */
+static bool is_blocked(const struct kmt_context *context)
 {
     const struct context_step *step = context->first;
-    return context->device && !sync_is_over(step->targets, step->count, false, take);
+    return context->device && !sync_is_over(step->targets, step->count, false, true);
 }
 
 /* Waits and signals at the beginning of the stream. */
 static void advance(struct kmt_context *context)
 {
     while (context->first && context->first->kind != STEP_WORK) {
-        if (context->first->kind == STEP_WAIT && is_blocked(context, true))
+        if (context->first->kind == STEP_WAIT && is_blocked(context))
             return;
         context_finish_step(context, &context->first, true);
     }
@@ -314,12 +315,6 @@ uint64_t engine_running_now(const struct vidmm *mm, uint32_t node)
 {
     const struct node *at = &engine_of(mm)->nodes[node];
     return at->context ? clock_here(mm) - at->since : 0;
-}
-
-uint64_t engine_running_time(const struct vidmm *mm, uint32_t node)
-{
-    return __atomic_load_n(&mm->adapter->usage[mm->process].ran[node], __ATOMIC_RELAXED) +
-           engine_running_now(mm, node);
 }
 
 void engine_forget(void)

@@ -30,8 +30,7 @@ void engine_leave(void);
 void engine_forget(void);
 /* A stream waits for something that another process can signal. */
 bool engine_waits_for_others(void);
-/* Virtual nanoseconds that work of this process has run on the node; that runs now alone. */
-uint64_t engine_running_time(const struct vidmm *mm, uint32_t node);
+/* Virtual nanoseconds that the work of this process that runs on the node now has run; 0: none runs. */
 uint64_t engine_running_now(const struct vidmm *mm, uint32_t node);
 /* A timeout that somebody asks for: of the adapter, with all devices on it; of a node, with those
  * devices of this process that have work for it. Counts as a hang. */

@@ -140,7 +140,7 @@ static void evict_allocation(const struct vidmm *mm, const struct kmt_allocation
 
 static NTSTATUS find_process(HANDLE handle, uint16_t *ret_process, const struct vidmm *mm)
 {
-    NTSTATUS status = adapter_process(handle, PROCESS_QUERY_INFORMATION, ret_process);
+    NTSTATUS status = adapter_process(handle, ret_process);
     if (status == STATUS_SUCCESS && *ret_process != mm->process && !is_administrator())
         return STATUS_ACCESS_DENIED;
     return status;

@@ -304,7 +304,7 @@ NTSTATUS kmt_QueryStatistics(const D3DKMT_QUERYSTATISTICS *pData)
     if (!question.mm)
         return STATUS_INVALID_PARAMETER;
     if (kinds[data.Type].process)
-        status = adapter_process(data.hProcess, PROCESS_QUERY_INFORMATION, &question.process);
+        status = adapter_process(data.hProcess, &question.process);
     if (status != STATUS_SUCCESS)
         return status;
     question.number = data.QuerySegment.SegmentId;

@@ -152,10 +152,9 @@ NTSTATUS sync_wait(const struct sync_wait_request *request)
     return status;
 }
 
-static void end_later(struct later *later, bool tell)
+static void end_later(struct later *later)
 {
-    if (tell)
-        later->event->ops->signal(later->event);
+    later->event->ops->signal(later->event);
     link_remove(&later->link);
     for (uint32_t i = 0; i < later->count; i++)
         sync_unref(later->targets[i].target.core);
@@ -177,7 +176,7 @@ void sync_wait_settle(void)
         struct later *later = container_of(at, struct later, link);
         next = at->next;
         if (later_is_over(later))
-            end_later(later, true);
+            end_later(later);
     }
 }
 
@@ -193,7 +192,7 @@ void sync_wait_forget(const struct kmt_sync *sync)
         next = at->next;
         for (uint32_t i = 0; i < later->count; i++)
             if (later->targets[i].handle == sync->object.handle) {
-                end_later(later, true);
+                end_later(later);
                 break;
             }
     }
@@ -232,7 +231,7 @@ NTSTATUS sync_wait_later(const struct sync_wait_request *request, struct object 
     }
     link_add(&laters, &later->link);
     if (over)
-        end_later(later, true);
+        end_later(later);
     else if (ticker_is_on())
         ticker_wake();
     else
