@@ -129,6 +129,14 @@ NTSTATUS keyed_set_data(struct keyed *keyed, const struct keyed_data *data)
     return STATUS_SUCCESS;
 }
 
+NTSTATUS keyed_read_data(const void *bytes, uint32_t size, struct keyed_data *ret_data)
+{
+    if (size && !bytes)
+        return STATUS_INVALID_PARAMETER;
+    ret_data->size = size;
+    return kmt_copy_data(bytes, size, &ret_data->bytes);
+}
+
 /* An opening, with the reference to `keyed` that is given. */
 static NTSTATUS make_opening(struct keyed *keyed, struct kmt_keyed_mutex **ret_mutex)
 {

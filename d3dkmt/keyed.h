@@ -3,7 +3,7 @@
  * belongs to no device; every process that knows its global handle may open it. All that they share
  * are numbers of the machine (gpu_fence_take), named by a record, and the contents of private data.
  *
- * pre, for all: kmt_lock
+ * pre, for all but keyed_read_data: kmt_lock
  */
 #pragma once
 
@@ -39,6 +39,11 @@ struct keyed_data {
     uint32_t size;
 };
 
+/*
+ * The private data that a call gives, malloc'd; nothing may be locked. STATUS_INVALID_PARAMETER: there
+ * is a size alone; else as kmt_copy_data.
+ */
+NTSTATUS keyed_read_data(const void *bytes, uint32_t size, struct keyed_data *ret_data);
 /* STATUS_NO_MEMORY */
 NTSTATUS keyed_create(uint64_t key, bool nt, const struct keyed_data *data,
                       struct kmt_keyed_mutex **ret_mutex);

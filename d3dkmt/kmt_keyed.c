@@ -1,4 +1,9 @@
-/* Keyed mutexes: D3DKMTCreateKeyedMutex, Open, Acquire, Release, each also with 2, and Destroy. */
+/*
+ * Keyed mutexes: D3DKMTCreateKeyedMutex, Open, Acquire, Release, each also with 2, and Destroy. What
+ * the first form takes is the beginning of what the second takes; without the rest there is no
+ * private data. So each function here works with the second one's, of which `size` bytes are the
+ * caller's.
+ */
 #include <stdlib.h>
 #include <time.h>
 #include "d3dkmt/caller.h"
@@ -9,6 +14,13 @@
 
 #define FOREVER    UINT64_MAX
 #define EPOCH_1601 116444736000000000ull /* 100 ns from 1601 to 1970 */
+
+#define BEGINS(first, second)                                                                      \
+    _Static_assert(sizeof(first) == offsetof(second, pPrivateRuntimeData), "one begins the other")
+BEGINS(D3DKMT_CREATEKEYEDMUTEX, D3DKMT_CREATEKEYEDMUTEX2);
+BEGINS(D3DKMT_OPENKEYEDMUTEX, D3DKMT_OPENKEYEDMUTEX2);
+BEGINS(D3DKMT_ACQUIREKEYEDMUTEX, D3DKMT_ACQUIREKEYEDMUTEX2);
+BEGINS(D3DKMT_RELEASEKEYEDMUTEX, D3DKMT_RELEASEKEYEDMUTEX2);
 
 /* The machine is there and an adapter works. STATUS_DEVICE_REMOVED, or as gpu_attach. */
 static NTSTATUS check_machine(void)
@@ -22,96 +34,81 @@ static NTSTATUS check_machine(void)
     return STATUS_DEVICE_REMOVED;
 }
 
-/* The private data that a call gives. */
-static NTSTATUS read_data(const void *bytes, uint32_t size, struct keyed_data *ret_data)
+/* A call begins: the machine works, and its time goes on. pre: kmt_lock */
+static NTSTATUS begin(void)
 {
-    if (size && !bytes)
-        return STATUS_INVALID_PARAMETER;
-    ret_data->size = size;
-    return kmt_copy_data(bytes, size, &ret_data->bytes);
-}
-
-static NTSTATUS create(uint64_t key, bool nt, const struct keyed_data *data,
-                       D3DKMT_HANDLE *ret_mutex, D3DKMT_HANDLE *ret_global)
-{
-    struct kmt_keyed_mutex *mutex;
     NTSTATUS status = check_machine();
-    if (status != STATUS_SUCCESS)
-        return status;
-    kmt_lock();
-    clock_call(gpu_adapter(0));
-    status = keyed_create(key, nt, data, &mutex);
-    if (status == STATUS_SUCCESS) {
-        *ret_mutex = mutex->object.handle;
-        *ret_global = nt ? 0 : keyed_global(mutex->keyed);
-    }
-    kmt_unlock();
+    if (status == STATUS_SUCCESS)
+        clock_call(gpu_adapter(0));
     return status;
 }
 
-NTSTATUS kmt_CreateKeyedMutex(D3DKMT_CREATEKEYEDMUTEX *pData)
+static NTSTATUS create(void *pData, size_t size)
 {
-    D3DKMT_CREATEKEYEDMUTEX data;
-    const struct keyed_data none = {NULL, 0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
-    if (status == STATUS_SUCCESS)
-        status = create(data.InitialValue, false, &none, &data.hKeyedMutex, &data.hSharedHandle);
-    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
-}
-
-NTSTATUS kmt_CreateKeyedMutex2(D3DKMT_CREATEKEYEDMUTEX2 *pData)
-{
-    D3DKMT_CREATEKEYEDMUTEX2 data;
+    D3DKMT_CREATEKEYEDMUTEX2 data = {0};
     struct keyed_data private = {NULL, 0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    struct kmt_keyed_mutex *mutex;
+    NTSTATUS status = caller_open(pData, &data, size);
+    bool nt = data.Flags.Value & D3DKMT_CREATEKEYEDMUTEX2_FLAGS_NtSecuritySharing;
     if (status == STATUS_SUCCESS &&
         data.Flags.Value & ~D3DKMT_CREATEKEYEDMUTEX2_FLAGS_NtSecuritySharing)
         status = STATUS_INVALID_PARAMETER;
     if (status == STATUS_SUCCESS)
-        status = read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
-    if (status == STATUS_SUCCESS)
-        status = create(data.InitialValue, data.Flags.Value, &private, &data.hKeyedMutex,
-                        &data.hSharedHandle);
-    free(private.bytes);
-    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
-}
-
-static NTSTATUS open(D3DKMT_HANDLE global, const struct keyed_data *data, D3DKMT_HANDLE *ret_mutex)
-{
-    struct kmt_keyed_mutex *mutex;
-    NTSTATUS status = check_machine();
+        status = keyed_read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    clock_call(gpu_adapter(0));
-    status = keyed_open(global, data, &mutex);
+    status = begin();
     if (status == STATUS_SUCCESS)
-        *ret_mutex = mutex->object.handle;
+        status = keyed_create(data.InitialValue, nt, &private, &mutex);
+    if (status == STATUS_SUCCESS) {
+        data.hKeyedMutex = mutex->object.handle;
+        data.hSharedHandle = nt ? 0 : keyed_global(mutex->keyed);
+    }
     kmt_unlock();
-    return status;
+    free(private.bytes);
+    return status == STATUS_SUCCESS ? caller_write(pData, &data, size) : status;
+}
+
+NTSTATUS kmt_CreateKeyedMutex(D3DKMT_CREATEKEYEDMUTEX *pData)
+{
+    return create(pData, sizeof *pData);
+}
+
+NTSTATUS kmt_CreateKeyedMutex2(D3DKMT_CREATEKEYEDMUTEX2 *pData)
+{
+    return create(pData, sizeof *pData);
+}
+
+static NTSTATUS open(void *pData, size_t size)
+{
+    D3DKMT_OPENKEYEDMUTEX2 data = {0};
+    struct keyed_data private = {NULL, 0};
+    struct kmt_keyed_mutex *mutex;
+    NTSTATUS status = caller_open(pData, &data, size);
+    if (status == STATUS_SUCCESS)
+        status = keyed_read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
+    if (status != STATUS_SUCCESS)
+        return status;
+    kmt_lock();
+    status = begin();
+    if (status == STATUS_SUCCESS)
+        status = keyed_open(data.hSharedHandle, &private, &mutex);
+    if (status == STATUS_SUCCESS)
+        data.hKeyedMutex = mutex->object.handle;
+    kmt_unlock();
+    free(private.bytes);
+    return status == STATUS_SUCCESS ? caller_write(pData, &data, size) : status;
 }
 
 NTSTATUS kmt_OpenKeyedMutex(D3DKMT_OPENKEYEDMUTEX *pData)
 {
-    D3DKMT_OPENKEYEDMUTEX data;
-    const struct keyed_data none = {NULL, 0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
-    if (status == STATUS_SUCCESS)
-        status = open(data.hSharedHandle, &none, &data.hKeyedMutex);
-    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
+    return open(pData, sizeof *pData);
 }
 
 NTSTATUS kmt_OpenKeyedMutex2(D3DKMT_OPENKEYEDMUTEX2 *pData)
 {
-    D3DKMT_OPENKEYEDMUTEX2 data;
-    struct keyed_data private = {NULL, 0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
-    if (status == STATUS_SUCCESS)
-        status = read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
-    if (status == STATUS_SUCCESS)
-        status = open(data.hSharedHandle, &private, &data.hKeyedMutex);
-    free(private.bytes);
-    return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
+    return open(pData, sizeof *pData);
 }
 
 NTSTATUS kmt_DestroyKeyedMutex(const D3DKMT_DESTROYKEYEDMUTEX *pData)
@@ -204,10 +201,9 @@ static void sleep_until(const struct kmt_keyed_mutex *mutex, uint64_t deadline)
 static NTSTATUS acquire_locked(struct acquisition *wanted)
 {
     struct kmt_keyed_mutex *mutex = kmt_find(wanted->mutex, KMT_KEYED_MUTEX);
-    NTSTATUS status = mutex ? check_machine() : STATUS_INVALID_PARAMETER;
+    NTSTATUS status = mutex ? begin() : STATUS_INVALID_PARAMETER;
     if (status != STATUS_SUCCESS)
         return status;
-    clock_call(gpu_adapter(0));
     status = prepare_data(mutex->keyed, wanted);
     if (status != STATUS_SUCCESS)
         return status;
@@ -226,32 +222,11 @@ static NTSTATUS acquire_locked(struct acquisition *wanted)
     return status;
 }
 
-NTSTATUS kmt_AcquireKeyedMutex(D3DKMT_ACQUIREKEYEDMUTEX *pData)
+static NTSTATUS acquire(void *pData, size_t size)
 {
-    D3DKMT_ACQUIREKEYEDMUTEX data;
+    D3DKMT_ACQUIREKEYEDMUTEX2 data = {0};
     struct acquisition wanted = {0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
-    if (status == STATUS_SUCCESS)
-        status = read_deadline(data.pTimeout, &wanted.deadline);
-    if (status != STATUS_SUCCESS)
-        return status;
-    wanted.mutex = data.hKeyedMutex;
-    wanted.key = data.Key;
-    kmt_lock();
-    status = acquire_locked(&wanted);
-    kmt_unlock();
-    if (status != STATUS_SUCCESS && status != STATUS_ABANDONED_WAIT_0)
-        return status;
-    data.FenceValue = wanted.fence;
-    caller_write(pData, &data, sizeof data);
-    return status;
-}
-
-NTSTATUS kmt_AcquireKeyedMutex2(D3DKMT_ACQUIREKEYEDMUTEX2 *pData)
-{
-    D3DKMT_ACQUIREKEYEDMUTEX2 data;
-    struct acquisition wanted = {0};
-    NTSTATUS status = caller_open(pData, &data, sizeof data);
+    NTSTATUS status = caller_open(pData, &data, size);
     if (status == STATUS_SUCCESS)
         status = read_deadline(data.pTimeout, &wanted.deadline);
     if (status == STATUS_SUCCESS && data.PrivateRuntimeDataSize) {
@@ -273,51 +248,61 @@ NTSTATUS kmt_AcquireKeyedMutex2(D3DKMT_ACQUIREKEYEDMUTEX2 *pData)
         data.FenceValue = wanted.fence;
         if (wanted.data.bytes)
             caller_write(data.pPrivateRuntimeData, wanted.data.bytes, wanted.data.size);
-        caller_write(pData, &data, sizeof data);
+        caller_write(pData, &data, size);
     }
     free(wanted.data.bytes);
     return status;
 }
 
-static NTSTATUS release(D3DKMT_HANDLE handle, uint64_t key, uint64_t fence,
-                        const struct keyed_data *data)
+NTSTATUS kmt_AcquireKeyedMutex(D3DKMT_ACQUIREKEYEDMUTEX *pData)
+{
+    return acquire(pData, sizeof *pData);
+}
+
+NTSTATUS kmt_AcquireKeyedMutex2(D3DKMT_ACQUIREKEYEDMUTEX2 *pData)
+{
+    return acquire(pData, sizeof *pData);
+}
+
+static NTSTATUS release_locked(const D3DKMT_RELEASEKEYEDMUTEX2 *data,
+                               const struct keyed_data *private)
 {
     uint32_t size;
+    struct kmt_keyed_mutex *mutex = kmt_find(data->hKeyedMutex, KMT_KEYED_MUTEX);
+    NTSTATUS status = mutex ? begin() : STATUS_INVALID_PARAMETER;
+    if (status != STATUS_SUCCESS)
+        return status;
+    keyed_data(mutex->keyed, &size);
+    if (!keyed_is_held_by(mutex) || private->size > size)
+        return STATUS_INVALID_PARAMETER;
+    status = keyed_set_data(mutex->keyed, private);
+    if (status == STATUS_SUCCESS)
+        keyed_release(mutex, data->Key, data->FenceValue);
+    return status;
+}
+
+static NTSTATUS release(const void *pData, size_t size)
+{
+    D3DKMT_RELEASEKEYEDMUTEX2 data = {0};
+    struct keyed_data private = {NULL, 0};
+    NTSTATUS status = caller_read(pData, &data, size);
+    if (status == STATUS_SUCCESS)
+        status = keyed_read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
+    if (status != STATUS_SUCCESS)
+        return status;
     kmt_lock();
-    struct kmt_keyed_mutex *mutex = kmt_find(handle, KMT_KEYED_MUTEX);
-    NTSTATUS status = mutex ? check_machine() : STATUS_INVALID_PARAMETER;
-    if (status == STATUS_SUCCESS) {
-        clock_call(gpu_adapter(0));
-        keyed_data(mutex->keyed, &size);
-        if (!keyed_is_held_by(mutex) || data->size > size)
-            status = STATUS_INVALID_PARAMETER;
-        else
-            status = keyed_set_data(mutex->keyed, data);
-        if (status == STATUS_SUCCESS)
-            keyed_release(mutex, key, fence);
-    }
+    status = release_locked(&data, &private);
     kmt_unlock();
+    free(private.bytes);
     return status;
 }
 
 NTSTATUS kmt_ReleaseKeyedMutex(D3DKMT_RELEASEKEYEDMUTEX *pData)
 {
-    D3DKMT_RELEASEKEYEDMUTEX data;
-    const struct keyed_data none = {NULL, 0};
-    NTSTATUS status = caller_read(pData, &data, sizeof data);
-    return status == STATUS_SUCCESS ? release(data.hKeyedMutex, data.Key, data.FenceValue, &none)
-                                    : status;
+    return release(pData, sizeof *pData);
 }
 
 NTSTATUS kmt_ReleaseKeyedMutex2(D3DKMT_RELEASEKEYEDMUTEX2 *pData)
 {
-    D3DKMT_RELEASEKEYEDMUTEX2 data;
-    struct keyed_data private = {NULL, 0};
-    NTSTATUS status = caller_read(pData, &data, sizeof data);
-    if (status == STATUS_SUCCESS)
-        status = read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
-    if (status == STATUS_SUCCESS)
-        status = release(data.hKeyedMutex, data.Key, data.FenceValue, &private);
-    free(private.bytes);
-    return status;
+    return release(pData, sizeof *pData);
 }

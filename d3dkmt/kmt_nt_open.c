@@ -1,39 +1,32 @@
-/*
- * What an NT handle shares: D3DKMTOpenSyncObjectFromNtHandle, 2, OpenKeyedMutexFromNtHandle.
- */
+/* What an NT handle shares: D3DKMTOpenSyncObjectFromNtHandle, 2, OpenKeyedMutexFromNtHandle. */
 #include <stdlib.h>
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
-#include "d3dkmt/keyed.h"
+#include "d3dkmt/share_nt.h"
 #include "d3dkmt/state.h"
 #include "faces.h"
 
-#define LIMITS                                                                                     \
-    (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait |     \
-     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignalMaxValueOnTdr)
-
-NTSTATUS (*sync_of_nt_handle)(HANDLE handle, D3DKMT_HANDLE *ret_sync, D3DKMT_HANDLE *ret_keyed);
-
-/* The global names of what the handle shares; 0: nothing of the kind. */
-static NTSTATUS look(HANDLE handle, D3DKMT_HANDLE *ret_sync, D3DKMT_HANDLE *ret_keyed)
+/* What the handle shares. STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, or as gpu_attach. */
+static NTSTATUS look(HANDLE handle, struct share_parts *ret_parts)
 {
-    struct object *object;
-    NTSTATUS status = handle_lookup(handle, OBJECT_ANY, 0, &object);
-    if (status != STATUS_SUCCESS)
-        return STATUS_INVALID_HANDLE;
-    object_unref(object);
-    status = gpu_attach();
+    struct share_nt *nt;
+    NTSTATUS status = share_nt_lookup(handle, &nt);
     if (status != STATUS_SUCCESS)
         return status;
-    return sync_of_nt_handle ? sync_of_nt_handle(handle, ret_sync, ret_keyed)
-                             : STATUS_OBJECT_TYPE_MISMATCH;
+    *ret_parts = nt->parts;
+    object_unref(&nt->object);
+    return gpu_attach(); /* the child of a fork may have the handle alone */
 }
 
+/* The synchronisation object that the handle shares, by its global name. */
 static NTSTATUS look_sync(HANDLE handle, D3DKMT_HANDLE *ret_sync)
 {
-    D3DKMT_HANDLE keyed = 0;
-    NTSTATUS status = look(handle, ret_sync, &keyed);
-    return status == STATUS_SUCCESS && !*ret_sync ? STATUS_OBJECT_TYPE_MISMATCH : status;
+    struct share_parts parts;
+    NTSTATUS status = look(handle, &parts);
+    if (status == STATUS_SUCCESS && !parts.sync)
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    *ret_sync = parts.sync;
+    return status;
 }
 
 NTSTATUS kmt_OpenSyncObjectFromNtHandle(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE *pData)
@@ -92,7 +85,7 @@ NTSTATUS kmt_OpenSyncObjectFromNtHandle2(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *pDa
     if (status != STATUS_SUCCESS)
         return status;
     uint32_t flags = data.Flags.Value;
-    if (flags & ~LIMITS || data.MonitoredFence.EngineAffinity > 1 ||
+    if (flags & ~SYNC_LIMITS || data.MonitoredFence.EngineAffinity > 1 ||
         (flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal &&
          flags & D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait))
         return STATUS_INVALID_PARAMETER;
@@ -105,25 +98,21 @@ NTSTATUS kmt_OpenSyncObjectFromNtHandle2(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *pDa
 NTSTATUS kmt_OpenKeyedMutexFromNtHandle(D3DKMT_OPENKEYEDMUTEXFROMNTHANDLE *pData)
 {
     D3DKMT_OPENKEYEDMUTEXFROMNTHANDLE data;
-    D3DKMT_HANDLE sync = 0, global = 0;
+    struct share_parts parts;
     struct keyed_data private = {NULL, 0};
     struct kmt_keyed_mutex *mutex;
     NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status == STATUS_SUCCESS)
-        status = look(data.hNtHandle, &sync, &global);
-    if (status == STATUS_SUCCESS && !global)
+        status = look(data.hNtHandle, &parts);
+    if (status == STATUS_SUCCESS && !parts.keyed)
         status = STATUS_OBJECT_TYPE_MISMATCH;
-    if (status == STATUS_SUCCESS && data.PrivateRuntimeDataSize && !data.pPrivateRuntimeData)
-        status = STATUS_INVALID_PARAMETER;
     if (status == STATUS_SUCCESS)
-        status =
-            kmt_copy_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private.bytes);
+        status = keyed_read_data(data.pPrivateRuntimeData, data.PrivateRuntimeDataSize, &private);
     if (status != STATUS_SUCCESS)
         return status;
-    private.size = data.PrivateRuntimeDataSize;
     kmt_lock();
     clock_call(gpu_adapter(0));
-    status = keyed_open(global, &private, &mutex);
+    status = keyed_open(parts.keyed, &private, &mutex);
     if (status == STATUS_SUCCESS)
         data.hKeyedMutex = mutex->object.handle;
     kmt_unlock();

@@ -18,7 +18,9 @@ struct buffer {
 /* One call, whatever its structure looks like. */
 struct order {
     D3DKMT_HANDLE device, global;
-    struct share_nt *nt; /* instead of `global`: a reference */
+    bool by_nt; /* instead of `global`: */
+    HANDLE nt_handle;
+    struct share_nt *nt; /* what it stands for; a reference */
     bool second;         /* elements are D3DDDI_OPENALLOCATIONINFO2 */
     uint32_t count;      /* of elements */
     void *elements;      /* the caller's */
@@ -58,11 +60,24 @@ static NTSTATUS look(struct order *order, struct kmt_device **ret_device)
     return status;
 }
 
+/* The NT handle, if it is by one, has to be of a resource. */
+static NTSTATUS find_nt(struct order *order)
+{
+    if (!order->by_nt)
+        return STATUS_SUCCESS;
+    NTSTATUS status = share_nt_lookup(order->nt_handle, &order->nt);
+    if (status != STATUS_SUCCESS)
+        return status == STATUS_INVALID_HANDLE ? status : STATUS_INVALID_PARAMETER;
+    return order->nt->parts.id ? status : STATUS_INVALID_PARAMETER;
+}
+
 /* The data of a query: what is there once it succeeds. */
 static NTSTATUS query(struct order *order)
 {
     struct kmt_device *device;
-    NTSTATUS status;
+    NTSTATUS status = find_nt(order);
+    if (status != STATUS_SUCCESS)
+        return status;
     if (order->runtime.at && !buffer_is_good(&order->runtime))
         return STATUS_ACCESS_VIOLATION;
     kmt_lock();
@@ -87,18 +102,6 @@ static void forget(struct order *order)
     free(order->mutex_data);
     if (order->nt)
         object_unref(&order->nt->object);
-}
-
-/* A handle of a resource. */
-static NTSTATUS find_nt(HANDLE handle, struct order *order)
-{
-    NTSTATUS status = share_nt_lookup(handle, &order->nt);
-    if (status != STATUS_SUCCESS)
-        return status == STATUS_INVALID_HANDLE ? status : STATUS_INVALID_PARAMETER;
-    if (order->nt->parts.id)
-        return status;
-    forget(order);
-    return STATUS_INVALID_PARAMETER;
 }
 
 /* What both structures end with. */
@@ -137,10 +140,9 @@ NTSTATUS kmt_QueryResourceInfoFromNtHandle(D3DKMT_QUERYRESOURCEINFOFROMNTHANDLE 
     if (status != STATUS_SUCCESS)
         return status;
     order = (struct order){.device = data.hDevice,
+                           .by_nt = true,
+                           .nt_handle = data.hNtHandle,
                            .runtime = {data.pPrivateRuntimeData, data.PrivateRuntimeDataSize}};
-    status = find_nt(data.hNtHandle, &order);
-    if (status != STATUS_SUCCESS)
-        return status;
     status = query(&order);
     if (status == STATUS_SUCCESS) {
         ANSWER_QUERY(data, order);
@@ -268,7 +270,9 @@ static void answer(const struct order *order)
 
 static NTSTATUS open_order(struct order *order)
 {
-    NTSTATUS status = check_buffers(order);
+    NTSTATUS status = find_nt(order);
+    if (status == STATUS_SUCCESS)
+        status = check_buffers(order);
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
@@ -324,6 +328,8 @@ NTSTATUS kmt_OpenResourceFromNtHandle(D3DKMT_OPENRESOURCEFROMNTHANDLE *pData)
         return status;
     order = (struct order){
         .device = data.hDevice,
+        .by_nt = true,
+        .nt_handle = data.hNtHandle,
         .second = true,
         .count = data.NumAllocations,
         .elements = data.pOpenAllocationInfo2,
@@ -331,9 +337,6 @@ NTSTATUS kmt_OpenResourceFromNtHandle(D3DKMT_OPENRESOURCEFROMNTHANDLE *pData)
         .driver = {data.pResourcePrivateDriverData, data.ResourcePrivateDriverDataSize},
         .total = {data.pTotalPrivateDriverDataBuffer, data.TotalPrivateDriverDataBufferSize},
         .mutex = {data.pKeyedMutexPrivateRuntimeData, data.KeyedMutexPrivateRuntimeDataSize}};
-    status = find_nt(data.hNtHandle, &order);
-    if (status != STATUS_SUCCESS)
-        return status;
     status = open_order(&order);
     if (status == STATUS_SUCCESS) {
         data.hResource = order.resource;

@@ -124,20 +124,3 @@ NTSTATUS share_nt_lookup(HANDLE handle, struct share_nt **ret_nt)
         *ret_nt = (struct share_nt *)object;
     return status;
 }
-
-static NTSTATUS names_of(HANDLE handle, D3DKMT_HANDLE *ret_sync, D3DKMT_HANDLE *ret_keyed)
-{
-    struct share_nt *nt;
-    NTSTATUS status = share_nt_lookup(handle, &nt);
-    if (status != STATUS_SUCCESS)
-        return status;
-    *ret_sync = nt->parts.sync;
-    *ret_keyed = nt->parts.keyed;
-    object_unref(&nt->object);
-    return status;
-}
-
-__attribute__((constructor)) static void share_nt_init(void)
-{
-    sync_of_nt_handle = names_of;
-}

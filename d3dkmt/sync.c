@@ -26,10 +26,6 @@
 /* Where fences lie in the GPU's addresses: above all that a program can reserve. */
 #define GPU_ADDRESS 0x0000800000000000ull
 
-/* Of one opening. */
-#define LIMITS                                                                                     \
-    (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait |     \
-     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignalMaxValueOnTdr)
 #define SHARED D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_Shared
 
 static struct sync_core *known; /* those with a record; under kmt_lock */
@@ -194,7 +190,7 @@ NTSTATUS sync_open(D3DKMT_HANDLE global, uint32_t flags, struct kmt_device *devi
     while (core && core->record != record)
         core = core->known;
     core = core ? sync_ref(core) : read_record(record, &status);
-    return core ? open_core(core, device, flags | (core->flags & ~LIMITS), ret_sync) : status;
+    return core ? open_core(core, device, flags | (core->flags & ~SYNC_LIMITS), ret_sync) : status;
 }
 
 NTSTATUS sync_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name)

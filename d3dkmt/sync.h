@@ -31,14 +31,18 @@ struct sync_core {
     struct sync_core *known; /* next of those that other openings may find by their record */
 };
 
+/* What may be set for one opening alone. */
+#define SYNC_LIMITS                                                                                \
+    (D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignal | D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoWait |     \
+     D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NoSignalMaxValueOnTdr)
+
 struct kmt_sync {
     struct kmt_object object;
     struct kmt_device *device; /* NULL: opened without one */
     struct kmt_link link;      /* in the device */
     struct sync_core *core;
-    uint32_t
-        flags;  /* D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_*: NoSignal, NoWait, NoSignalMaxValueOnTdr */
-    bool queue; /* goes with its paging queue, not by itself */
+    uint32_t flags; /* of SYNC_LIMITS */
+    bool queue;     /* goes with its paging queue, not by itself */
 };
 
 struct sync_wish {
@@ -90,13 +94,6 @@ D3DGPU_VIRTUAL_ADDRESS sync_gpu_address(const struct sync_core *core);
  */
 NTSTATUS sync_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name);
 NTSTATUS keyed_name_for_nt(D3DKMT_HANDLE handle, D3DKMT_HANDLE *ret_name);
-/*
- * Whoever makes NT handles sets it: the names of what an open handle shares, 0 where it shares
- * nothing of the kind. STATUS_OBJECT_TYPE_MISMATCH: it is a handle of something else. NULL: there
- * are no such handles. pre: kmt_lock is not held
- */
-extern NTSTATUS (*sync_of_nt_handle)(HANDLE handle, D3DKMT_HANDLE *ret_sync,
-                                     D3DKMT_HANDLE *ret_keyed);
 /*
  * A signal arrives. A fence takes the value: `rewind` says that it may be smaller than the one it
  * has, else that is left. Who waits for it is woken; engine_settle lets contexts go on.
