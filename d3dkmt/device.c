@@ -1,13 +1,22 @@
 /* Devices: what they own, and whether they still work. */
 #include <stdlib.h>
+#include "d3dkmt/clock.h"
 #include "d3dkmt/context.h"
 #include "d3dkmt/engine.h"
 #include "d3dkmt/kmt.h"
-#include "d3dkmt/trim.h"
 #include "d3dkmt/paging.h"
 #include "d3dkmt/resource.h"
+#include "d3dkmt/trim.h"
 
 static uint32_t devices_made; /* under kmt_lock */
+
+struct kmt_device *kmt_begin_device(D3DKMT_HANDLE handle)
+{
+    struct kmt_device *device = kmt_find(handle, KMT_DEVICE);
+    if (device)
+        clock_call(device->mm);
+    return device;
+}
 
 struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
 {

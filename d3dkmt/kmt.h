@@ -50,11 +50,10 @@ struct kmt_context;
 struct kmt_device {
     struct kmt_object object;
     const struct vidmm *mm;
-    uint32_t number; /* vid_opening.device */
-    uint32_t resets; /* of the adapter as it was made: a later one made it lost */
-    uint32_t flags;  /* D3DKMT_CREATEDEVICEFLAGS_* */
-    uint32_t
-        ended; /* D3DKMT_DEVICEEXECUTION_* of how it was lost, once that is noticed; 0: it works */
+    uint32_t number;        /* vid_opening.device */
+    uint32_t resets;        /* of the adapter as it was made: a later one made it lost */
+    uint32_t flags;         /* D3DKMT_CREATEDEVICEFLAGS_* */
+    uint32_t ended;         /* D3DKMT_DEVICEEXECUTION_*: how it was lost, once seen; 0: it works */
 #define KMT_QUEUED_LIMIT 3u /* frames at first, as IDXGIDevice1::SetMaximumFrameLatency has it */
     uint32_t queued_limit;  /* D3DKMTSetQueuedLimit */
     bool in_error;          /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
@@ -133,6 +132,8 @@ bool kmt_can_write(void *at, size_t size);
 #define KMT_LIST_MOST (1u << 20) /* elements in one call */
 
 /* device.c */
+/* The device that a call is about; the call begins (clock_call). NULL: there is none. */
+struct kmt_device *kmt_begin_device(D3DKMT_HANDLE handle);
 struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags);
 /* With all that it owns. */
 void kmt_device_destroy(struct kmt_device *device);

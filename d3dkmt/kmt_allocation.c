@@ -1,4 +1,4 @@
-/* Destroying allocations, their priority and properties, pins. */
+/* Allocations that are there: D3DKMTDestroyAllocation, 2, and their priority, set and told. */
 #include <stdlib.h>
 #include <string.h>
 #include "d3dkmt/caller.h"

@@ -1,22 +1,32 @@
 /* Contexts: D3DKMTCreateContext, CreateContextVirtual, DestroyContext. */
+#include <stdlib.h>
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
-#include "d3dkmt/context.h"
 #include "d3dkmt/engine.h"
+#include "d3dkmt/streamed.h"
 #include "faces.h"
 
 #define KNOWN_FLAGS 0x3Fu
+
+/* The simulated driver reads nothing of its private data, which has to be there all the same. */
+static NTSTATUS check_driver_data(const void *data, uint32_t size)
+{
+    void *copy;
+    NTSTATUS status = kmt_copy_data(data, size, &copy);
+    if (status == STATUS_SUCCESS)
+        free(copy);
+    return status;
+}
 
 /* `affinity` has the bit of the one physical adapter, or 0. */
 static NTSTATUS create(D3DKMT_HANDLE handle, uint32_t affinity, const struct context_wish *wish,
                        struct kmt_context **ret_context)
 {
-    const struct kmt_device *found = kmt_find(handle, KMT_DEVICE);
-    struct kmt_device *device;
-    if (!found || wish->node >= KMT_NODES || affinity > 1 || wish->flags & ~KNOWN_FLAGS)
+    struct kmt_device *device = kmt_find(handle, KMT_DEVICE);
+    if (!device || wish->node >= KMT_NODES || affinity > 1 || wish->flags & ~KNOWN_FLAGS)
         return STATUS_INVALID_PARAMETER;
-    clock_call(found->mm);
-    NTSTATUS status = kmt_use_device(handle, &device);
+    clock_call(device->mm);
+    NTSTATUS status = kmt_device_state(device);
     return status == STATUS_SUCCESS ? context_create(device, wish, ret_context) : status;
 }
 
@@ -24,13 +34,11 @@ NTSTATUS kmt_CreateContext(D3DKMT_CREATECONTEXT *pData)
 {
     D3DKMT_CREATECONTEXT data;
     struct kmt_context *context;
-    void *driver_data = NULL;
     NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status == STATUS_SUCCESS)
-        status = kmt_copy_data(data.pPrivateDriverData, data.PrivateDriverDataSize, &driver_data);
+        status = check_driver_data(data.pPrivateDriverData, data.PrivateDriverDataSize);
     if (status != STATUS_SUCCESS)
         return status;
-    kmt_free_list(driver_data, NULL); /* the simulated driver reads nothing of it */
     const struct context_wish wish = {
         .node = data.NodeOrdinal, .flags = data.Flags.Value, .hint = data.ClientHint};
     kmt_lock();
@@ -53,13 +61,11 @@ NTSTATUS kmt_CreateContextVirtual(D3DKMT_CREATECONTEXTVIRTUAL *pData)
 {
     D3DKMT_CREATECONTEXTVIRTUAL data;
     struct kmt_context *context;
-    void *driver_data = NULL;
     NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status == STATUS_SUCCESS)
-        status = kmt_copy_data(data.pPrivateDriverData, data.PrivateDriverDataSize, &driver_data);
+        status = check_driver_data(data.pPrivateDriverData, data.PrivateDriverDataSize);
     if (status != STATUS_SUCCESS)
         return status;
-    kmt_free_list(driver_data, NULL);
     const struct context_wish wish = {.node = data.NodeOrdinal,
                                       .flags = data.Flags.Value,
                                       .hint = data.ClientHint,
@@ -79,9 +85,8 @@ NTSTATUS kmt_DestroyContext(const D3DKMT_DESTROYCONTEXT *pData)
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    struct kmt_context *context = kmt_find(data.hContext, KMT_CONTEXT);
+    struct kmt_context *context = streamed_begin(data.hContext);
     if (context) {
-        clock_call(context->mm);
         context_destroy(context);
         engine_settle();
     }

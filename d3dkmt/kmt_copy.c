@@ -1,4 +1,4 @@
-/* Lists of the caller, copied before anything is locked. */
+/* The memory of a caller: copied before anything is locked, and tried before it is written. */
 #include <stdlib.h>
 #include "d3dkmt/kmt.h"
 #include "memoryapi/guarded.h"

@@ -15,8 +15,11 @@
 static NTSTATUS create_locked(D3DKMT_CREATEDEVICE *data)
 {
     const struct kmt_adapter *adapter = kmt_find(data->hAdapter, KMT_ADAPTER);
-    if (!adapter)
+    if (!adapter || data->Flags.Value & ~KNOWN_FLAGS)
         return STATUS_INVALID_PARAMETER;
+    if (data->Flags.Value & D3DKMT_CREATEDEVICEFLAGS_DisableGpuTimeout &&
+        !privilege_enabled(PRIVILEGE_INCREASE_BASE_PRIORITY))
+        return STATUS_ACCESS_DENIED;
     if (__atomic_load_n(&adapter->mm->adapter->running, __ATOMIC_RELAXED) != VID_RUNNING)
         return STATUS_DEVICE_REMOVED;
     clock_call(adapter->mm);
@@ -50,13 +53,7 @@ NTSTATUS kmt_CreateDevice(D3DKMT_CREATEDEVICE *pData)
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    if (!kmt_find(data.hAdapter, KMT_ADAPTER) || data.Flags.Value & ~KNOWN_FLAGS)
-        status = STATUS_INVALID_PARAMETER;
-    else if (data.Flags.Value & D3DKMT_CREATEDEVICEFLAGS_DisableGpuTimeout &&
-             !privilege_enabled(PRIVILEGE_INCREASE_BASE_PRIORITY))
-        status = STATUS_ACCESS_DENIED;
-    else
-        status = create_locked(&data);
+    status = create_locked(&data);
     kmt_unlock();
     return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
 }
@@ -68,11 +65,9 @@ NTSTATUS kmt_DestroyDevice(const D3DKMT_DESTROYDEVICE *pData)
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    struct kmt_device *device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device) {
-        clock_call(device->mm);
+    struct kmt_device *device = kmt_begin_device(data.hDevice);
+    if (device)
         kmt_device_destroy(device);
-    }
     kmt_unlock();
     return device ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
@@ -128,9 +123,7 @@ NTSTATUS kmt_GetDeviceState(D3DKMT_GETDEVICESTATE *pData)
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_device *device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
+    const struct kmt_device *device = kmt_begin_device(data.hDevice);
     status = device ? read_state(device, &data) : STATUS_INVALID_PARAMETER;
     kmt_unlock();
     return status == STATUS_SUCCESS ? caller_write(pData, &data, sizeof data) : status;
@@ -146,14 +139,11 @@ NTSTATUS kmt_MarkDeviceAsError(D3DKMT_MARKDEVICEASERROR *pData)
         data.Reason != D3DKMT_DEVICE_ERROR_REASON_DRIVER_ERROR)
         return STATUS_INVALID_PARAMETER;
     kmt_lock();
-    struct kmt_device *device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device) {
-        clock_call(device->mm);
-        if (!device->in_error && !device->ended) {
-            device->in_error = true;
-            device_end(device, D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT);
-            engine_settle();
-        }
+    struct kmt_device *device = kmt_begin_device(data.hDevice);
+    if (device && !device->in_error && !device->ended) {
+        device->in_error = true;
+        device_end(device, D3DKMT_DEVICEEXECUTION_ERROR_DMAFAULT);
+        engine_settle();
     }
     kmt_unlock();
     return device ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;

@@ -274,9 +274,7 @@ NTSTATUS kmt_UpdateGpuVirtualAddress(const D3DKMT_UPDATEGPUVIRTUALADDRESS *pData
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_device *device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
+    kmt_begin_device(data.hDevice);
     status = find_parties(&data, &parties);
     while (status == STATUS_SUCCESS && parties.context->paging &&
            parties.context->paging->queued > WAITING_MOST) {

@@ -51,11 +51,10 @@ NTSTATUS kmt_OpenSyncObjectFromNtHandle(D3DKMT_OPENSYNCOBJECTFROMNTHANDLE *pData
 
 static NTSTATUS open_locked(D3DKMT_HANDLE global, D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 *data)
 {
-    struct kmt_device *device = kmt_find(data->hDevice, KMT_DEVICE);
+    struct kmt_device *device = kmt_begin_device(data->hDevice);
     struct kmt_sync *sync;
     if (!device)
         return STATUS_INVALID_PARAMETER;
-    clock_call(device->mm);
     NTSTATUS status = kmt_device_state(device);
     if (status == STATUS_SUCCESS)
         status = sync_open(global, data->Flags.Value, device, &sync);

@@ -1,8 +1,8 @@
 /* Scheduling: the priority of contexts, and the class of the process. */
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
-#include "d3dkmt/context.h"
 #include "d3dkmt/state.h"
+#include "d3dkmt/streamed.h"
 #include "faces.h"
 #include "memoryapi/object.h"
 #include "memoryapi/privilege.h"
@@ -31,15 +31,6 @@ static NTSTATUS check_priority(int32_t priority)
     return STATUS_SUCCESS;
 }
 
-/* NULL: there is none. The clock goes on. */
-static struct kmt_context *find(D3DKMT_HANDLE handle)
-{
-    struct kmt_context *context = kmt_find(handle, KMT_CONTEXT);
-    if (context)
-        clock_call(context->mm);
-    return context;
-}
-
 NTSTATUS kmt_SetContextSchedulingPriority(const D3DKMT_SETCONTEXTSCHEDULINGPRIORITY *pData)
 {
     D3DKMT_SETCONTEXTSCHEDULINGPRIORITY data;
@@ -47,7 +38,7 @@ NTSTATUS kmt_SetContextSchedulingPriority(const D3DKMT_SETCONTEXTSCHEDULINGPRIOR
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    struct kmt_context *context = find(data.hContext);
+    struct kmt_context *context = streamed_begin(data.hContext);
     status = context ? check_priority(data.Priority) : STATUS_INVALID_PARAMETER;
     if (status == STATUS_SUCCESS)
         context->priority = data.Priority;
@@ -62,7 +53,7 @@ NTSTATUS kmt_GetContextSchedulingPriority(D3DKMT_GETCONTEXTSCHEDULINGPRIORITY *p
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_context *context = find(data.hContext);
+    const struct kmt_context *context = streamed_begin(data.hContext);
     if (context)
         data.Priority = context->priority;
     kmt_unlock();
@@ -79,7 +70,7 @@ kmt_SetContextInProcessSchedulingPriority(const D3DKMT_SETCONTEXTINPROCESSSCHEDU
     if (data.Priority != 0 && data.Priority != 1)
         return STATUS_INVALID_PARAMETER;
     kmt_lock();
-    struct kmt_context *context = find(data.hContext);
+    struct kmt_context *context = streamed_begin(data.hContext);
     if (context)
         context->in_process = (uint32_t)data.Priority;
     kmt_unlock();
@@ -94,7 +85,7 @@ kmt_GetContextInProcessSchedulingPriority(D3DKMT_GETCONTEXTINPROCESSSCHEDULINGPR
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_context *context = find(data.hContext);
+    const struct kmt_context *context = streamed_begin(data.hContext);
     if (context)
         data.Priority = (INT)context->in_process;
     kmt_unlock();

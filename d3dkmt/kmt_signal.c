@@ -188,10 +188,9 @@ static NTSTATUS signal_now(const D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU *data
     const struct streamed_rule rule = {
         .kinds = SYNC_MONITORED, .denied = NO_SIGNAL, .values = values};
     struct streamed call = {0};
-    const struct kmt_device *device = kmt_find(data->hDevice, KMT_DEVICE);
+    const struct kmt_device *device = kmt_begin_device(data->hDevice);
     if (!device)
         return STATUS_INVALID_PARAMETER;
-    clock_call(device->mm);
     NTSTATUS gone = kmt_device_state(device);
     NTSTATUS status = streamed_find_objects(&call, handles, data->ObjectCount, &rule);
     if (status == STATUS_SUCCESS)

@@ -269,10 +269,8 @@ NTSTATUS kmt_WaitForIdle(const D3DKMT_WAITFORIDLE *pData)
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_device *device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
-    else
+    const struct kmt_device *device = kmt_begin_device(data.hDevice);
+    if (!device)
         status = STATUS_INVALID_PARAMETER;
     while (device && !is_idle(device)) {
         sync_let_time_pass(device->mm, NULL, 0);

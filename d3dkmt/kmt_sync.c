@@ -21,11 +21,8 @@ static NTSTATUS check_counts(uint32_t type, uint32_t most, uint32_t first)
 static NTSTATUS create_locked(D3DKMT_HANDLE handle, const struct sync_wish *wish,
                               struct kmt_sync **ret_sync)
 {
-    const struct kmt_device *found = kmt_find(handle, KMT_DEVICE);
-    struct kmt_device *device;
-    if (found)
-        clock_call(found->mm);
-    NTSTATUS status = kmt_use_device(handle, &device);
+    struct kmt_device *device = kmt_begin_device(handle);
+    NTSTATUS status = device ? kmt_device_state(device) : STATUS_INVALID_PARAMETER;
     return status == STATUS_SUCCESS ? sync_create(device, wish, ret_sync) : status;
 }
 

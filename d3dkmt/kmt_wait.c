@@ -94,9 +94,7 @@ static NTSTATUS wait_for_event(const struct sync_wait_request *request, HANDLE h
     if (status != STATUS_SUCCESS)
         return status;
     kmt_lock();
-    const struct kmt_device *device = kmt_find(request->device, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
+    kmt_begin_device(request->device);
     status = sync_wait_later(request, event);
     kmt_unlock();
     object_unref(event);

@@ -4,11 +4,12 @@
 #include "d3dkmt/clock.h"
 #include "d3dkmt/engine.h"
 
-void streamed_begin(D3DKMT_HANDLE handle)
+struct kmt_context *streamed_begin(D3DKMT_HANDLE handle)
 {
-    const struct kmt_context *context = kmt_find(handle, KMT_CONTEXT);
+    struct kmt_context *context = kmt_find(handle, KMT_CONTEXT);
     if (context)
         clock_call(context->mm);
+    return context;
 }
 
 NTSTATUS streamed_find_contexts(struct streamed *call, const D3DKMT_HANDLE *handles, uint32_t count)

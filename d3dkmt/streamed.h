@@ -26,8 +26,8 @@ struct streamed_rule {
     uint64_t value;
 };
 
-/* The call begins: its first context's clock goes on. */
-void streamed_begin(D3DKMT_HANDLE context);
+/* The context that a call is about, or its first one; the call begins (clock_call). NULL: none. */
+struct kmt_context *streamed_begin(D3DKMT_HANDLE context);
 /*
  * Adds contexts, of one adapter, that can work. STATUS_INVALID_PARAMETER, STATUS_DEVICE_REMOVED.
  */

@@ -143,9 +143,7 @@ NTSTATUS sync_wait(const struct sync_wait_request *request)
     struct sync_target targets[D3DDDI_MAX_OBJECT_WAITED_ON];
     NTSTATUS status;
     kmt_lock();
-    const struct kmt_device *device = kmt_find(request->device, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
+    const struct kmt_device *device = kmt_begin_device(request->device);
     for (bool first = true; !look(request, targets, first, &status); first = false)
         sync_let_time_pass(device->mm, targets, request->count);
     kmt_unlock();
