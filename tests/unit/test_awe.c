@@ -1,84 +1,5 @@
-/* Address windowing extensions, both ways: pages that are moved, and pages that are mapped. */
-#include <check.h>
-#include <errno.h>
-#include <linux/io_uring.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "kernel32/face.h"
-#include "memoryapi/awe.h"
-#include "memoryapi/fault.h"
-#include "memoryapi/host.h"
-#include "memoryapi/mm.h"
-
-#define SELF ((HANDLE)-1)
-#define PAGE 4096u
-
-static sigjmp_buf out;
-static NTSTATUS met;
-static uint64_t met_address;
-
-static bool on_fault(struct fault *fault)
-{
-    met = fault->code;
-    met_address = fault->address;
-    siglongjmp(out, 1);
-}
-
-/* The exception that a read (or write) of one byte gives; 0: none. */
-static NTSTATUS touch(volatile uint8_t *at, bool write)
-{
-    met = 0;
-    fault_hook = on_fault;
-    if (sigsetjmp(out, 1) == 0) {
-        uint8_t value = *at;
-        if (write)
-            *at = value;
-    }
-    fault_hook = NULL;
-    return met;
-}
-
-static void begin(int way)
-{
-    setenv("WINMEM_PRIVILEGES", "SeLockMemoryPrivilege", 1);
-    if (way)
-        setenv("WINMEM_HOST_CAPS", "-move", 1);
-}
-
-static void sound(void)
-{
-    ck_assert(mm_space_is_valid());
-    ck_assert(awe_is_valid());
-}
-
-static void allocate(ULONG_PTR *frames, ULONG_PTR count)
-{
-    ULONG_PTR given = count;
-    ck_assert_int_eq(k32_AllocateUserPhysicalPages(SELF, &given, frames), TRUE);
-    ck_assert_uint_eq(given, count);
-}
-
-static uint8_t *window(uint64_t pages)
-{
-    uint8_t *base =
-        k32_VirtualAlloc(NULL, pages * PAGE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE);
-    ck_assert_ptr_nonnull(base);
-    return base;
-}
-
-static void refused(BOOL result, DWORD error)
-{
-    ck_assert_int_eq(result, FALSE);
-    ck_assert_uint_eq(last_error_get(), error);
-    sound();
-}
+/* Address windowing extensions, both ways: what the calls do, and what they refuse. */
+#include "tests/unit/awe_kit.h"
 
 START_TEST(privilege_first)
 {
@@ -102,7 +23,7 @@ START_TEST(contents_follow_the_frame)
     begin(_i);
     ULONG_PTR frames[4];
     uint8_t *a = window(4), *b = window(4);
-    allocate(frames, 4);
+    take_frames(frames, 4);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 4, frames), TRUE);
     for (unsigned i = 0; i < 4; i++) {
         for (unsigned j = 0; j < PAGE; j++)
@@ -112,7 +33,7 @@ START_TEST(contents_follow_the_frame)
     sound();
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 4, NULL), TRUE);
     ck_assert_int_eq(touch(a, false), STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(met_address, (uint64_t)a);
+    ck_assert_uint_eq(kit_raised.address, (uint64_t)a);
     ULONG_PTR turned[] = {frames[3], frames[1], frames[2], frames[0]};
     ck_assert_int_eq(k32_MapUserPhysicalPages(b, 4, turned), TRUE);
     ck_assert_uint_eq(b[0], 4);
@@ -135,7 +56,7 @@ START_TEST(all_or_nothing)
     begin(_i);
     ULONG_PTR frames[4], foreign, set[4];
     uint8_t *a = window(4), *b = window(2);
-    allocate(frames, 4);
+    take_frames(frames, 4);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 2, frames), TRUE);
     a[0] = 10;
     a[PAGE] = 11;
@@ -175,7 +96,7 @@ START_TEST(wrong_places)
     begin(_i);
     ULONG_PTR frames[4];
     uint8_t *a = window(3), *plain = k32_VirtualAlloc(NULL, PAGE, MEM_COMMIT, PAGE_READWRITE);
-    allocate(frames, 4);
+    take_frames(frames, 4);
     refused(k32_MapUserPhysicalPages(plain, 1, frames), ERROR_INVALID_PARAMETER);
     refused(k32_MapUserPhysicalPages(a, 4, frames),
             ERROR_INVALID_PARAMETER); /* its granule is longer */
@@ -197,7 +118,7 @@ START_TEST(scattered)
     begin(_i);
     ULONG_PTR frames[4];
     uint8_t *a = window(8), *b = window(8);
-    allocate(frames, 4);
+    take_frames(frames, 4);
     PVOID places[4] = {b + 5 * PAGE, a + PAGE, b, a + 7 * PAGE};
     ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, 4, frames), TRUE);
     sound();
@@ -237,7 +158,7 @@ START_TEST(freeing)
     begin(_i);
     ULONG_PTR frames[6], again[6], count = 3;
     uint8_t *a = window(6);
-    allocate(frames, 6);
+    take_frames(frames, 6);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 6, frames), TRUE);
     memset(a, 0xAA, 6 * PAGE);
     ck_assert_int_eq(k32_FreeUserPhysicalPages(SELF, &count, frames), TRUE);
@@ -265,7 +186,7 @@ START_TEST(freeing)
     refused(k32_FreeUserPhysicalPages(SELF, (PULONG_PTR)8, frames), ERROR_NOACCESS);
     ck_assert_int_eq(touch(a + 5 * PAGE, false), 0);
     /* freed frames are given again, and read zero */
-    allocate(again, 5);
+    take_frames(again, 5);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 5, again), TRUE);
     for (unsigned i = 0; i < 5 * PAGE; i++)
         ck_assert_uint_eq(a[i], 0);
@@ -281,7 +202,7 @@ START_TEST(a_window_is_only_a_window)
     uint8_t *a = window(4), *b = window(2);
     DWORD old;
     MEMORY_BASIC_INFORMATION info;
-    allocate(frames, 2);
+    take_frames(frames, 2);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a, 2, frames), TRUE);
     a[PAGE] = 77;
     ck_assert_int_eq(k32_VirtualProtect(a, PAGE, PAGE_READONLY, &old), FALSE);
@@ -329,7 +250,7 @@ START_TEST(window_where_memory_was)
     memset(a, 1, 8 * PAGE);
     ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
     ck_assert_ptr_eq(k32_VirtualAlloc(a, 8 * PAGE, MEM_RESERVE | MEM_PHYSICAL, PAGE_READWRITE), a);
-    allocate(&frame, 1);
+    take_frames(&frame, 1);
     ck_assert_int_eq(touch(a + PAGE, false), STATUS_ACCESS_VIOLATION);
     ck_assert_int_eq(k32_MapUserPhysicalPages(a + 2 * PAGE, 1, &frame), TRUE);
     ck_assert_int_eq(touch(a + 2 * PAGE, true), 0);
@@ -405,184 +326,6 @@ START_TEST(arguments_of_allocation)
 }
 END_TEST
 
-/* A child has no frames, its windows are empty, and both can be used anew. */
-START_TEST(child_of_fork)
-{
-    begin(_i);
-    ULONG_PTR frames[3];
-    uint8_t *a = window(3);
-    int code = -1;
-    allocate(frames, 3);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, frames), TRUE);
-    memset(a, 5, 3 * PAGE);
-    pid_t child = fork();
-    if (child == 0) {
-        bool good = touch(a, false) == STATUS_ACCESS_VIOLATION && mm_space_is_valid() &&
-                    awe_is_valid() && !k32_MapUserPhysicalPages(a, 1, frames);
-        ULONG_PTR own[3], count = 3;
-        good = good && k32_AllocateUserPhysicalPages(SELF, &count, own) && count == 3 &&
-               k32_MapUserPhysicalPages(a, 3, own) && a[PAGE] == 0;
-        memset(a, 6, 3 * PAGE);
-        _exit(good && mm_space_is_valid() && awe_is_valid() ? 0 : 1);
-    }
-    ck_assert_int_eq(waitpid(child, &code, 0), child);
-    ck_assert_int_eq(code, 0);
-    ck_assert_uint_eq(a[2 * PAGE], 5);
-    /* and the parent's can still be moved */
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, NULL), TRUE);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a + PAGE, 1, frames + 2), TRUE);
-    ck_assert_uint_eq(a[PAGE], 5);
-    sound();
-}
-END_TEST
-
-/* A system call that is told to write to an unmapped page fails, and nothing is raised. */
-START_TEST(system_calls)
-{
-    begin(_i);
-    ULONG_PTR frame;
-    int pipes[2];
-    uint8_t *a = window(1);
-    allocate(&frame, 1);
-    ck_assert_int_eq(pipe(pipes), 0);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 1, &frame), TRUE);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 1, NULL), TRUE);
-    ck_assert_int_eq(write(pipes[1], a, 1), -1);
-    ck_assert_int_eq(errno, EFAULT);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 1, &frame), TRUE);
-    ck_assert_int_eq(write(pipes[1], a, 1), 1);
-    ck_assert_int_eq(read(pipes[0], a, 1), 1);
-}
-END_TEST
-
-/*
- * At the host's limit of mappings: pages that are moved need none; a call that runs out half-way
- * has changed nothing.
- */
-START_TEST(mappings_run_out)
-{
-    begin(_i);
-    enum { SCATTERED = 64, LEFT = 30 };
-    PVOID places[SCATTERED];
-    ULONG_PTR frames[SCATTERED];
-    uint8_t *a = window(2 * SCATTERED);
-    uint64_t size = 1ull << 30, at = 0;
-    allocate(frames, SCATTERED);
-    for (unsigned i = 0; i < SCATTERED; i++)
-        places[i] = a + 2 * i * PAGE;
-    ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
-    for (unsigned i = 0; i < SCATTERED; i++)
-        *(uint8_t *)places[i] = (uint8_t)(i + 1);
-    ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places + 1, SCATTERED - 1, NULL), TRUE);
-    char *many = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ck_assert_ptr_ne(many, MAP_FAILED);
-    while (at < size && mprotect(many + at, PAGE, PROT_READ) == 0)
-        at += 2 * PAGE;
-    ck_assert_uint_lt(at, size); /* the limit was met */
-    for (unsigned i = 0; i < LEFT; i++)
-        mprotect(many + (at -= 2 * PAGE), PAGE, PROT_NONE);
-    if (host_caps.move) {
-        ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
-    } else {
-        refused(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames),
-                ERROR_NO_SYSTEM_RESOURCES);
-        ck_assert_uint_eq(*(uint8_t *)places[0], 1);
-        for (unsigned i = 1; i < SCATTERED; i++)
-            ck_assert_int_eq(touch(places[i], false), STATUS_ACCESS_VIOLATION);
-        munmap(many, size);
-        ck_assert_int_eq(k32_MapUserPhysicalPagesScatter(places, SCATTERED, frames), TRUE);
-    }
-    for (unsigned i = 0; i < SCATTERED; i++)
-        ck_assert_uint_eq(*(uint8_t *)places[i], i + 1);
-    sound();
-}
-END_TEST
-
-/* A page that the host holds for input or output stays where it is, and the call fails as a whole. */
-START_TEST(a_held_page)
-{
-    begin(0);
-    ULONG_PTR frames[3];
-    uint8_t *a = window(3);
-    struct io_uring_params parameters = {0};
-    allocate(frames, 3);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, frames), TRUE);
-    memset(a, 9, 3 * PAGE);
-    int ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
-    struct iovec held = {a + PAGE, PAGE};
-    if (!host_caps.move || ring < 0 ||
-        syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &held, 1) != 0)
-        return; /* nothing to hold it with */
-    refused(k32_MapUserPhysicalPages(a, 3, NULL), ERROR_NO_SYSTEM_RESOURCES);
-    refused(k32_VirtualFree(a, 0, MEM_RELEASE), ERROR_NO_SYSTEM_RESOURCES);
-    ULONG_PTR count = 3;
-    refused(k32_FreeUserPhysicalPages(SELF, &count, frames), ERROR_NO_SYSTEM_RESOURCES);
-    ck_assert_uint_eq(count, 0);
-    for (unsigned i = 0; i < 3 * PAGE; i++)
-        ck_assert_uint_eq(a[i], 9);
-    syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
-    close(ring);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a, 3, NULL), TRUE);
-    ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
-    sound();
-}
-END_TEST
-
-static const struct host_ops *real;
-static uint64_t stuck; /* a page that the host does not hide */
-
-static int hide_but_one(uint64_t address, uint64_t first, uint64_t count)
-{
-    return address == stuck ? -EBUSY : real->window_hide(address, first, count);
-}
-
-static int show_nothing(uint64_t address, uint64_t first, uint64_t count)
-{
-    (void)address, (void)first, (void)count;
-    return -ENOMEM;
-}
-
-/* A call that fails, and cannot be undone either: the books say what there is. */
-START_TEST(what_cannot_be_shown_again_is_empty)
-{
-    begin(0);
-    ULONG_PTR frames[3];
-    uint8_t *a = window(64), *b = window(1);
-    struct host_ops fake;
-    if (!host_caps.move)
-        return;
-    allocate(frames, 3);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a + 10 * PAGE, 1, frames), TRUE);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(a + 20 * PAGE, 1, frames + 1), TRUE);
-    a[10 * PAGE] = 1;
-    a[20 * PAGE] = 2;
-    real = host;
-    fake = *real;
-    fake.window_hide = hide_but_one;
-    fake.window_show = show_nothing;
-    stuck = (uint64_t)a + 20 * PAGE;
-    host = &fake;
-    refused(k32_VirtualFree(a, 0, MEM_RELEASE), ERROR_NO_SYSTEM_RESOURCES);
-    refused(k32_MapUserPhysicalPages(a + 20 * PAGE, 1, frames + 2), ERROR_NO_SYSTEM_RESOURCES);
-    host = real;
-    ck_assert_int_eq(touch(a + 10 * PAGE, false), STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(a[20 * PAGE], 2);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(b, 1, frames), TRUE);
-    ck_assert_uint_eq(*b, 1);
-    host = &fake; /* one is hidden, the next is not, the first does not come back */
-    stuck = (uint64_t)b;
-    PVOID places[] = {a + 20 * PAGE, b};
-    refused(k32_MapUserPhysicalPagesScatter(places, 2, NULL), ERROR_NO_SYSTEM_RESOURCES);
-    host = real;
-    ck_assert_int_eq(touch(a + 20 * PAGE, false), STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(*b, 1);
-    ck_assert_int_eq(k32_VirtualFree(a, 0, MEM_RELEASE), TRUE);
-    ck_assert_int_eq(k32_MapUserPhysicalPages(b, 1, frames + 1), TRUE);
-    ck_assert_uint_eq(*b, 2);
-    sound();
-}
-END_TEST
-
 /* Frames come and go at both ends, and in the middle: none is forgotten. */
 START_TEST(the_ends_of_a_window)
 {
@@ -591,7 +334,7 @@ START_TEST(the_ends_of_a_window)
     static const uint32_t places[] = {PAGES - 1, 0, PAGES / 2, 7, PAGES - 2};
     ULONG_PTR frames[2];
     uint8_t *a = window(PAGES);
-    allocate(frames, 2);
+    take_frames(frames, 2);
     for (unsigned i = 0; i < 5; i++) {
         uint8_t *at = a + (uint64_t)places[i] * PAGE;
         ck_assert_int_eq(k32_MapUserPhysicalPages(at, 1, frames), TRUE);
@@ -616,29 +359,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("awe");
-    TCase *all = tcase_create("awe");
-    tcase_set_timeout(all, 60);
-    tcase_add_test(all, privilege_first);
-    tcase_add_loop_test(all, contents_follow_the_frame, 0, 2);
-    tcase_add_loop_test(all, all_or_nothing, 0, 2);
-    tcase_add_loop_test(all, wrong_places, 0, 2);
-    tcase_add_loop_test(all, scattered, 0, 2);
-    tcase_add_loop_test(all, freeing, 0, 2);
-    tcase_add_loop_test(all, a_window_is_only_a_window, 0, 2);
-    tcase_add_loop_test(all, window_where_memory_was, 0, 2);
-    tcase_add_loop_test(all, memory_is_short, 0, 2);
-    tcase_add_loop_test(all, arguments_of_allocation, 0, 2);
-    tcase_add_loop_test(all, child_of_fork, 0, 2);
-    tcase_add_loop_test(all, system_calls, 0, 2);
-    tcase_add_loop_test(all, mappings_run_out, 0, 2);
-    tcase_add_test(all, a_held_page);
-    tcase_add_test(all, what_cannot_be_shown_again_is_empty);
-    tcase_add_loop_test(all, the_ends_of_a_window, 0, 2);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    TCase *tests = tcase_create("awe");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, privilege_first);
+    tcase_add_loop_test(tests, contents_follow_the_frame, 0, 2);
+    tcase_add_loop_test(tests, all_or_nothing, 0, 2);
+    tcase_add_loop_test(tests, wrong_places, 0, 2);
+    tcase_add_loop_test(tests, scattered, 0, 2);
+    tcase_add_loop_test(tests, freeing, 0, 2);
+    tcase_add_loop_test(tests, a_window_is_only_a_window, 0, 2);
+    tcase_add_loop_test(tests, window_where_memory_was, 0, 2);
+    tcase_add_loop_test(tests, memory_is_short, 0, 2);
+    tcase_add_loop_test(tests, arguments_of_allocation, 0, 2);
+    tcase_add_loop_test(tests, the_ends_of_a_window, 0, 2);
+    return suite_run("awe", tests);
 }

@@ -1,63 +1,16 @@
-/* The machine as a file: attaching, refusals, damage, races, the dead, fences, shared contents. */
-#include <check.h>
-#include <dirent.h>
+/* The machine as a file: found, made, refused, damaged; plans, and disks that are full. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <winmem/d3dkmthk.h>
 #include <winmem/memoryapi.h>
 #include "d3dkmt/plan.h"
 #include "d3dkmt/state.h"
 #include "memoryapi/host.h"
-#include "memoryapi/leave.h"
 #include "memoryapi/mm.h"
-
-#define SMALL  "name=t; adapter local=64M nonlocal=64M"
-#define OTHER  "name=t; adapter local=32M nonlocal=64M"
-#define DOUBLE "name=t; adapter local=64M nonlocal=64M; adapter local=1G nonlocal=0"
-#define MIB    (1ull << 20)
-
-static char directory[64], machine_path[80];
-
-static void begin(void)
-{
-    snprintf(directory, sizeof directory, "/tmp/winmem-state-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    snprintf(machine_path, sizeof machine_path, "%s/gpu-t", directory);
-    setenv("WINMEM_GPU_DIR", directory, 1);
-    setenv("WINMEM_GPU", SMALL, 1);
-}
-
-static void end(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    ck_assert_int_eq(system(command), 0);
-}
-
-/* What the process says on stderr while `work` runs. */
-static char said[4096];
-static NTSTATUS listen_to(NTSTATUS (*work)(void))
-{
-    int pipes[2], kept = dup(STDERR_FILENO);
-    ck_assert_int_eq(pipe(pipes), 0);
-    dup2(pipes[1], STDERR_FILENO);
-    close(pipes[1]);
-    NTSTATUS status = work();
-    dup2(kept, STDERR_FILENO);
-    close(kept);
-    ssize_t length = read(pipes[0], said, sizeof said - 1);
-    said[length > 0 ? length : 0] = 0;
-    close(pipes[0]);
-    return status;
-}
+#include "tests/unit/gpu_state_kit.h"
 
 /* A refusal: one line on stderr that says `text`, and no machine. */
 static void refused(const char *text)
@@ -67,90 +20,6 @@ static void refused(const char *text)
     ck_assert_ptr_eq(strchr(said, '\n') + 1, said + strlen(said));
     ck_assert_int_eq(listen_to(gpu_attach), STATUS_DEVICE_REMOVED);
     ck_assert_str_eq(said, ""); /* said once */
-}
-
-static void attached(void)
-{
-    ck_assert_int_eq(gpu_attach(), STATUS_SUCCESS);
-}
-
-/* A child that is attached, and does `work` then, until it is killed or (`leaves`) by itself. */
-struct child {
-    pid_t pid;
-    int ready;
-};
-
-static struct child start(void (*work)(void), bool stays)
-{
-    struct child child;
-    int pipes[2];
-    char byte = 0;
-    ck_assert_int_eq(pipe(pipes), 0);
-    fflush(NULL);
-    child.pid = fork();
-    if (child.pid == 0) {
-        if (gpu_attach() != STATUS_SUCCESS)
-            _exit(1);
-        if (work)
-            work();
-        if (write(pipes[1], &byte, 1) != 1)
-            _exit(1);
-        while (stays)
-            pause();
-        leave_run();
-        _exit(0);
-    }
-    close(pipes[1]);
-    child.ready = pipes[0];
-    ck_assert_int_eq(read(pipes[0], &byte, 1), 1);
-    return child;
-}
-
-static int finish(struct child child, bool stop)
-{
-    int status;
-    if (stop)
-        kill(child.pid, SIGKILL);
-    waitpid(child.pid, &status, 0);
-    close(child.ready);
-    return status;
-}
-
-static void use_memory(const struct vidmm *mm, uint64_t bytes, uint64_t share)
-{
-    struct vid_wish wish = {.size = bytes,
-                            .share = share,
-                            .priority = 0x78000000,
-                            .device = 1,
-                            .wanted = VID_LOCAL,
-                            .allowed = 1 << VID_LOCAL};
-    struct vid_paging paging = {0};
-    uint64_t missing;
-    uint32_t opening;
-    vidmm_lock(mm);
-    vidmm_add_device(mm);
-    ck_assert_int_eq(vidmm_create(mm, &wish, &opening), STATUS_SUCCESS);
-    ck_assert_int_eq(vidmm_make_resident(mm, &opening, 1, 0, &paging, &missing), STATUS_SUCCESS);
-    vidmm_unlock(mm);
-}
-
-static void use_ten(void)
-{
-    use_memory(gpu_adapter(0), 10 * MIB, 0);
-}
-
-static uint64_t used(void)
-{
-    return gpu_adapter(0)->adapter->segments[VID_LOCAL].used;
-}
-
-static void all_valid(void)
-{
-    for (uint32_t i = 0; i < gpu_adapter_count(); i++) {
-        vidmm_lock(gpu_adapter(i));
-        ck_assert(vidmm_is_valid(gpu_adapter(i), STDERR_FILENO));
-        vidmm_unlock(gpu_adapter(i));
-    }
 }
 
 START_TEST(the_first_makes_it_and_the_second_finds_it)
@@ -371,138 +240,6 @@ START_TEST(what_was_configured_stays_while_nobody_is_there)
 }
 END_TEST
 
-START_TEST(the_dead_are_swept)
-{
-    attached();
-    struct child child = start(use_ten, true);
-    ck_assert_uint_eq(used(), 10 * MIB);
-    ck_assert(!gpu_sweep_dead_now());
-    finish(child, true);
-    ck_assert(gpu_adapter(0)->is_alive(gpu_adapter(0), 1));
-    ck_assert(!gpu_adapter(0)->is_alive(gpu_adapter(0), 2));
-    ck_assert(gpu_sweep_dead_now());
-    ck_assert_uint_eq(used(), 0);
-    ck_assert_uint_eq(gpu_machine()->processes[2].pid, 0);
-    ck_assert(!gpu_sweep_dead_now());
-    all_valid();
-}
-END_TEST
-
-START_TEST(a_budget_is_told_without_the_dead)
-{
-    D3DKMT_OPENADAPTERFROMLUID open = {.AdapterLuid = {.LowPart = 0x10000}};
-    D3DKMT_QUERYVIDEOMEMORYINFO query = {0};
-    attached();
-    struct child child = start(use_ten, true);
-    ck_assert_int_eq(D3DKMTOpenAdapterFromLuid(&open), STATUS_SUCCESS);
-    query.hAdapter = open.hAdapter;
-    ck_assert_int_eq(D3DKMTQueryVideoMemoryInfo(&query), STATUS_SUCCESS);
-    ck_assert_uint_eq(used(), 10 * MIB);
-    finish(child, true);
-    usleep(60000); /* who looked does not look again so soon */
-    ck_assert_int_eq(D3DKMTQueryVideoMemoryInfo(&query), STATUS_SUCCESS);
-    ck_assert_uint_eq(used(), 0);
-}
-END_TEST
-
-START_TEST(who_attaches_sweeps)
-{
-    struct child first = start(use_ten, true), second = start(use_ten, true);
-    finish(first, true);
-    attached();
-    ck_assert_uint_eq(gpu_process(), 1);
-    ck_assert_uint_eq(used(), 10 * MIB);
-    finish(second, true);
-    all_valid();
-}
-END_TEST
-
-START_TEST(the_last_one_to_die_leaves_an_empty_machine)
-{
-    struct child child = start(use_ten, true);
-    finish(child, true);
-    attached();
-    ck_assert_uint_eq(used(), 0);
-    ck_assert_uint_eq(gpu_adapter(0)->adapter->live, 0);
-    ck_assert_uint_eq(gpu_adapter(0)->adapter->usage[1].devices, 0);
-    all_valid();
-}
-END_TEST
-
-static void die_with_locks(void)
-{
-    use_ten();
-    pthread_mutex_lock(&gpu_machine()->lock);
-    vidmm_lock(gpu_adapter(0));
-    gpu_adapter(0)->adapter->segments[VID_LOCAL].used = 1; /* half-way */
-}
-
-START_TEST(locks_of_the_dead_are_taken_over)
-{
-    attached();
-    struct child child = start(die_with_locks, true);
-    finish(child, true);
-    ck_assert(gpu_sweep_dead_now());
-    ck_assert_uint_eq(used(), 0);
-    all_valid();
-}
-END_TEST
-
-START_TEST(who_leaves_in_order_leaves_nothing)
-{
-    attached();
-    int status = finish(start(use_ten, false), false);
-    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    ck_assert_uint_eq(used(), 0);
-    ck_assert_uint_eq(gpu_machine()->processes[2].pid, 0);
-    ck_assert(!gpu_sweep_dead_now());
-}
-END_TEST
-
-START_TEST(a_child_is_a_process_of_its_own)
-{
-    attached();
-    uint64_t mine = (uint64_t)gpu_machine();
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        bool good = gpu_process() == VID_NONE && gpu_attach() == STATUS_SUCCESS &&
-                    gpu_process() == 2 && gpu_machine()->processes[2].pid == (uint32_t)getpid();
-        leave_run();
-        _exit(good ? 0 : 1);
-    }
-    int status;
-    waitpid(pid, &status, 0);
-    ck_assert_int_eq(status, 0);
-    ck_assert_uint_eq((uint64_t)gpu_machine(), mine);
-    ck_assert_uint_eq(gpu_process(), 1);
-    pid = fork(); /* one that never uses it */
-    if (pid == 0) {
-        leave_run();
-        _exit(0);
-    }
-    waitpid(pid, &status, 0);
-    ck_assert_uint_eq(gpu_machine()->processes[1].pid, (uint32_t)getpid());
-    ck_assert(gpu_sweep_dead_now() == false);
-}
-END_TEST
-
-START_TEST(slots_run_out)
-{
-    struct child children[VID_PROCESSES];
-    for (unsigned i = 1; i < VID_PROCESSES; i++)
-        children[i] = start(NULL, true);
-    ck_assert_int_eq(listen_to(gpu_attach), STATUS_NO_MEMORY);
-    ck_assert_msg(strstr(said, "255 processes") != NULL, "%s", said);
-    finish(children[100], true);
-    attached();
-    ck_assert_uint_eq(gpu_process(), 100);
-    for (unsigned i = 1; i < VID_PROCESSES; i++)
-        if (i != 100)
-            finish(children[i], true);
-}
-END_TEST
-
 START_TEST(makers_race)
 {
     enum { MAKERS = 8 };
@@ -710,130 +447,8 @@ START_TEST(a_machine_in_use_is_not_destroyed)
 }
 END_TEST
 
-static int commands[2];
-static void fence_child(void)
-{
-    uint32_t fence;
-    if (read(commands[0], &fence, sizeof fence) != sizeof fence || !gpu_fence_hold(fence))
-        _exit(1);
-    *gpu_fence_value(fence) = 42;
-}
-
-START_TEST(fences_are_seen_by_all_and_outlive_their_maker)
-{
-    attached();
-    uint32_t fence = gpu_fence_take();
-    ck_assert_uint_ne(fence, VID_NONE);
-    const uint64_t *place = gpu_fence_address(fence);
-    const volatile uint64_t *seen = place;
-    ck_assert_ptr_nonnull(place);
-    ck_assert_uint_eq(*seen, 0);
-    MEMORY_BASIC_INFORMATION info;
-    ck_assert_uint_eq(VirtualQuery(place, &info, sizeof info), sizeof info);
-    ck_assert_uint_eq(info.Type, MEM_MAPPED);
-    ck_assert_uint_eq(info.Protect, PAGE_READONLY);
-    ck_assert(!VirtualFree(info.AllocationBase, 0, MEM_RELEASE));
-    ck_assert(mm_space_is_valid());
-    ck_assert_int_eq(pipe(commands), 0);
-    ck_assert_int_eq(write(commands[1], &fence, sizeof fence), sizeof fence);
-    struct child child = start(fence_child, true);
-    ck_assert_uint_eq(*seen, 42);
-    gpu_fence_give(fence); /* the child has it still */
-    ck_assert(gpu_fence_hold(fence));
-    gpu_fence_give(fence);
-    finish(child, true);
-    ck_assert(gpu_sweep_dead_now());
-    ck_assert(!gpu_fence_hold(fence)); /* now nobody has */
-    ck_assert(!gpu_fence_hold(VID_NONE) && !gpu_fence_hold(VID_FENCES));
-}
-END_TEST
-
-START_TEST(fences_run_out_and_are_counted)
-{
-    static uint32_t all[VID_FENCES];
-    attached();
-    for (unsigned i = 1; i < VID_FENCES; i++) {
-        all[i] = gpu_fence_take();
-        ck_assert_uint_ne(all[i], VID_NONE);
-    }
-    ck_assert_uint_eq(gpu_fence_take(), VID_NONE);
-    ck_assert(gpu_fence_hold(all[7]));
-    gpu_fence_give(all[7]);
-    ck_assert_uint_eq(gpu_fence_take(), VID_NONE);
-    *gpu_fence_value(all[7]) = 9;
-    gpu_fence_give(all[7]);
-    ck_assert_uint_eq(gpu_fence_take(), all[7]);
-    ck_assert_uint_eq(*gpu_fence_value(all[7]), 0);
-}
-END_TEST
-
-static void write_contents(void)
-{
-    char *contents;
-    if (share_contents_map(5, 3 * 4096, (void **)&contents) != STATUS_SUCCESS)
-        _exit(1);
-    memset(contents, 'x', 3 * 4096);
-    use_memory(gpu_adapter(0), 4 * MIB, 6);
-    if (share_contents_create(6, 4096) != STATUS_SUCCESS)
-        _exit(1);
-}
-
-START_TEST(contents_are_shared_dropped_and_removed)
-{
-    char *contents = NULL, path[128];
-    void *other = (void *)1;
-    attached();
-    ck_assert_int_eq(share_contents_create(5, 3 * 4096), STATUS_SUCCESS);
-    ck_assert_int_eq(share_contents_map(5, 3 * 4096, (void **)&contents), STATUS_SUCCESS);
-    ck_assert(mm_space_is_valid());
-    ck_assert_uint_lt((uint64_t)contents, 0x7FFFFFFEFFFF);
-    struct child child = start(write_contents, true);
-    for (unsigned i = 0; i < 3 * 4096; i++)
-        ck_assert_int_eq(contents[i], 'x');
-    share_contents_drop(5);
-    for (unsigned i = 0; i < 3 * 4096; i++)
-        ck_assert_int_eq(contents[i], 0);
-    ck_assert_int_eq(share_contents_back(5), STATUS_SUCCESS);
-    snprintf(path, sizeof path, "%s/share-t-6", directory);
-    ck_assert_int_eq(access(path, F_OK), 0);
-    finish(child, true);
-    ck_assert(gpu_sweep_dead_now()); /* with the allocation its contents go */
-    ck_assert_int_ne(access(path, F_OK), 0);
-    ck_assert_int_eq(share_contents_map(5, 4 * 4096, &other), STATUS_NO_MEMORY); /* too long */
-    ck_assert_int_eq(share_contents_map(7, 4096, &other), STATUS_NO_MEMORY);
-    ck_assert_ptr_eq(other, (void *)1);
-    share_contents_remove(5);
-    contents[0] = 'y'; /* who has it mapped keeps it */
-    share_contents_unmap(contents);
-    ck_assert(mm_space_is_valid());
-    ck_assert_int_eq(share_contents_map(5, 4096, &other), STATUS_NO_MEMORY);
-    /* the place is as good as any for other memory */
-    void *again = VirtualAlloc(contents, 3 * 4096, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
-    ck_assert_ptr_eq(again, contents);
-    memset(again, 1, 3 * 4096);
-    ck_assert(VirtualFree(again, 0, MEM_RELEASE));
-}
-END_TEST
-
-START_TEST(contents_of_nobody_go_with_the_next_start)
-{
-    char path[128], foreign[128];
-    attached();
-    ck_assert_int_eq(share_contents_create(5, 4096), STATUS_SUCCESS);
-    gpu_detach();
-    snprintf(path, sizeof path, "%s/share-t-5", directory);
-    snprintf(foreign, sizeof foreign, "%s/share-t-5-6", directory); /* of a machine "t-5" */
-    ck_assert_int_eq(access(path, F_OK), 0);
-    close(open(foreign, O_CREAT | O_RDWR, 0600));
-    attached();
-    ck_assert_int_ne(access(path, F_OK), 0);
-    ck_assert_int_eq(access(foreign, F_OK), 0);
-}
-END_TEST
-
 int main(void)
 {
-    Suite *suite = suite_create("gpu_state");
     TCase *tests = tcase_create("all");
     tcase_add_checked_fixture(tests, begin, end);
     tcase_set_timeout(tests, 60);
@@ -851,14 +466,6 @@ int main(void)
     tcase_add_test(tests, without_a_plan_the_machine_that_is_there_will_do);
     tcase_add_test(tests, a_plan_that_is_not_understood_counts_as_not_set);
     tcase_add_test(tests, what_was_configured_stays_while_nobody_is_there);
-    tcase_add_test(tests, the_dead_are_swept);
-    tcase_add_test(tests, a_budget_is_told_without_the_dead);
-    tcase_add_test(tests, who_attaches_sweeps);
-    tcase_add_test(tests, the_last_one_to_die_leaves_an_empty_machine);
-    tcase_add_test(tests, locks_of_the_dead_are_taken_over);
-    tcase_add_test(tests, who_leaves_in_order_leaves_nothing);
-    tcase_add_test(tests, a_child_is_a_process_of_its_own);
-    tcase_add_test(tests, slots_run_out);
     tcase_add_test(tests, makers_race);
     tcase_add_test(tests, a_maker_that_dies_leaves_no_machine);
     tcase_add_test(tests, a_full_disk_is_no_memory);
@@ -867,14 +474,5 @@ int main(void)
     tcase_add_test(tests, a_file_system_that_fills_up_raises_no_signal);
     tcase_add_test(tests, a_tool_looks_without_a_slot);
     tcase_add_test(tests, a_machine_in_use_is_not_destroyed);
-    tcase_add_test(tests, fences_are_seen_by_all_and_outlive_their_maker);
-    tcase_add_test(tests, fences_run_out_and_are_counted);
-    tcase_add_test(tests, contents_are_shared_dropped_and_removed);
-    tcase_add_test(tests, contents_of_nobody_go_with_the_next_start);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_state", tests);
 }
