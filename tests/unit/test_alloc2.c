@@ -6,41 +6,20 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include <winmem/winternl.h>
-#include "kernel32/face.h"
 #include "memoryapi/extended.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P       4096u
 #define G       65536u
 #define RC      (MEM_RESERVE | MEM_COMMIT)
 #define HIGHEST 0x7FFFFFFEFFFFull /* lpMaximumApplicationAddress */
 #define THIS    ((HANDLE)-1)
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-        ck_assert(mm_space_is_valid());                                                            \
-    } while (0)
-
-static MEMORY_BASIC_INFORMATION query(const void *address)
-{
-    MEMORY_BASIC_INFORMATION info;
-    ck_assert_uint_eq(VirtualQuery(address, &info, sizeof info), 48);
-    return info;
-}
-
-static void release(void *memory)
-{
-    ck_assert_int_ne(VirtualFree(memory, 0, MEM_RELEASE), 0);
-    ck_assert(mm_space_is_valid());
-}
 
 /* The books are there from the first call on that is well-formed. */
 static void set_up(void)
@@ -367,9 +346,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("alloc2");
     TCase *tests = tcase_create("alloc2");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, set_up, NULL);
     tcase_add_test(tests, no_process_means_this_one);
     tcase_add_test(tests, only_whole_pages_and_granules);
@@ -383,9 +360,5 @@ int main(void)
     tcase_add_test(tests, a_node_that_cannot_be_had);
     tcase_add_test(tests, packaged_applications);
     tcase_add_test(tests, the_native_call);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("alloc2", tests);
 }

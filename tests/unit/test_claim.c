@@ -5,13 +5,13 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/space.h"
+#include "tests/unit/suite.h"
 
 #define P  4096u
 #define G  65536u
@@ -194,7 +194,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("claim");
     TCase *tests = tcase_create("claim");
     tcase_add_test(tests, a_query_waits_for_nobody);
     tcase_add_test(tests, calls_on_another_region_do_not_wait);
@@ -202,10 +201,5 @@ int main(void)
     tcase_add_test(tests, of_two_who_release_one_succeeds);
     tcase_add_test(tests, a_child_finds_nobody_at_work);
     tcase_add_test(tests, a_range_is_claimed_at_once_or_not_at_all);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("claim", tests);
 }

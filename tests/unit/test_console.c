@@ -4,7 +4,6 @@
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/console.h"
 #include "kernel32/process/utf.h"
+#include "tests/unit/suite.h"
 
 #define W(text) ((LPCWSTR)u"" text)
 
@@ -295,7 +295,6 @@ int main(void)
             "test_console: skipped, no pseudo terminal can be made here (is /dev/pts mounted?)\n");
         return 77;
     }
-    Suite *suite = suite_create("console");
     TCase *all = tcase_create("console");
     tcase_add_test(all, files_are_no_console);
     tcase_add_test(all, a_closed_descriptor_has_no_handle);
@@ -307,10 +306,5 @@ int main(void)
     tcase_add_test(all, end_of_input);
     tcase_add_test(all, screen);
     tcase_add_test(all, ignored_control_c);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("console", all);
 }

@@ -8,6 +8,7 @@
 #include "kernel32/process/command_line.h"
 #include "kernel32/process/environ.h"
 #include "kernel32/process/utf.h"
+#include "tests/unit/suite.h"
 
 #define W(text) ((LPCWSTR)u"" text)
 
@@ -326,7 +327,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("environ");
     TCase *all = tcase_create("environ");
     tcase_add_loop_test(all, utf8_ill_formed, 0, sizeof ill / sizeof *ill);
     tcase_add_test(all, utf16_round_trip);
@@ -338,10 +338,5 @@ int main(void)
     tcase_add_test(all, host_environment);
     tcase_add_test(all, command_line_comes_back);
     tcase_add_loop_test(all, documented_lines, 0, sizeof documented / sizeof *documented);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("environ", all);
 }

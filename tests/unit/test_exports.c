@@ -1,6 +1,5 @@
 /* Functions found by module and name. */
 #include <check.h>
-#include <stdlib.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,6 +8,7 @@
 #include <winmem/memoryapi.h>
 #include <winmem/winmem.h>
 #include "memoryapi/exports.h"
+#include "tests/unit/suite.h"
 
 START_TEST(the_table_is_sorted_by_name)
 {
@@ -214,7 +214,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("exports");
     TCase *find = tcase_create("find");
     tcase_add_test(find, the_table_is_sorted_by_name);
     tcase_add_test(find, every_function_is_found_under_each_of_its_names);
@@ -226,10 +225,5 @@ int main(void)
     tcase_add_test(find, what_is_not_built_fails_as_documented);
     tcase_add_test(find, what_cannot_fail_ends_the_program);
     tcase_add_test(find, what_resolve_gives_can_be_called);
-    suite_add_tcase(suite, find);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("exports", find);
 }

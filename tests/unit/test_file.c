@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include "file_kit.h"
+#include "tests/unit/suite.h"
 
 START_TEST(write_then_read)
 {
@@ -385,7 +386,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("file");
     TCase *tests = tcase_create("file");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, write_then_read);
@@ -402,10 +402,5 @@ int main(void)
     tcase_add_test(tests, finding);
     tcase_add_test(tests, links);
     tcase_add_test(tests, delete_on_close);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("file", tests);
 }

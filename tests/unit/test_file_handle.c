@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include "file_kit.h"
+#include "tests/unit/suite.h"
 
 #define FSCTL_GET_REPARSE_POINT 0x000900A8u
 
@@ -550,7 +551,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("file_handle");
     TCase *tests = tcase_create("file_handle");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, listing_by_handle);
@@ -571,10 +571,5 @@ int main(void)
     tcase_add_test(tests, replacing);
     tcase_add_test(tests, volume_names);
     tcase_add_test(tests, fat_dates);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("file_handle", tests);
 }

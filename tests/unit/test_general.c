@@ -3,13 +3,13 @@
  * pointer checks, through their gates.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include <winmem/sysinfoapi.h>
 #include <winmem/winbase.h>
 #include <winmem/winnt.h>
 #include "kernel32/face.h"
+#include "tests/unit/suite.h"
 
 #define P  4096u
 #define RC (MEM_RESERVE | MEM_COMMIT)
@@ -192,7 +192,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("general");
     TCase *tests = tcase_create("general");
     tcase_add_test(tests, moving_overlapping_bytes);
     tcase_add_test(tests, filling_takes_the_length_first);
@@ -204,10 +203,5 @@ int main(void)
     tcase_add_test(tests, memory_status_refuses);
     tcase_add_test(tests, installed_is_at_least_usable);
     tcase_add_test(tests, large_pages_and_execution_prevention);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("general", tests);
 }

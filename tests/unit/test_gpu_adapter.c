@@ -1,6 +1,7 @@
 /* Finding, opening and closing simulated adapters. */
 #include "d3dkmt/adapter.h"
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 #include <sys/mman.h>
 
 #define NOBODY ((LUID){0x77777777, 0})
@@ -228,7 +229,6 @@ int main(void)
 {
     setenv("WINMEM_GPU", "adapter local=64M nonlocal=64M; adapter local=1G; adapter nonlocal=1G",
            1);
-    Suite *suite = suite_create("gpu_adapter");
     TCase *tests = tcase_create("adapter");
     tcase_add_checked_fixture(tests, own_machine, NULL);
     tcase_add_test(tests, without_an_array_it_tells_the_most);
@@ -243,10 +243,5 @@ int main(void)
     tcase_add_test(tests, a_handle_of_another_kind_is_none);
     tcase_add_test(tests, without_a_machine_nothing_is_found);
     tcase_add_test(tests, a_removed_adapter_is_not_listed);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_adapter", tests);
 }

@@ -1,5 +1,6 @@
 /* Calls for displays, which no adapter has. */
 #include "tests/unit/gpu_memory_kit.h"
+#include "tests/unit/suite.h"
 
 START_TEST(no_display_source_can_be_owned) /* KMT-212 */
 {
@@ -103,7 +104,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu_display");
     TCase *tests = tcase_create("display");
     tcase_add_checked_fixture(tests, make_queue, NULL);
     tcase_add_test(tests, no_display_source_can_be_owned);
@@ -113,10 +113,5 @@ int main(void)
     tcase_add_test(tests, a_context_presents_nothing);
     tcase_add_test(tests, lost_adapters_and_devices_say_so);
     tcase_add_test(tests, pictures_without_gdi);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_display", tests);
 }

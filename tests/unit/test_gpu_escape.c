@@ -1,5 +1,6 @@
 /* D3DKMTEscape: timeouts, offers, evictions and budgets on demand. */
 #include "tests/unit/gpu_memory_kit.h"
+#include "tests/unit/suite.h"
 
 static NTSTATUS escape(uint32_t type, void *data, uint32_t size)
 {
@@ -301,7 +302,6 @@ int main(void)
     setenv("WINMEM_GPU", "adapter local=64M nonlocal=32M", 1);
     setenv("WINMEM_GPU_TICK", "0", 1);
     setenv("WINMEM_PRIVILEGES", "SeDebugPrivilege", 1);
-    Suite *suite = suite_create("gpu_escape");
     TCase *tests = tcase_create("escape");
     tcase_add_checked_fixture(tests, make_queue, NULL);
     tcase_add_test(tests, a_forced_timeout_ends_all_devices);
@@ -315,10 +315,5 @@ int main(void)
     tcase_add_test(tests, a_budget_that_is_set_is_read);
     tcase_add_test(tests, what_the_driver_does_not_know_is_refused);
     tcase_add_test(tests, others_are_no_administrators);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_escape", tests);
 }

@@ -1,8 +1,8 @@
 /* Segments that are full, count otherwise, or break their promise; memory for records that is out. */
-#include <stdlib.h>
 #include "d3dkmt/segment.h"
 #include "engine_kit.h"
 #include "memoryapi/base.h"
+#include "tests/unit/suite.h"
 
 #define ONE  (&kit_views[1])
 #define PAGE (64 * KIB)
@@ -303,10 +303,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu_failing");
     TCase *failing = tcase_create("failing");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_add_test(failing, a_full_segment_is_left_alone);
     tcase_add_loop_test(failing, a_broken_promise_fails_the_list, 0, 5);
     tcase_add_test(failing, a_manager_counts_as_it_likes);
@@ -314,9 +311,5 @@ int main(void)
     tcase_add_loop_test(failing, a_chunk_of_records_fails, 0, 7);
     tcase_add_test(failing, opening_again_needs_a_record_too);
     tcase_add_test(failing, the_same_attempts_fail_with_the_same_seed);
-    suite_add_tcase(suite, failing);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("gpu_failing", failing);
 }

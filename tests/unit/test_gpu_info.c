@@ -1,6 +1,7 @@
 /* What simulated adapters answer about themselves. */
 #include "d3dkmt/adapter.h"
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 
 #define MIB (1ull << 20)
 
@@ -250,7 +251,6 @@ int main(void)
            "seed=5; adapter local=64M nonlocal=32M name=simulated vendor=0x10DE device=0x2684 "
            "software=0 icd=C:\\drivers\\icd.json; adapter local=1G",
            1);
-    Suite *suite = suite_create("gpu_info");
     TCase *tests = tcase_create("info");
     tcase_add_checked_fixture(tests, own_machine, NULL);
     tcase_add_test(tests, sizes_are_those_of_the_plan);
@@ -261,10 +261,5 @@ int main(void)
     tcase_add_test(tests, where_the_registry_tells_about_it);
     tcase_add_test(tests, a_vulkan_loader_finds_its_driver);
     tcase_add_test(tests, values_and_paths);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_info", tests);
 }

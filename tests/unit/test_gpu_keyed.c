@@ -1,5 +1,6 @@
 /* Keyed mutexes of the simulated GPU. */
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 #include <pthread.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -261,7 +262,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu keyed");
     TCase *cases = tcase_create("gpu keyed");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, keys_let_in);
@@ -271,10 +271,5 @@ int main(void)
     tcase_add_test(cases, other_processes_take_it_and_may_die);
     tcase_add_test(cases, private_data_goes_from_holder_to_holder);
     tcase_add_test(cases, malformed_calls_are_refused);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu keyed", cases);
 }

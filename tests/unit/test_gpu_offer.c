@@ -1,5 +1,6 @@
 /* Offers, reclaims, residency and CPU access through the exported functions' faces. */
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -258,10 +259,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu offer");
     TCase *cases = tcase_create("faces");
-    SRunner *runner = srunner_create(suite);
-    int failed;
     tcase_add_checked_fixture(cases, setup, NULL);
     tcase_add_test(cases, an_offer_that_nobody_needed_comes_back_whole);
     tcase_add_test(cases, the_lowest_offer_is_lost_first);
@@ -271,9 +269,5 @@ int main(void)
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);
     tcase_add_test(cases, a_fork_takes_nothing_from_its_parent);
-    suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu offer", cases);
 }

@@ -2,6 +2,7 @@
 #include <time.h>
 #include "d3dkmt/paging.h"
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 
 #define M (1ull << 20)
 
@@ -371,7 +372,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu paging");
     TCase *cases = tcase_create("gpu paging");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, cost_is_latency_and_bytes_over_bandwidth);
@@ -390,10 +390,5 @@ int main(void)
     tcase_add_test(cases, a_device_marked_as_failed);
     tcase_add_test(cases, a_reset_and_a_stop_end_devices);
     tcase_add_test(cases, the_limit_of_queued_presents);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu paging", cases);
 }

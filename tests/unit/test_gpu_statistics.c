@@ -1,5 +1,6 @@
 /* D3DKMTQueryStatistics, QueryClockCalibration and their like. */
 #include "tests/unit/gpu_memory_kit.h"
+#include "tests/unit/suite.h"
 
 static NTSTATUS ask(uint32_t type, uint32_t number, D3DKMT_QUERYSTATISTICS *ret_data)
 {
@@ -169,7 +170,6 @@ int main(void)
 {
     setenv("WINMEM_GPU", "adapter local=64M nonlocal=32M call=0ns", 1);
     setenv("WINMEM_GPU_TICK", "0", 1);
-    Suite *suite = suite_create("gpu_statistics");
     TCase *tests = tcase_create("statistics");
     tcase_add_checked_fixture(tests, make_queue, NULL);
     tcase_add_test(tests, segments_and_nodes_are_told_by_their_numbers);
@@ -179,10 +179,5 @@ int main(void)
     tcase_add_test(tests, malformed_questions_are_refused);
     tcase_add_test(tests, clocks_are_read_together);
     tcase_add_test(tests, power_and_removal);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu_statistics", tests);
 }

@@ -2,6 +2,7 @@
  * of the CPU. */
 #include "d3dkmt/sync.h"
 #include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 #include <pthread.h>
 #include <time.h>
 
@@ -389,7 +390,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("gpu sync");
     TCase *cases = tcase_create("gpu sync");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, a_monitored_fence_shows_its_value);
@@ -404,10 +404,5 @@ int main(void)
     tcase_add_test(cases, counts_and_lists);
     tcase_add_test(cases, other_kinds_are_not_waited_for_by_the_cpu);
     tcase_add_test(cases, global_handles_open_the_same_object);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("gpu sync", cases);
 }

@@ -5,6 +5,7 @@
 #include "memoryapi/image.h"
 #include "memoryapi/mm.h"
 #include "tests/sanitized.h"
+#include "tests/unit/suite.h"
 
 #define BASE     0x140000000ull
 #define NT       0x80
@@ -349,7 +350,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("image");
     TCase *tcase = tcase_create("image");
     tcase_add_test(tcase, a_whole_file);
     tcase_add_loop_test(tcase, each_damage_has_its_reason, 0, sizeof damage / sizeof damage[0]);
@@ -362,10 +362,5 @@ int main(void)
     tcase_add_test(tcase, mapped_here_and_elsewhere);
     tcase_add_test(tcase, what_no_section_fills_cannot_be_touched);
     tcase_add_test(tcase, no_byte_makes_it_crash);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("image", tcase);
 }

@@ -6,21 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
 #include "kernel32/loader/module.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/image.h"
 #include "memoryapi/mm.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P            4096u
 #define THIS_PROCESS ((HANDLE)-1)
-
-static char *allocate(uint64_t size, DWORD type, DWORD protect)
-{
-    char *memory = VirtualAlloc(NULL, size, type, protect);
-    ck_assert_ptr_nonnull(memory);
-    return memory;
-}
 
 static WIN32_MEMORY_REGION_INFORMATION region_of(const void *address)
 {
@@ -73,13 +66,6 @@ START_TEST(reserved_flags_are_not_told)
     }
 }
 END_TEST
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-    } while (0)
 
 START_TEST(a_region_query_that_fails_writes_nothing) /* 90, 91 */
 {
@@ -235,9 +221,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("inspect");
     TCase *tests = tcase_create("inspect");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_add_test(tests, a_region_is_the_whole_allocation);
     tcase_add_test(tests, reserved_flags_are_not_told);
@@ -245,9 +229,5 @@ int main(void)
     tcase_add_test(tests, every_native_class_has_its_length);
     tcase_add_test(tests, an_image_has_extent_and_name);
     tcase_add_test(tests, a_device_path_has_the_volume_of_its_drive);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("inspect", tests);
 }

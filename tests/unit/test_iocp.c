@@ -1,12 +1,12 @@
 /* Completion ports and wait completion packets. */
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include <winmem/windef.h>
 #include "faces.h"
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
+#include "tests/unit/suite.h"
 
 static HANDLE port;
 
@@ -246,7 +246,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("iocp");
     TCase *tcase = tcase_create("iocp");
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, setup, NULL);
@@ -258,10 +257,5 @@ int main(void)
     tcase_add_loop_test(tcase, association_reaches_a_sleeping_waiter, 0, 2);
     tcase_add_test(tcase, closing_a_port_frees_its_packets);
     tcase_add_test(tcase, many_threads_miss_nothing);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("iocp", tcase);
 }

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
+#include "tests/unit/memory_kit.h"
 
 #define L      (2u << 20) /* GetLargePageMinimum */
 #define RC     (MEM_RESERVE | MEM_COMMIT)
@@ -41,14 +41,6 @@ static void write_count(unsigned count)
     }
 }
 
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-        ck_assert(mm_space_is_valid());                                                            \
-    } while (0)
-
 static void set_up(void)
 {
     setenv("WINMEM_PRIVILEGES", "SeLockMemoryPrivilege", 1);
@@ -63,15 +55,15 @@ static void set_up_without(void)
     ck_assert(VirtualFree(first, 0, MEM_RELEASE));
 }
 
-static char *allocate(uint64_t size)
+static char *allocate_large(uint64_t size)
 {
     return VirtualAlloc(NULL, size, LARGE, PAGE_READWRITE);
 }
 
 START_TEST(the_privilege_is_needed)
 {
-    EXPECT_FAILS(allocate(L), 1314);
-    EXPECT_FAILS(allocate(L + 4096), 87); /* malformed with a privilege or without */
+    EXPECT_FAILS(allocate_large(L), 1314);
+    EXPECT_FAILS(allocate_large(L + 4096), 87); /* malformed with a privilege or without */
 }
 END_TEST
 
@@ -80,7 +72,7 @@ START_TEST(malformed)
     char *place = VirtualAlloc(NULL, 4 * L, MEM_RESERVE, PAGE_NOACCESS);
     ck_assert(VirtualFree(place, 0, MEM_RELEASE));
     place = (char *)(((uint64_t)place + L - 1) / L * L);
-    EXPECT_FAILS(allocate(L / 2), 87);
+    EXPECT_FAILS(allocate_large(L / 2), 87);
     EXPECT_FAILS(VirtualAlloc(place + 65536, L, LARGE, PAGE_READWRITE), 87);
     EXPECT_FAILS(VirtualAlloc(NULL, L, MEM_RESERVE | MEM_LARGE_PAGES, PAGE_READWRITE), 87);
     EXPECT_FAILS(VirtualAlloc(NULL, L, MEM_COMMIT | MEM_LARGE_PAGES, PAGE_READWRITE), 87);
@@ -103,8 +95,8 @@ END_TEST
 START_TEST(more_than_there_is)
 {
     /* more than may be committed; a sanitizer leaves addresses for half of it in a row */
-    EXPECT_FAILS(allocate(1ull << 39), 1450);
-    EXPECT_FAILS(allocate((uint64_t)(read_count() + 64) * L), 1450);
+    EXPECT_FAILS(allocate_large(1ull << 39), 1450);
+    EXPECT_FAILS(allocate_large((uint64_t)(read_count() + 64) * L), 1450);
     MEM_EXTENDED_PARAMETER huge = {.Type = MemExtendedParameterAttributeFlags,
                                    .ULong64 = MEM_EXTENDED_PARAMETER_NONPAGED_HUGE};
     EXPECT_FAILS(VirtualAlloc2(NULL, NULL, L, LARGE, PAGE_READWRITE, &huge, 1), 87);
@@ -143,7 +135,7 @@ START_TEST(large_memory)
     MEMORY_BASIC_INFORMATION info;
     unsigned free_before = free_pages();
     DWORD old = 77;
-    char *memory = allocate(2 * L);
+    char *memory = allocate_large(2 * L);
     ck_assert_ptr_nonnull(memory);
     ck_assert(mm_space_is_valid());
     ck_assert_uint_eq((uint64_t)memory % L, 0);

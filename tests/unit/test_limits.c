@@ -12,6 +12,7 @@
 #include "memoryapi/mm.h"
 #include "memoryapi/setting.h"
 #include "tests/unit/machine_kit.h"
+#include "tests/unit/suite.h"
 
 #define P  4096u
 #define RC (MEM_RESERVE | MEM_COMMIT)
@@ -238,7 +239,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("limits");
     TCase *tests = tcase_create("limits");
     tcase_add_test(tests, allocations_fail_on_request);
     tcase_add_test(tests, a_seed_may_have_a_rate);
@@ -249,10 +249,5 @@ int main(void)
     tcase_add_test(tests, the_limit_is_the_machines_when_nobody_says);
     tcase_add_test(tests, the_limit_is_the_containers_when_that_is_lower);
     tcase_add_loop_test(tests, a_size_is_a_number_with_a_unit, 0, 17);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("limits", tests);
 }

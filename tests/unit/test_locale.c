@@ -7,6 +7,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/message.h"
 #include "kernel32/process/utf.h"
+#include "tests/unit/suite.h"
 
 #define W(text)               ((LPCWSTR)u"" text)
 #define ck_wide_eq(got, want) expect_wide(got, W(want))
@@ -310,7 +311,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("locale");
     TCase *all = tcase_create("locale");
     tcase_add_test(all, to_wide);
     tcase_add_test(all, from_wide);
@@ -323,10 +323,5 @@ int main(void)
     tcase_add_test(all, message_inserts);
     tcase_add_test(all, system_messages);
     tcase_add_test(all, texts_are_found);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("locale", all);
 }

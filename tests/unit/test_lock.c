@@ -2,41 +2,19 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "tests/sanitized.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P            4096u
 #define G            65536u
 #define QUOTA        42u /* pages: the default minimum of 50 less 8 */
 #define THIS_PROCESS ((HANDLE)-1)
 #define RC           (MEM_RESERVE | MEM_COMMIT)
-
-static char *allocate(uint64_t size, DWORD type, DWORD protect)
-{
-    char *memory = VirtualAlloc(NULL, size, type, protect);
-    ck_assert_ptr_nonnull(memory);
-    return memory;
-}
-
-static void release(void *memory)
-{
-    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
-    ck_assert(mm_space_is_valid());
-}
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-        ck_assert(mm_space_is_valid());                                                            \
-    } while (0)
 
 static unsigned locked(const void *address)
 {
@@ -509,9 +487,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("lock");
     TCase *tests = tcase_create("lock");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, lock_and_unlock);
@@ -530,9 +506,5 @@ int main(void)
     tcase_add_test(tests, pages_are_made_present);
     tcase_add_test(tests, written_pages_are_made_clean);
     tcase_add_test(tests, there_is_nothing_to_flush);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("lock", tests);
 }

@@ -2,11 +2,11 @@
  * addresses, lists. */
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include <winmem/windef.h>
 #include "faces.h"
 #include "kernel32/face.h"
+#include "tests/unit/suite.h"
 
 #define THREADS 4
 #define ROUNDS  20000
@@ -352,7 +352,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("locks");
     TCase *tcase = tcase_create("locks");
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, srw_excludes);
@@ -366,10 +365,5 @@ int main(void)
     tcase_add_test(tcase, no_wake_by_address_is_lost);
     tcase_add_test(tcase, lists);
     tcase_add_test(tcase, barriers);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("locks", tcase);
 }

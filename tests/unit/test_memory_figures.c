@@ -4,7 +4,6 @@
  */
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
@@ -18,6 +17,7 @@
 #include "memoryapi/privilege.h"
 #include "memoryapi/workingset.h"
 #include "tests/unit/machine_kit.h"
+#include "tests/unit/suite.h"
 
 #define P    4096u
 #define RC   (MEM_RESERVE | MEM_COMMIT)
@@ -415,7 +415,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("memory figures");
     TCase *tests = tcase_create("memory figures");
     tcase_add_test(tests, status_of_a_machine);
     tcase_add_test(tests, what_others_use_cannot_be_committed);
@@ -432,10 +431,5 @@ int main(void)
     tcase_add_test(tests, file_cache_with_the_privilege);
     tcase_add_test(tests, installed_memory_from_the_firmware);
     tcase_add_test(tests, installed_memory_from_the_kernel);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("memory figures", tests);
 }

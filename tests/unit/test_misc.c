@@ -7,6 +7,7 @@
 #include "faces.h"
 #include "kernel32/face.h"
 #include "memoryapi/exports.h"
+#include "tests/unit/suite.h"
 
 #define W(text) ((LPCWSTR)u"" text)
 
@@ -148,7 +149,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("misc");
     TCase *all = tcase_create("misc");
     tcase_add_test(all, error_modes);
     tcase_add_test(all, fail_fast_ends_the_process);
@@ -157,10 +157,5 @@ int main(void)
     tcase_add_test(all, registry_is_empty);
     tcase_add_test(all, no_network);
     tcase_add_test(all, ordinals_that_never_change);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("misc", all);
 }

@@ -13,6 +13,7 @@
 #include "kernel32/face.h"
 #include "tests/sanitized.h"
 #include "memoryapi/pressure.h"
+#include "tests/unit/suite.h"
 
 #define EXPECT_FAILS(call, code)                                                                   \
     do {                                                                                           \
@@ -214,7 +215,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("notification");
     TCase *tests = tcase_create("notification");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
@@ -224,10 +224,5 @@ int main(void)
     tcase_add_test(tests, mistakes);
     tcase_add_test(tests, a_wait_in_a_child);
     tcase_add_test(tests, no_thread_without_a_notification);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("notification", tests);
 }

@@ -1,9 +1,9 @@
 /* Objects and the handle table. */
 #include <check.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <winmem/windef.h>
 #include "memoryapi/object.h"
+#include "tests/unit/suite.h"
 
 struct thing {
     struct object object;
@@ -182,17 +182,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("object");
     TCase *tcase = tcase_create("object");
     tcase_add_test(tcase, lowest_free_handle_first);
     tcase_add_test(tcase, lookup_checks_type_and_access);
     tcase_add_test(tcase, duplicate_and_flags);
     tcase_add_test(tcase, a_handle_of_a_given_value);
     tcase_add_test(tcase, threads_share_the_table);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("object", tcase);
 }

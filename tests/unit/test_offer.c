@@ -1,61 +1,17 @@
 /* Offer, reclaim, discard, the native calls, and stacks that grow. */
 #include <check.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P       4096u
 #define RC      (MEM_RESERVE | MEM_COMMIT)
 #define CURRENT ((HANDLE)-1)
-
-static sigjmp_buf back;
-static volatile NTSTATUS raised;
-
-static bool on_exception(struct fault *fault)
-{
-    raised = fault->code;
-    siglongjmp(back, 1);
-}
-
-static NTSTATUS touch(volatile char *address, bool write)
-{
-    raised = 0;
-    fault_hook = on_exception;
-    if (sigsetjmp(back, 1) == 0) {
-        if (write)
-            *address = 1;
-        else
-            (void)*address;
-    }
-    fault_hook = NULL;
-    return raised;
-}
-
-static char *allocate(uint64_t size, DWORD type, DWORD protect)
-{
-    char *memory = VirtualAlloc(NULL, size, type, protect);
-    ck_assert_ptr_nonnull(memory);
-    return memory;
-}
-
-static void release(void *memory)
-{
-    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
-    ck_assert(mm_space_is_valid());
-}
-
-static MEMORY_BASIC_INFORMATION query(const void *address)
-{
-    MEMORY_BASIC_INFORMATION info;
-    ck_assert_uint_eq(VirtualQuery(address, &info, sizeof info), sizeof info);
-    return info;
-}
 
 START_TEST(offered_memory_cannot_be_touched_and_comes_back) /* 98, 99 */
 {
@@ -361,9 +317,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("offer");
     TCase *tests = tcase_create("offer");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, offered_memory_cannot_be_touched_and_comes_back);
@@ -379,9 +333,5 @@ int main(void)
     tcase_add_test(tests, the_guarantee_is_left_for_the_handler);
     tcase_add_test(tests, an_offered_guard_page_lets_no_stack_grow);
     tcase_add_test(tests, a_guard_page_that_cannot_be_made_stays_reserved);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("offer", tests);
 }

@@ -10,6 +10,7 @@
 #include "memoryapi/fault.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
+#include "tests/unit/suite.h"
 
 #define P    4096u
 #define RC   (MEM_RESERVE | MEM_COMMIT)
@@ -274,9 +275,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("offer_policy");
     TCase *tests = tcase_create("offer_policy");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, start, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, high_priorities_are_held_while_there_is_room);
@@ -291,9 +290,5 @@ int main(void)
     tcase_add_test(tests, a_real_shortage_is_told_by_the_thread);
     tcase_add_test(tests, the_switch_keeps_or_drops_at_once);
     tcase_add_test(tests, released_while_offered);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("offer_policy", tests);
 }

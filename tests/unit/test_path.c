@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "kernel32/process/path.h"
+#include "tests/unit/suite.h"
 
 static char root[] = "/tmp/winmem-path-XXXXXX";
 
@@ -296,7 +297,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("path");
     TCase *tests = tcase_create("path");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, full_path, 0, sizeof full_paths / sizeof full_paths[0]);
@@ -307,10 +307,5 @@ int main(void)
     tcase_add_test(tests, case_is_ignored);
     tcase_add_test(tests, names_that_come_and_go);
     tcase_add_test(tests, current_directory);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("path", tests);
 }

@@ -3,17 +3,15 @@
  * Sources: sdk-api memoryapi/VirtualAlloc2, memoryapi/VirtualFree.
  */
 #include <check.h>
-#include <setjmp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include <winmem/winternl.h>
-#include "kernel32/face.h"
 #include "memoryapi/base.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/placeholder.h"
 #include "memoryapi/space.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P        4096u
 #define G        65536u
@@ -23,46 +21,12 @@
 #define PRESERVE (MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER)
 #define COALESCE (MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS)
 
-static sigjmp_buf back;
-
-static bool on_exception(struct fault *fault)
-{
-    siglongjmp(back, 1);
-}
-
-static bool faults(volatile char *address)
-{
-    bool result = true;
-    fault_hook = on_exception;
-    if (sigsetjmp(back, 1) == 0) {
-        *address = 7;
-        result = false;
-    }
-    fault_hook = NULL;
-    return result;
-}
-
-static MEMORY_BASIC_INFORMATION query(const void *address)
-{
-    MEMORY_BASIC_INFORMATION info;
-    ck_assert_uint_eq(VirtualQuery(address, &info, sizeof info), 48);
-    return info;
-}
-
 #define EXPECT_REGION(address, base, state, size)                                                  \
     do {                                                                                           \
         MEMORY_BASIC_INFORMATION info_ = query(address);                                           \
         ck_assert_ptr_eq(info_.AllocationBase, (void *)(base));                                    \
         ck_assert_uint_eq(info_.State, state);                                                     \
         ck_assert_uint_eq(info_.RegionSize, size);                                                 \
-    } while (0)
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-        ck_assert(mm_space_is_valid());                                                            \
     } while (0)
 
 #define SUCCEEDS(call)                                                                             \
@@ -100,7 +64,7 @@ START_TEST(a_placeholder_looks_reserved)
     EXPECT_REGION(memory, memory, MEM_RESERVE, 8 * P);
     ck_assert_uint_eq(query(memory).AllocationProtect, PAGE_NOACCESS);
     ck_assert_uint_eq(query(memory).Type, MEM_PRIVATE);
-    ck_assert(faults(memory));
+    ck_assert(touch(memory, true));
     /* nothing is to be had of it before it is replaced */
     EXPECT_FAILS(VirtualAlloc(memory, P, MEM_COMMIT, PAGE_READWRITE), 487);
     EXPECT_FAILS(VirtualAlloc2(NULL, memory, P, MEM_COMMIT, PAGE_READWRITE, NULL, 0), 487);
@@ -226,22 +190,22 @@ START_TEST(replaced_piece_by_piece)
     ck_assert_uint_eq(query(memory + 2 * P).AllocationProtect, PAGE_READWRITE);
     ck_assert(is_zero(memory + 2 * P, 6 * P));
     memset(memory + 2 * P, 3, 6 * P);
-    ck_assert(faults(memory + P));
+    ck_assert(touch(memory + P, true));
     EXPECT_FAILS(replace(memory + 2 * P, 6 * P, MEM_COMMIT), 487); /* no placeholder any more */
     /* one that is only reserved, in the same granule, committed page by page */
     ck_assert_ptr_eq(replace(memory, 2 * P, 0), memory);
-    ck_assert(faults(memory));
+    ck_assert(touch(memory, true));
     ck_assert_ptr_eq(VirtualAlloc(memory + P, P, MEM_COMMIT, PAGE_READWRITE), memory + P);
-    ck_assert(faults(memory));
+    ck_assert(touch(memory, true));
     ck_assert_int_eq(memory[P], 0);
     memory[P] = 5;
     EXPECT_FAILS(VirtualAlloc(memory + P, 2 * P, MEM_COMMIT, PAGE_READWRITE), 487);
     SUCCEEDS(VirtualFree(memory + P, P, MEM_DECOMMIT));
-    ck_assert(faults(memory + P));
+    ck_assert(touch(memory + P, true));
     ck_assert_int_eq(memory[2 * P], 3);
     ck_assert_ptr_eq(VirtualAlloc(memory, 2 * P, MEM_COMMIT, PAGE_READONLY), memory);
     ck_assert_int_eq(memory[P], 0);
-    ck_assert(faults(memory + P));
+    ck_assert(touch(memory + P, true));
     SUCCEEDS(VirtualFree(memory, 0, MEM_RELEASE));
     ck_assert_int_eq(memory[3 * P], 3);
     SUCCEEDS(VirtualFree(memory + 2 * P, 0, MEM_RELEASE));
@@ -268,9 +232,9 @@ START_TEST(made_where_memory_was)
         SUCCEEDS(VirtualAlloc(memory + G + 5 * P, 7 * P, MEM_COMMIT, PAGE_READWRITE));
         ck_assert(is_zero(memory + G + 5 * P, 7 * P));
         memset(memory + G + 5 * P, 4, 7 * P);
-        ck_assert(round % 2 || faults(memory + G));
+        ck_assert(round % 2 || touch(memory + G, true));
         SUCCEEDS(VirtualFree(memory + G, 2 * G, PRESERVE));
-        ck_assert(faults(memory + G + 5 * P));
+        ck_assert(touch(memory + G + 5 * P, true));
         EXPECT_REGION(memory + G + 5 * P, memory + G, MEM_RESERVE, 2 * G - 5 * P);
     }
     SUCCEEDS(VirtualFree(memory, 5 * G, COALESCE));
@@ -304,7 +268,7 @@ START_TEST(a_part_becomes_a_placeholder)
             if (!part && page % 3)
                 ck_assert_int_eq(memory[page * P], page + 1);
             else
-                ck_assert(faults(memory + page * P));
+                ck_assert(touch(memory + page * P, true));
         }
         SUCCEEDS(replace(memory + first * P, (end - first) * P, MEM_COMMIT));
         ck_assert(is_zero(memory + first * P, (end - first) * P));
@@ -437,9 +401,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("placeholder");
     TCase *tests = tcase_create("placeholder");
-    SRunner *runner = srunner_create(suite);
     tcase_add_test(tests, a_placeholder_looks_reserved);
     tcase_add_test(tests, types_that_do_not_go_together);
     tcase_add_test(tests, cut_at_any_page);
@@ -452,9 +414,5 @@ int main(void)
     tcase_add_test(tests, free_space_beside_pieces);
     tcase_add_test(tests, the_native_call_releases_a_part);
     tcase_add_test(tests, taken_by_the_engine);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("placeholder", tests);
 }

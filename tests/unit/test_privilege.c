@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kernel32/face.h"
 #include "kernel32/process/token.h"
+#include "tests/unit/suite.h"
 
 struct state {
     uint32_t count;
@@ -204,7 +205,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("privilege");
     TCase *all = tcase_create("privilege");
     tcase_add_test(all, ordinary_user);
     tcase_add_test(all, held_counts_without_a_token);
@@ -214,10 +214,5 @@ int main(void)
     tcase_add_test(all, twice_in_one_call);
     tcase_add_test(all, a_duplicate_is_its_own);
     tcase_add_test(all, native);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("privilege", all);
 }

@@ -1,9 +1,9 @@
 /* The region map: the numbered pictures of region.h, the search for free space, the index. */
 #include <check.h>
-#include <stdlib.h>
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 #include "memoryapi/region.h"
+#include "tests/unit/suite.h"
 
 #define BASE (1ull << 36)
 #define G    ALLOCATION_GRANULARITY
@@ -139,18 +139,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("region");
     TCase *tests = tcase_create("region");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, set_up, NULL);
     tcase_add_loop_test(tests, pictures_of_split_and_merge, 0, array_length(pictures));
     tcase_add_test(tests, committed_pages_are_counted);
     tcase_add_test(tests, free_space_is_found_lowest_and_highest_first);
     tcase_add_test(tests, a_partly_used_granule_is_free_behind_its_region);
     tcase_add_test(tests, the_books_of_a_region_are_small);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("region", tests);
 }

@@ -12,6 +12,7 @@
 #include <winmem/winbase.h>
 #include <winmem/winternl.h>
 #include "kernel32/face.h"
+#include "tests/unit/suite.h"
 
 #define P    4096u
 #define RC   (MEM_RESERVE | MEM_COMMIT)
@@ -204,7 +205,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("services");
     TCase *tests = tcase_create("services");
     tcase_add_test(tests, thunks_replace_the_first_argument);
     tcase_add_test(tests, many_thunks);
@@ -214,10 +214,5 @@ int main(void)
     tcase_add_test(tests, reading_and_writing_this_process);
     tcase_add_test(tests, a_read_spends_a_guard);
     tcase_add_test(tests, memory_counters);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("services", tests);
 }

@@ -3,13 +3,13 @@
  * request; fork. Each test is a process.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
 #include "memoryapi/base.h"
 #include "memoryapi/mm.h"
 #include "tests/sanitized.h"
+#include "tests/unit/suite.h"
 
 #define G 65536u
 
@@ -158,9 +158,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("space");
     TCase *tests = tcase_create("space");
-    SRunner *runner = srunner_create(suite);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, limits_hold_in_a_host_program);
     tcase_add_test(tests, limits_hold_in_an_owned_space);
@@ -168,9 +166,5 @@ int main(void)
     tcase_add_test(tests, host_memory_is_not_given_away);
     tcase_add_test(tests, an_image_is_unmapped_by_its_loader_only);
     tcase_add_test(tests, a_child_goes_on_with_its_copy);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("space", tests);
 }

@@ -8,6 +8,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/processor.h"
 #include "memoryapi/fault.h"
+#include "tests/unit/suite.h"
 
 START_TEST(system_info)
 {
@@ -192,7 +193,6 @@ static void setup(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("system");
     TCase *tcase = tcase_create("system");
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, system_info);
@@ -203,10 +203,5 @@ int main(void)
     tcase_add_test(tcase, the_process);
     tcase_add_test(tcase, random_bytes);
     tcase_add_test(tcase, names_and_directories);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("system", tcase);
 }

@@ -6,6 +6,7 @@
 #include <winmem/windef.h>
 #include "faces.h"
 #include "kernel32/face.h"
+#include "tests/unit/suite.h"
 
 static uint64_t value(FILETIME time)
 {
@@ -125,17 +126,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("time");
     TCase *tcase = tcase_create("time");
     tcase_add_test(tcase, known_days);
     tcase_add_test(tcase, every_day_there_and_back);
     tcase_add_test(tcase, wrong_dates);
     tcase_add_test(tcase, zones);
     tcase_add_test(tcase, clocks_agree);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("time", tcase);
 }

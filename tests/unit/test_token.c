@@ -7,6 +7,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/sid.h"
 #include "kernel32/process/utf.h"
+#include "tests/unit/suite.h"
 
 START_TEST(sid_text)
 {
@@ -173,7 +174,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("token");
     TCase *all = tcase_create("token");
     tcase_add_test(all, sid_text);
     tcase_add_test(all, sid_parts);
@@ -181,10 +181,5 @@ int main(void)
     tcase_add_test(all, account);
     tcase_add_test(all, directories);
     tcase_add_test(all, random_provider);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("token", all);
 }

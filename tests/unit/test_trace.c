@@ -10,6 +10,7 @@
 #include "memoryapi/exports.h"
 #include "memoryapi/gate.h"
 #include "memoryapi/trace.h"
+#include "tests/unit/suite.h"
 
 static const char *format(const char *name, const uint64_t *arguments, const uint64_t *result)
 {
@@ -157,7 +158,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("trace");
     TCase *lines = tcase_create("lines");
     tcase_add_test(lines, a_call_and_its_result);
     tcase_add_test(lines, flags_that_nobody_knows_are_numbers);
@@ -168,10 +168,5 @@ int main(void)
     tcase_add_test(lines, a_call_that_does_not_return_has_no_result);
     tcase_add_test(lines, long_lines_are_cut);
     tcase_add_test(lines, selected_calls_are_written_to_a_file);
-    suite_add_tcase(suite, lines);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("trace", lines);
 }

@@ -5,55 +5,18 @@
  * one family are read side by side.
  */
 #include <check.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/mm.h"
 #include "tests/sanitized.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P  4096u
 #define G  65536u
 #define RC (MEM_RESERVE | MEM_COMMIT)
-
-static sigjmp_buf back;
-static volatile NTSTATUS raised;
-static volatile uint64_t raised_access, raised_address;
-
-static bool on_exception(struct fault *fault)
-{
-    raised = fault->code;
-    raised_access = fault->access;
-    raised_address = fault->address;
-    siglongjmp(back, 1);
-}
-
-/* The exception that a one-byte access raises, or 0. */
-static NTSTATUS touch(void *address, bool write)
-{
-    raised = 0;
-    fault_hook = on_exception;
-    if (sigsetjmp(back, 1) == 0) {
-        if (write)
-            *(volatile char *)address = 1;
-        else
-            (void)*(volatile char *)address;
-    }
-    fault_hook = NULL;
-    return raised;
-}
-
-static MEMORY_BASIC_INFORMATION query(const void *address)
-{
-    MEMORY_BASIC_INFORMATION info;
-    memset(&info, 0xEE, sizeof info);
-    ck_assert_uint_eq(VirtualQuery(address, &info, sizeof info), 48);
-    return info;
-}
 
 #define EXPECT_RUN(address, state, protect, size)                                                  \
     do {                                                                                           \
@@ -63,27 +26,6 @@ static MEMORY_BASIC_INFORMATION query(const void *address)
         ck_assert_uint_eq(info_.Protect, protect);                                                 \
         ck_assert_uint_eq(info_.RegionSize, size);                                                 \
     } while (0)
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-        ck_assert(mm_space_is_valid());                                                            \
-    } while (0)
-
-static char *allocate(uint64_t size, DWORD type, DWORD protect)
-{
-    char *memory = VirtualAlloc(NULL, size, type, protect);
-    ck_assert_ptr_nonnull(memory);
-    return memory;
-}
-
-static void release(void *memory)
-{
-    ck_assert_int_ne(VirtualFree(memory, 0, MEM_RELEASE), 0);
-    ck_assert(mm_space_is_valid());
-}
 
 /* A free address with `size` bytes of free space, that is G-aligned. */
 static char *free_place(uint64_t size)
@@ -333,8 +275,8 @@ START_TEST(decommit_rules) /* 53 to 55, 58, 61 and decommit beyond the end */
     EXPECT_RUN(memory + P, MEM_RESERVE, 0, 2 * P);
     EXPECT_RUN(memory + 3 * P, MEM_COMMIT, PAGE_READWRITE, 5 * P);
     ck_assert_int_eq(touch(memory + P, true), STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(raised_access, 1);
-    ck_assert_uint_eq(raised_address, (uint64_t)memory + P);
+    ck_assert_uint_eq(kit_raised.access, 1);
+    ck_assert_uint_eq(kit_raised.address, (uint64_t)memory + P);
     ck_assert_int_eq(memory[0], 5);
     ck_assert_int_eq(memory[3 * P], 5);
     ck_assert(VirtualFree(memory + P, P, MEM_DECOMMIT));
@@ -383,7 +325,7 @@ START_TEST(protect_rules) /* 62 to 67, 76 and size 0, two regions, bad values */
     ck_assert(VirtualProtect(memory + P, 3 * P, PAGE_NOACCESS, &old));
     ck_assert_uint_eq(old, PAGE_READONLY);
     ck_assert_int_eq(touch(memory + P, false), STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(raised_access, 0);
+    ck_assert_uint_eq(kit_raised.access, 0);
     ck_assert(VirtualProtect(memory, 4 * P, PAGE_READWRITE, &old));
     EXPECT_RUN(memory, MEM_COMMIT, PAGE_READWRITE, 4 * P);
     for (unsigned i = 0; i < 4 * P; i++)
@@ -412,13 +354,13 @@ START_TEST(execution_is_refused_without_the_right) /* 70 */
     char *code = allocate(P, RC, PAGE_READWRITE);
     DWORD old;
     memcpy(code, &ret, 1);
-    raised = 0;
-    fault_hook = on_exception;
-    if (sigsetjmp(back, 1) == 0)
+    kit_raised.code = 0;
+    fault_hook = kit_on_exception;
+    if (sigsetjmp(kit_back, 1) == 0)
         ((void (*)(void))code)();
     fault_hook = NULL;
-    ck_assert_int_eq(raised, STATUS_ACCESS_VIOLATION);
-    ck_assert_uint_eq(raised_access, 8);
+    ck_assert_int_eq(kit_raised.code, STATUS_ACCESS_VIOLATION);
+    ck_assert_uint_eq(kit_raised.access, 8);
     ck_assert(VirtualProtect(code, P, PAGE_EXECUTE_READ, &old));
     ((void (*)(void))code)();
     release(code);
@@ -432,7 +374,7 @@ START_TEST(a_guard_page_alarms_once) /* 71 to 74 */
     memory[P] = 11;
     ck_assert(VirtualProtect(memory + P, 2 * P, PAGE_READWRITE | PAGE_GUARD, &old));
     ck_assert_int_eq(touch(memory + P + 8, false), STATUS_GUARD_PAGE_VIOLATION);
-    ck_assert_uint_eq(raised_address, (uint64_t)memory + P + 8);
+    ck_assert_uint_eq(kit_raised.address, (uint64_t)memory + P + 8);
     EXPECT_RUN(memory, MEM_COMMIT, PAGE_READWRITE, 2 * P);
     EXPECT_RUN(memory + 2 * P, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD, P);
     ck_assert_int_eq(touch(memory + P, false), 0);
@@ -581,9 +523,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("virtual");
     TCase *tests = tcase_create("virtual");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, fresh_memory_is_aligned_and_zero);
@@ -611,9 +551,5 @@ int main(void)
     tcase_add_test(tests, query_rules);
     tcase_add_test(tests, ex_functions_check_the_handle);
     tcase_add_test(tests, a_success_leaves_the_last_error_alone);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("virtual", tests);
 }

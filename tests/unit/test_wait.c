@@ -2,7 +2,6 @@
 #include <check.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 #include <winmem/windef.h>
@@ -10,6 +9,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
 #include "memoryapi/gate.h"
+#include "tests/unit/suite.h"
 
 static uint64_t milliseconds(void)
 {
@@ -448,7 +448,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("wait");
     TCase *tcase = tcase_create("wait");
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, auto_reset_event_lets_one_go);
@@ -468,10 +467,5 @@ int main(void)
     tcase_add_test(tcase, signals_do_not_end_a_wait);
     tcase_add_test(tcase, native_events);
     tcase_add_test(tcase, detached_thread_leaves_nothing);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("wait", tcase);
 }

@@ -8,30 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
-#include "kernel32/face.h"
-#include "memoryapi/fault.h"
 #include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/residency.h"
 #include "tests/sanitized.h"
+#include "tests/unit/memory_kit.h"
+#include "tests/unit/suite.h"
 
 #define P            4096u
 #define THIS_PROCESS ((HANDLE)-1)
 #define RC           (MEM_RESERVE | MEM_COMMIT)
-
-static char *allocate(uint64_t size, DWORD type, DWORD protect)
-{
-    char *memory = VirtualAlloc(NULL, size, type, protect);
-    ck_assert_ptr_nonnull(memory);
-    return memory;
-}
-
-#define EXPECT_FAILS(call, error)                                                                  \
-    do {                                                                                           \
-        last_error_set(0xABCD);                                                                    \
-        ck_assert(!(call));                                                                        \
-        ck_assert_uint_eq(last_error_get(), error);                                                \
-    } while (0)
 
 static PSAPI_WORKING_SET_EX_BLOCK look(const void *address)
 {
@@ -345,9 +331,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("working_set");
     TCase *tests = tcase_create("working_set");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, fault_init, NULL);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_page_is_valid_when_it_was_touched);
@@ -358,9 +342,5 @@ int main(void)
     tcase_add_test(tests, addresses_may_come_in_any_order);
     tcase_add_test(tests, a_host_that_does_not_tell);
     tcase_add_test(tests, the_list_is_made_while_memory_changes);
-    suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run("working_set", tests);
 }
