@@ -1,8 +1,7 @@
 /*
  * The VirtualAlloc family through its exported gates. A number in a comment is the rule of
  * Microsoft's documentation as listed in spec/: rounding, states, errors. Constants stand here as
- * numbers from the public headers where the value itself is the point. Long because the rules of
- * one family are read side by side.
+ * numbers from the public headers where the value itself is the point.
  */
 #include <check.h>
 #include <signal.h>

@@ -95,61 +95,65 @@ static bool trace(const char *families)
            setenv("WINMEM_TRACE", families, 1) == 0;
 }
 
+static const struct option options[] = {
+    {"imports", no_argument, NULL, 'i'},
+    {"aslr", no_argument, NULL, 'a'},
+    {"privilege", required_argument, NULL, 'p'},
+    {"commit-limit", required_argument, NULL, OPTION_COMMIT_LIMIT},
+    {"address-space", required_argument, NULL, OPTION_ADDRESS_SPACE},
+    {"pressure", required_argument, NULL, OPTION_PRESSURE},
+    {"offer-budget", required_argument, NULL, OPTION_OFFER_BUDGET},
+    {"fail-allocation", required_argument, NULL, OPTION_FAIL_ALLOCATION},
+    {"trace", optional_argument, NULL, 't'},
+    /* from a Windows program that starts another one (kernel32/process/start_record.h) */
+    {"start-record", required_argument, NULL, OPTION_START_RECORD},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* One option is heeded: GO_ON, or the command ends with this exit code. */
+#define GO_ON (-1)
+static int heed(int option, struct run_options *run, bool *ret_imports)
+{
+    switch (option) {
+    case 'i':
+        *ret_imports = true;
+        return GO_ON;
+    case 'a':
+        run->random_base = true;
+        return GO_ON;
+    case 'p':
+        return add_privilege(optarg) ? GO_ON : USAGE;
+    case OPTION_COMMIT_LIMIT ... OPTION_FAIL_ALLOCATION:
+        if (set_limit(option, optarg))
+            return GO_ON;
+        fprintf(stderr, "winmem: '%s' is no %s\n", optarg, kind_of_value(option));
+        return USAGE;
+    case 't':
+        return trace(optarg ? optarg : "all") ? GO_ON : 1;
+    case OPTION_START_RECORD:
+        run->record = atoi(optarg);
+        return GO_ON;
+    case 'h':
+        fputs(help, stdout);
+        return 0;
+    default:
+        fputs(help, stderr);
+        return USAGE;
+    }
+}
+
 int cmd_run(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"imports", no_argument, NULL, 'i'},
-        {"aslr", no_argument, NULL, 'a'},
-        {"privilege", required_argument, NULL, 'p'},
-        {"commit-limit", required_argument, NULL, OPTION_COMMIT_LIMIT},
-        {"address-space", required_argument, NULL, OPTION_ADDRESS_SPACE},
-        {"pressure", required_argument, NULL, OPTION_PRESSURE},
-        {"offer-budget", required_argument, NULL, OPTION_OFFER_BUDGET},
-        {"fail-allocation", required_argument, NULL, OPTION_FAIL_ALLOCATION},
-        {"trace", optional_argument, NULL, 't'},
-        /* from a Windows program that starts another one (kernel32/process/start_record.h) */
-        {"start-record", required_argument, NULL, OPTION_START_RECORD},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     struct run_options run = {0};
     bool imports = false;
-    int option;
+    int option, end = GO_ON;
 
     /* "+": what follows the program's name is the program's */
-    while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-        switch (option) {
-        case 'i':
-            imports = true;
-            break;
-        case 'a':
-            run.random_base = true;
-            break;
-        case 'p':
-            if (!add_privilege(optarg))
-                return USAGE;
-            break;
-        case OPTION_COMMIT_LIMIT ... OPTION_FAIL_ALLOCATION:
-            if (!set_limit(option, optarg)) {
-                fprintf(stderr, "winmem: '%s' is no %s\n", optarg, kind_of_value(option));
-                return USAGE;
-            }
-            break;
-        case 't':
-            if (!trace(optarg ? optarg : "all"))
-                return 1;
-            break;
-        case OPTION_START_RECORD:
-            run.record = atoi(optarg);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            fputs(help, stderr);
-            return USAGE;
-        }
-    }
+    while (end == GO_ON && (option = getopt_long(argc, argv, "+h", options, NULL)) != -1)
+        end = heed(option, &run, &imports);
+    if (end != GO_ON)
+        return end;
     if (optind == argc) {
         fputs(help, stderr);
         return USAGE;
