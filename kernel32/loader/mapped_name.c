@@ -40,13 +40,16 @@ uint16_t *module_image_name(uint64_t base, size_t *ret_length)
     return name;
 }
 
-/* The name of what `address` lies in, malloc'd. Needs the right that the native query needs. */
-static NTSTATUS find_name(HANDLE process, uint64_t address, WCHAR **ret_name, size_t *ret_length)
+/* The name of what `address` lies in, malloc'd. Needs the right that the native query needs, and room. */
+static NTSTATUS find_name(HANDLE process, const void *address, DWORD room, WCHAR **ret_name,
+                          size_t *ret_length)
 {
     MEMORY_IMAGE_INFORMATION image;
+    if (!room)
+        return STATUS_BUFFER_TOO_SMALL;
     NTSTATUS status = handle_is_current_process(process, PROCESS_QUERY_INFORMATION);
     if (status == STATUS_SUCCESS)
-        status = mm_query_image(address, &image);
+        status = mm_query_image((uint64_t)address, &image);
     if (status == STATUS_SUCCESS) {
         *ret_name = module_image_name((uint64_t)image.ImageBase, ret_length);
         status = *ret_name ? STATUS_SUCCESS : STATUS_INVALID_ADDRESS;
@@ -74,8 +77,7 @@ DWORD k32_K32GetMappedFileNameW(HANDLE hProcess, LPVOID lpv, LPWSTR lpFilename, 
 {
     WCHAR *name;
     size_t length;
-    NTSTATUS status =
-        nSize ? find_name(hProcess, (uint64_t)lpv, &name, &length) : STATUS_BUFFER_TOO_SMALL;
+    NTSTATUS status = find_name(hProcess, lpv, nSize, &name, &length);
     if (status != STATUS_SUCCESS)
         return (DWORD)face_bool(status);
     DWORD result = put(lpFilename, name, length, sizeof *name, nSize);
@@ -87,8 +89,7 @@ DWORD k32_K32GetMappedFileNameA(HANDLE hProcess, LPVOID lpv, LPSTR lpFilename, D
 {
     WCHAR *name;
     size_t length;
-    NTSTATUS status =
-        nSize ? find_name(hProcess, (uint64_t)lpv, &name, &length) : STATUS_BUFFER_TOO_SMALL;
+    NTSTATUS status = find_name(hProcess, lpv, nSize, &name, &length);
     if (status != STATUS_SUCCESS)
         return (DWORD)face_bool(status);
     char *narrow = utf8_from_wide(name);

@@ -75,7 +75,7 @@ static uint32_t mode_of(const struct file *file)
             FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT | FILE_DELETE_ON_CLOSE);
 }
 
-static void put_basic(const struct file_facts *facts, FILE_BASIC_INFORMATION *info)
+void file_tell_basic(const struct file_facts *facts, FILE_BASIC_INFORMATION *info)
 {
     info->CreationTime.QuadPart = (LONGLONG)facts->created;
     info->LastAccessTime.QuadPart = (LONGLONG)facts->accessed;
@@ -95,7 +95,7 @@ static void put_standard(const struct file *file, const struct file_facts *facts
     info->Directory = facts->directory;
 }
 
-static void put_open(const struct file_facts *facts, FILE_NETWORK_OPEN_INFORMATION *info)
+void file_tell_open(const struct file_facts *facts, FILE_NETWORK_OPEN_INFORMATION *info)
 {
     info->CreationTime.QuadPart = (LONGLONG)facts->created;
     info->LastAccessTime.QuadPart = (LONGLONG)facts->accessed;
@@ -106,8 +106,7 @@ static void put_open(const struct file_facts *facts, FILE_NETWORK_OPEN_INFORMATI
     info->FileAttributes = facts->attributes;
 }
 
-static void put_stat(const struct file *file, const struct file_facts *facts,
-                     FILE_STAT_INFORMATION *info)
+void file_tell_stat(const struct file_facts *facts, ACCESS_MASK access, FILE_STAT_INFORMATION *info)
 {
     info->FileId.QuadPart = (LONGLONG)facts->inode;
     info->CreationTime.QuadPart = (LONGLONG)facts->created;
@@ -119,7 +118,7 @@ static void put_stat(const struct file *file, const struct file_facts *facts,
     info->FileAttributes = facts->attributes;
     info->ReparseTag = facts->tag;
     info->NumberOfLinks = facts->links;
-    info->EffectiveAccess = file->access;
+    info->EffectiveAccess = access;
 }
 
 /* The one data stream of a file: NextEntryOffset, StreamNameLength, StreamSize,
@@ -153,7 +152,7 @@ static NTSTATUS put_all(struct file *file, const struct file_facts *facts, char 
 {
     uint64_t position = position_of(file);
     uint32_t tail[2] = {0, file->access}, last[2] = {mode_of(file), 0};
-    put_basic(facts, (FILE_BASIC_INFORMATION *)buffer);
+    file_tell_basic(facts, (FILE_BASIC_INFORMATION *)buffer);
     put_standard(file, facts, (FILE_STANDARD_INFORMATION *)(buffer + 40));
     memcpy(buffer + 64, &facts->inode, 8);
     memcpy(buffer + 72, tail, 8);
@@ -216,7 +215,7 @@ static NTSTATUS put_facts(struct file *file, uint32_t information_class,
 {
     switch (information_class) {
     case FileBasicInformation:
-        put_basic(facts, buffer);
+        file_tell_basic(facts, buffer);
         return STATUS_SUCCESS;
     case FileStandardInformation:
         put_standard(file, facts, buffer);
@@ -225,7 +224,7 @@ static NTSTATUS put_facts(struct file *file, uint32_t information_class,
         memcpy(buffer, &facts->inode, 8);
         return STATUS_SUCCESS;
     case FileNetworkOpenInformation:
-        put_open(facts, buffer);
+        file_tell_open(facts, buffer);
         return STATUS_SUCCESS;
     case FileAttributeTagInformation:
         *(FILE_ATTRIBUTE_TAG_INFORMATION *)buffer =
@@ -236,7 +235,7 @@ static NTSTATUS put_facts(struct file *file, uint32_t information_class,
             (FILE_ID_INFORMATION){file_volume_serial(facts->device), {facts->inode, 0}};
         return STATUS_SUCCESS;
     case FileStatInformation:
-        put_stat(file, facts, buffer);
+        file_tell_stat(facts, file->access, buffer);
         return STATUS_SUCCESS;
     case FileStreamInformation:
         return put_stream(facts, buffer, room, ret_length);

@@ -33,3 +33,9 @@ NTSTATUS file_query_directory(struct file *file, const struct directory_query *q
 NTSTATUS file_name_of(const struct file *file, WCHAR **ret_name, size_t *ret_length);
 /* The Win32 path, "X:\dir\name"; malloc'd. */
 NTSTATUS file_path_of(const struct file *file, WCHAR **ret_path, size_t *ret_length);
+
+/* What the facts are in these structures, of which the rest is left. `access`: of whoever asks. */
+void file_tell_basic(const struct file_facts *facts, FILE_BASIC_INFORMATION *info);
+void file_tell_open(const struct file_facts *facts, FILE_NETWORK_OPEN_INFORMATION *info);
+void file_tell_stat(const struct file_facts *facts, ACCESS_MASK access,
+                    FILE_STAT_INFORMATION *info);

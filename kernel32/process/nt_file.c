@@ -5,14 +5,9 @@
 #include "kernel32/process/file_control.h"
 #include "kernel32/process/file_name.h"
 #include "kernel32/process/file_query.h"
+#include "kernel32/process/nt_io.h"
 #include "kernel32/process/nt_name.h"
 #include "memoryapi/guarded.h"
-
-static NTSTATUS put_status(IO_STATUS_BLOCK *block, NTSTATUS status, uint64_t information)
-{
-    IO_STATUS_BLOCK value = {.Status = status, .Information = information};
-    return guarded_write(block, &value, sizeof value) ? status : STATUS_ACCESS_VIOLATION;
-}
 
 static NTSTATUS create(HANDLE *ret_handle, ACCESS_MASK access, const OBJECT_ATTRIBUTES *attributes,
                        IO_STATUS_BLOCK *block, struct file_request *request)

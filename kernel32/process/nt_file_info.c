@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kernel32/face.h"
 #include "kernel32/process/file_query.h"
+#include "kernel32/process/nt_io.h"
 #include "kernel32/process/nt_name.h"
 #include "kernel32/process/volume.h"
 #include "memoryapi/guarded.h"
@@ -12,12 +13,6 @@
 
 #define SL_RESTART_SCAN        1u /* windows-driver-docs ntifs/NtQueryDirectoryFileEx */
 #define SL_RETURN_SINGLE_ENTRY 2u
-
-static NTSTATUS put_status(IO_STATUS_BLOCK *block, NTSTATUS status, uint64_t information)
-{
-    IO_STATUS_BLOCK value = {.Status = status, .Information = information};
-    return guarded_write(block, &value, sizeof value) ? status : STATUS_ACCESS_VIOLATION;
-}
 
 /* Gives the answer away and frees it. */
 static NTSTATUS answer(IO_STATUS_BLOCK *block, void *to, void *buffer, size_t length,
@@ -136,13 +131,8 @@ NTSTATUS nt_NtQueryAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes,
     NTSTATUS status = facts_of_attributes(ObjectAttributes, &facts);
     if (status != STATUS_SUCCESS)
         return status;
-    const FILE_BASIC_INFORMATION info = {
-        .CreationTime.QuadPart = (LONGLONG)facts.created,
-        .LastAccessTime.QuadPart = (LONGLONG)facts.accessed,
-        .LastWriteTime.QuadPart = (LONGLONG)facts.written,
-        .ChangeTime.QuadPart = (LONGLONG)facts.changed,
-        .FileAttributes = facts.attributes,
-    };
+    FILE_BASIC_INFORMATION info = {0};
+    file_tell_basic(&facts, &info);
     return guarded_write(FileInformation, &info, sizeof info) ? STATUS_SUCCESS
                                                               : STATUS_ACCESS_VIOLATION;
 }
@@ -154,15 +144,8 @@ NTSTATUS nt_NtQueryFullAttributesFile(POBJECT_ATTRIBUTES ObjectAttributes,
     NTSTATUS status = facts_of_attributes(ObjectAttributes, &facts);
     if (status != STATUS_SUCCESS)
         return status;
-    const FILE_NETWORK_OPEN_INFORMATION info = {
-        .CreationTime.QuadPart = (LONGLONG)facts.created,
-        .LastAccessTime.QuadPart = (LONGLONG)facts.accessed,
-        .LastWriteTime.QuadPart = (LONGLONG)facts.written,
-        .ChangeTime.QuadPart = (LONGLONG)facts.changed,
-        .AllocationSize.QuadPart = (LONGLONG)facts.allocated,
-        .EndOfFile.QuadPart = (LONGLONG)facts.size,
-        .FileAttributes = facts.attributes,
-    };
+    FILE_NETWORK_OPEN_INFORMATION info = {0};
+    file_tell_open(&facts, &info);
     return guarded_write(FileInformation, &info, sizeof info) ? STATUS_SUCCESS
                                                               : STATUS_ACCESS_VIOLATION;
 }

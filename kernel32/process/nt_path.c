@@ -4,14 +4,9 @@
 #include "kernel32/face.h"
 #include "kernel32/process/file_lock.h"
 #include "kernel32/process/file_query.h"
+#include "kernel32/process/nt_io.h"
 #include "kernel32/process/nt_name.h"
 #include "memoryapi/guarded.h"
-
-static NTSTATUS put_status(IO_STATUS_BLOCK *block, NTSTATUS status, uint64_t information)
-{
-    IO_STATUS_BLOCK value = {.Status = status, .Information = information};
-    return guarded_write(block, &value, sizeof value) ? status : STATUS_ACCESS_VIOLATION;
-}
 
 NTSTATUS nt_NtLockFile(HANDLE FileHandle, HANDLE Event, PVOID ApcRoutine, PVOID ApcContext,
                        PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER ByteOffset,
@@ -75,19 +70,8 @@ NTSTATUS nt_NtQueryInformationByName(POBJECT_ATTRIBUTES ObjectAttributes,
     path_free(&name.path);
     if (status != STATUS_SUCCESS)
         return put_status(IoStatusBlock, status, 0);
-    const FILE_STAT_INFORMATION info = {
-        .FileId.QuadPart = (LONGLONG)facts.inode,
-        .CreationTime.QuadPart = (LONGLONG)facts.created,
-        .LastAccessTime.QuadPart = (LONGLONG)facts.accessed,
-        .LastWriteTime.QuadPart = (LONGLONG)facts.written,
-        .ChangeTime.QuadPart = (LONGLONG)facts.changed,
-        .AllocationSize.QuadPart = (LONGLONG)facts.allocated,
-        .EndOfFile.QuadPart = (LONGLONG)facts.size,
-        .FileAttributes = facts.attributes,
-        .ReparseTag = facts.tag,
-        .NumberOfLinks = facts.links,
-        .EffectiveAccess = FILE_READ_ATTRIBUTES | SYNCHRONIZE,
-    };
+    FILE_STAT_INFORMATION info = {0};
+    file_tell_stat(&facts, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &info);
     if (!guarded_write(FileInformation, &info, sizeof info))
         return STATUS_ACCESS_VIOLATION;
     return put_status(IoStatusBlock, STATUS_SUCCESS, sizeof info);
