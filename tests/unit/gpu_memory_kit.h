@@ -11,7 +11,7 @@
 
 static D3DKMT_HANDLE device, queue;
 
-static void make_queue(void)
+static inline void make_queue(void)
 {
     D3DKMT_CREATEPAGINGQUEUE create = {0};
     device = make_device();
@@ -20,7 +20,7 @@ static void make_queue(void)
     queue = create.hPagingQueue;
 }
 
-__attribute__((unused)) static D3DKMT_HANDLE make_resident(uint64_t size)
+static inline D3DKMT_HANDLE make_allocation(uint64_t size)
 {
     struct winmem_gpu_allocation wanted = {size, WINMEM_GPU_LOCAL, 0};
     D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &wanted,
@@ -28,20 +28,47 @@ __attribute__((unused)) static D3DKMT_HANDLE make_resident(uint64_t size)
     D3DKMT_CREATEALLOCATION create = {
         .hDevice = device, .NumAllocations = 1, .pAllocationInfo2 = &info};
     ck_assert_int_eq(kmt_CreateAllocation2(&create), STATUS_SUCCESS);
-    D3DDDI_MAKERESIDENT data = {
-        .hPagingQueue = queue, .NumAllocations = 1, .AllocationList = &info.hAllocation};
-    ck_assert_int_ge(kmt_MakeResident(&data), 0);
+    ck_assert_uint_ne(info.hAllocation, 0);
     return info.hAllocation;
 }
 
-__attribute__((unused)) static void destroy_allocation(D3DKMT_HANDLE allocation)
+/* *ret_trim may be NULL. */
+static inline NTSTATUS bring_in(D3DKMT_HANDLE allocation, uint64_t *ret_trim)
+{
+    D3DDDI_MAKERESIDENT data = {
+        .hPagingQueue = queue, .NumAllocations = 1, .AllocationList = &allocation};
+    NTSTATUS status = kmt_MakeResident(&data);
+    if (ret_trim)
+        *ret_trim = data.NumBytesToTrim;
+    return status;
+}
+
+static inline D3DKMT_HANDLE make_resident(uint64_t size)
+{
+    D3DKMT_HANDLE allocation = make_allocation(size);
+    ck_assert_int_ge(bring_in(allocation, NULL), 0);
+    return allocation;
+}
+
+static inline uint32_t residency(D3DKMT_HANDLE allocation)
+{
+    D3DKMT_ALLOCATIONRESIDENCYSTATUS status = 0;
+    const D3DKMT_QUERYALLOCATIONRESIDENCY data = {.hDevice = device,
+                                                  .phAllocationList = &allocation,
+                                                  .AllocationCount = 1,
+                                                  .pResidencyStatus = &status};
+    ck_assert_int_eq(kmt_QueryAllocationResidency(&data), STATUS_SUCCESS);
+    return status;
+}
+
+static inline void destroy_allocation(D3DKMT_HANDLE allocation)
 {
     const D3DKMT_DESTROYALLOCATION2 data = {
         .hDevice = device, .phAllocationList = &allocation, .AllocationCount = 1};
     ck_assert_int_eq(kmt_DestroyAllocation2(&data), STATUS_SUCCESS);
 }
 
-__attribute__((unused)) static D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint32_t node)
+static inline D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint32_t node)
 {
     const struct context_wish wish = {.node = node, .is_virtual = true};
     struct kmt_context *context;
@@ -52,7 +79,7 @@ __attribute__((unused)) static D3DKMT_HANDLE make_context(D3DKMT_HANDLE of, uint
 }
 
 /* Work that takes so many virtual nanoseconds; it begins at once. */
-__attribute__((unused)) static void put_work(D3DKMT_HANDLE handle, uint64_t duration)
+static inline void put_work(D3DKMT_HANDLE handle, uint64_t duration)
 {
     kmt_lock();
     struct kmt_context *context = kmt_find(handle, KMT_CONTEXT);

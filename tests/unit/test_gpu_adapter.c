@@ -1,8 +1,8 @@
 /* Finding, opening and closing simulated adapters. */
+#include <sys/mman.h>
 #include "d3dkmt/adapter.h"
 #include "tests/unit/gpu_kit.h"
 #include "tests/unit/suite.h"
-#include <sys/mman.h>
 
 #define NOBODY ((LUID){0x77777777, 0})
 

@@ -166,17 +166,6 @@ START_TEST(an_adapter_option_does_so_lastingly)
 }
 END_TEST
 
-static uint32_t residency(D3DKMT_HANDLE allocation)
-{
-    D3DKMT_ALLOCATIONRESIDENCYSTATUS status = 0;
-    const D3DKMT_QUERYALLOCATIONRESIDENCY data = {.hDevice = device,
-                                                  .phAllocationList = &allocation,
-                                                  .AllocationCount = 1,
-                                                  .pResidencyStatus = &status};
-    ck_assert_int_eq(kmt_QueryAllocationResidency(&data), STATUS_SUCCESS);
-    return status;
-}
-
 START_TEST(evicted_memory_comes_back_whole) /* KMT-225 */
 {
     const uint32_t here = D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY;

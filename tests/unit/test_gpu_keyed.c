@@ -1,10 +1,10 @@
 /* Keyed mutexes of the simulated GPU. */
-#include "tests/unit/gpu_kit.h"
-#include "tests/unit/suite.h"
 #include <pthread.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "tests/unit/gpu_kit.h"
+#include "tests/unit/suite.h"
 
 static D3DKMT_CREATEKEYEDMUTEX make_mutex(uint64_t key)
 {

@@ -1,45 +1,13 @@
 /* Offers, reclaims, residency and CPU access through the exported functions' faces. */
-#include "tests/unit/gpu_kit.h"
-#include "tests/unit/suite.h"
-
 #include <sys/wait.h>
 #include <unistd.h>
-#include <winmem/gpu.h>
-
-#define MIB (1ull << 20)
-
-static D3DKMT_HANDLE device, queue;
+#include "tests/unit/gpu_memory_kit.h"
+#include "tests/unit/suite.h"
 
 static void setup(void)
 {
-    D3DKMT_CREATEPAGINGQUEUE create = {0};
     setenv("WINMEM_GPU", "adapter local=64M nonlocal=64M", 1);
-    device = make_device();
-    create.hDevice = device;
-    ck_assert_int_eq(kmt_CreatePagingQueue(&create), STATUS_SUCCESS);
-    queue = create.hPagingQueue;
-}
-
-static D3DKMT_HANDLE make(uint64_t size)
-{
-    struct winmem_gpu_allocation wanted = {size, WINMEM_GPU_LOCAL, 0};
-    D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &wanted,
-                                   .PrivateDriverDataSize = sizeof wanted};
-    D3DKMT_CREATEALLOCATION create = {
-        .hDevice = device, .NumAllocations = 1, .pAllocationInfo2 = &info};
-    ck_assert_int_eq(kmt_CreateAllocation2(&create), STATUS_SUCCESS);
-    ck_assert_uint_ne(info.hAllocation, 0);
-    return info.hAllocation;
-}
-
-static NTSTATUS make_resident(D3DKMT_HANDLE allocation, uint64_t *ret_trim)
-{
-    D3DDDI_MAKERESIDENT data = {
-        .hPagingQueue = queue, .NumAllocations = 1, .AllocationList = &allocation};
-    NTSTATUS status = kmt_MakeResident(&data);
-    if (ret_trim)
-        *ret_trim = data.NumBytesToTrim;
-    return status;
+    make_queue();
 }
 
 static NTSTATUS offer(D3DKMT_HANDLE allocation, uint32_t priority, uint32_t flags)
@@ -92,22 +60,11 @@ static bool holds(D3DKMT_HANDLE allocation, uint64_t size, uint64_t value, uint6
     return same;
 }
 
-static uint32_t residency(D3DKMT_HANDLE allocation)
-{
-    D3DKMT_ALLOCATIONRESIDENCYSTATUS status = 0;
-    const D3DKMT_QUERYALLOCATIONRESIDENCY data = {.hDevice = device,
-                                                  .phAllocationList = &allocation,
-                                                  .AllocationCount = 1,
-                                                  .pResidencyStatus = &status};
-    ck_assert_int_eq(kmt_QueryAllocationResidency(&data), STATUS_SUCCESS);
-    return status;
-}
-
 START_TEST(an_offer_that_nobody_needed_comes_back_whole)
 {
-    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_HANDLE a = make_allocation(MIB);
     write_all(a, MIB, 5);
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
     ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
     ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
     ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
@@ -119,16 +76,16 @@ END_TEST
 /* 64 MiB less a twentieth is the budget: three of 20 MiB fit, a fourth needs somebody's. */
 START_TEST(the_lowest_offer_is_lost_first)
 {
-    D3DKMT_HANDLE low = make(20 * MIB), high = make(20 * MIB), more = make(20 * MIB),
-                  most = make(20 * MIB);
+    D3DKMT_HANDLE low = make_allocation(20 * MIB), high = make_allocation(20 * MIB),
+                  more = make_allocation(20 * MIB), most = make_allocation(20 * MIB);
     write_all(low, 20 * MIB, 1);
     write_all(high, 20 * MIB, 2);
-    ck_assert_int_eq(make_resident(high, NULL), STATUS_PENDING);
-    ck_assert_int_eq(make_resident(low, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(high, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(low, NULL), STATUS_PENDING);
     ck_assert_int_eq(offer(high, D3DKMT_OFFER_PRIORITY_HIGH, 0), STATUS_SUCCESS);
     ck_assert_int_eq(offer(low, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
-    ck_assert_int_eq(make_resident(more, NULL), STATUS_PENDING);
-    ck_assert_int_eq(make_resident(most, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(more, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(most, NULL), STATUS_PENDING);
     ck_assert_uint_eq(reclaim(high), D3DDDI_RECLAIM_RESULT_OK);
     ck_assert(holds(high, 20 * MIB, 2, 1));
     ck_assert_uint_eq(reclaim(low), D3DDDI_RECLAIM_RESULT_DISCARDED);
@@ -138,26 +95,26 @@ END_TEST
 
 START_TEST(what_is_beyond_the_budget_says_how_much_to_trim)
 {
-    D3DKMT_HANDLE a = make(40 * MIB), b = make(40 * MIB);
+    D3DKMT_HANDLE a = make_allocation(40 * MIB), b = make_allocation(40 * MIB);
     D3DKMT_EVICT evict = {.hDevice = device, .NumAllocations = 1, .AllocationList = &a};
     uint64_t trim = 0;
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
-    ck_assert_int_eq(make_resident(b, &trim), STATUS_NO_MEMORY);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(b, &trim), STATUS_NO_MEMORY);
     ck_assert_uint_gt(trim, 0);
     ck_assert_uint_le(trim, 40 * MIB);
     ck_assert_uint_eq(residency(b), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
     ck_assert_int_eq(kmt_Evict(&evict), STATUS_SUCCESS);
     ck_assert_uint_eq(evict.NumBytesToTrim, 0);
-    ck_assert_int_eq(make_resident(b, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(b, NULL), STATUS_PENDING);
 }
 END_TEST
 
 START_TEST(what_was_evicted_keeps_its_contents)
 {
-    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_HANDLE a = make_allocation(MIB);
     D3DKMT_EVICT evict = {.hDevice = device, .NumAllocations = 1, .AllocationList = &a};
     write_all(a, MIB, 9);
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
     ck_assert_int_eq(kmt_Evict(&evict), STATUS_SUCCESS);
     ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
     ck_assert(holds(a, MIB, 9, 1));
@@ -167,7 +124,7 @@ END_TEST
 
 START_TEST(offered_and_locked_exclude_each_other)
 {
-    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_HANDLE a = make_allocation(MIB);
     D3DKMT_LOCK2 data = {.hDevice = device, .hAllocation = a};
     lock(a);
     ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_INVALID_PARAMETER);
@@ -175,7 +132,7 @@ START_TEST(offered_and_locked_exclude_each_other)
     ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
     ck_assert_int_eq(kmt_Lock2(&data), STATUS_INVALID_PARAMETER);
     ck_assert_ptr_null(data.pData);
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_INVALID_PARAMETER);
     ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
     ck_assert_uint_eq(reclaim(a), D3DDDI_RECLAIM_RESULT_OK);
 }
@@ -183,7 +140,7 @@ END_TEST
 
 START_TEST(what_may_be_decommitted_is_on_demand)
 {
-    D3DKMT_HANDLE a = make(MIB), b = make(MIB);
+    D3DKMT_HANDLE a = make_allocation(MIB), b = make_allocation(MIB);
     D3DKMT_QUERYPROCESSOFFERINFO info = {.cbSize = sizeof info};
     D3DKMT_TRIMPROCESSCOMMITMENT trim = {.cbSize = sizeof trim, .DecommitRequested = 4 * MIB};
     write_all(a, MIB, 3);
@@ -212,14 +169,14 @@ static WINAPI void on_trim(D3DKMT_TRIMNOTIFICATION *notification)
 
 START_TEST(a_budget_that_shrinks_is_told)
 {
-    D3DKMT_HANDLE a = make(40 * MIB);
+    D3DKMT_HANDLE a = make_allocation(40 * MIB);
     D3DKMT_REGISTERTRIMNOTIFICATION data = {
         .hDevice = device, .Callback = on_trim, .Context = &told};
     D3DKMT_UNREGISTERTRIMNOTIFICATION end = {.Callback = on_trim};
     data.AdapterLuid.LowPart = (DWORD)kit_mm()->adapter->luid;
     data.AdapterLuid.HighPart = (LONG)(kit_mm()->adapter->luid >> 32);
     ck_assert_int_eq(kmt_RegisterTrimNotification(&data), STATUS_SUCCESS);
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
     vidmm_lock(kit_mm());
     vidmm_press(kit_mm(), VID_LOCAL, 32 * MIB);
     vidmm_unlock(kit_mm());
@@ -234,11 +191,11 @@ END_TEST
 /* A child has no handles: what its parent made is the parent's. */
 START_TEST(a_fork_takes_nothing_from_its_parent)
 {
-    D3DKMT_HANDLE a = make(MIB);
+    D3DKMT_HANDLE a = make_allocation(MIB);
     int status = 0;
     pid_t child;
     write_all(a, MIB, 6);
-    ck_assert_int_eq(make_resident(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
     child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {

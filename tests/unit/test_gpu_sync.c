@@ -1,10 +1,10 @@
 /* Synchronisation objects of the simulated GPU: life, limits, waits and signals
  * of the CPU. */
+#include <pthread.h>
+#include <time.h>
 #include "d3dkmt/sync.h"
 #include "tests/unit/gpu_kit.h"
 #include "tests/unit/suite.h"
-#include <pthread.h>
-#include <time.h>
 
 #define FLAG(name) D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_##name
 
