@@ -2,6 +2,7 @@
 #include "d3dkmt/order.h"
 #include "d3dkmt/records.h"
 #include "d3dkmt/residency.h"
+#include "d3dkmt/room.h"
 #include "memoryapi/base.h"
 
 #define PLACES (1u << VID_LOCAL | 1u << VID_NONLOCAL)
@@ -143,8 +144,7 @@ bool vidmm_close(const struct vidmm *mm, uint32_t opening)
     }
     order_drop(mm, index, &was);
     if (allocation->place)
-        mm->places[allocation->place]->give(&mm->adapter->segments[allocation->place],
-                                            allocation->size);
+        room_give(mm, allocation);
     vidmm_event(mm, VID_EVENT_DESTROY, index, allocation->owner, allocation->size,
                 allocation->place);
     records_give_allocation(mm, index);

@@ -69,7 +69,7 @@ void contents_close(struct kmt_allocation *allocation)
         protect(allocation, PAGE_NOACCESS);
 }
 
-static void release(struct kmt_allocation *allocation)
+void contents_free(struct kmt_allocation *allocation)
 {
     uint64_t base = (uint64_t)allocation->contents, size = 0;
     if (allocation->kind == CONTENTS_PRIVATE && base)
@@ -118,11 +118,6 @@ void contents_give_back(struct kmt_allocation *allocation)
         lose_shared(allocation);
     if (allocation->kind != CONTENTS_PRIVATE)
         return;
-    release(allocation);
+    contents_free(allocation);
     allocation->lost = true;
-}
-
-void contents_free(struct kmt_allocation *allocation)
-{
-    release(allocation);
 }

@@ -39,8 +39,7 @@ static NTSTATUS destroy(D3DKMT_HANDLE device_handle, D3DKMT_HANDLE resource_hand
     if (status < 0)
         return status;
     kmt_lock();
-    device = kmt_find(device_handle, KMT_DEVICE);
-    status = device ? targets_find(&targets, device) : STATUS_INVALID_PARAMETER;
+    status = targets_find_of(&targets, device_handle, &device);
     if (status >= 0 && !resource_handle && is_mixed(&targets))
         status = STATUS_INVALID_PARAMETER;
     if (status >= 0 && resource_handle)

@@ -71,7 +71,7 @@ NTSTATUS kmt_Lock2(D3DKMT_LOCK2 *pData)
     return status;
 }
 
-/* The first page of the list; each page behind the end is found out by the caller of this. */
+/* In bytes: the first page of the list, and the furthest: the caller sees whether it is one at all. */
 static NTSTATUS check_pages(const D3DKMT_LOCK *data, uint64_t *ret_first, uint64_t *ret_last)
 {
     uint32_t room[64], *pages;
@@ -143,8 +143,7 @@ static NTSTATUS unlock_list(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *li
     if (status < 0)
         return status;
     kmt_lock();
-    device = kmt_find(device_handle, KMT_DEVICE);
-    status = device ? targets_find(&targets, device) : STATUS_INVALID_PARAMETER;
+    status = targets_find_of(&targets, device_handle, &device);
     if (status >= 0 && !take_locks(&targets))
         status = STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; status >= 0 && i < targets.count; i++)

@@ -1,5 +1,6 @@
 /* Devices: D3DKMTCreateDevice, DestroyDevice, GetDeviceState, MarkDeviceAsError, SetQueuedLimit. */
 #include <string.h>
+#include "d3dkmt/adapter.h"
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/context.h"
@@ -20,7 +21,7 @@ static NTSTATUS create_locked(D3DKMT_CREATEDEVICE *data)
     if (data->Flags.Value & D3DKMT_CREATEDEVICEFLAGS_DisableGpuTimeout &&
         !privilege_enabled(PRIVILEGE_INCREASE_BASE_PRIORITY))
         return STATUS_ACCESS_DENIED;
-    if (__atomic_load_n(&adapter->mm->adapter->running, __ATOMIC_RELAXED) != VID_RUNNING)
+    if (!adapter_runs(adapter->mm))
         return STATUS_DEVICE_REMOVED;
     clock_call(adapter->mm);
     struct kmt_device *device = kmt_device_create(adapter->mm, data->Flags.Value);
@@ -74,8 +75,7 @@ NTSTATUS kmt_DestroyDevice(const D3DKMT_DESTROYDEVICE *pData)
 
 static D3DKMT_DEVICEEXECUTION_STATE execution_state(const struct kmt_device *device)
 {
-    const struct vid_adapter *adapter = device->mm->adapter;
-    if (__atomic_load_n(&adapter->running, __ATOMIC_RELAXED) != VID_RUNNING)
+    if (!adapter_runs(device->mm))
         return D3DKMT_DEVICEEXECUTION_STOPPED;
     if (device->ended)
         return (D3DKMT_DEVICEEXECUTION_STATE)device->ended;

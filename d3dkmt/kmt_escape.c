@@ -355,7 +355,6 @@ static NTSTATUS find_named(const D3DKMT_ESCAPE *data, struct escape *escape)
 {
     const struct kmt_context *context = NULL;
     struct kmt_device *device = NULL;
-    NTSTATUS status = STATUS_SUCCESS;
     if (data->hContext && !(context = kmt_find(data->hContext, KMT_CONTEXT)))
         return STATUS_INVALID_PARAMETER;
     if (data->hDevice && !(device = kmt_find(data->hDevice, KMT_DEVICE)))
@@ -367,8 +366,7 @@ static NTSTATUS find_named(const D3DKMT_ESCAPE *data, struct escape *escape)
         return STATUS_SUCCESS;
     if (escape->device->mm->adapter != escape->mm->adapter)
         return STATUS_INVALID_PARAMETER;
-    status = kmt_device_state(escape->device);
-    return status;
+    return kmt_device_state(escape->device);
 }
 
 static bool is_known(const D3DKMT_ESCAPE *data)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "d3dkmt/kmt_gpuva.h"
 
+#include "d3dkmt/adapter.h"
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/paging.h"
@@ -66,7 +67,7 @@ static NTSTATUS reserve_locked(D3DDDI_RESERVEGPUVIRTUALADDRESS *data, const stru
     clock_call(mm);
     if (queue)
         status = kmt_device_state(queue->device);
-    else if (__atomic_load_n(&mm->adapter->running, __ATOMIC_RELAXED) != VID_RUNNING)
+    else if (!adapter_runs(mm))
         status = STATUS_DEVICE_REMOVED;
     if (status == STATUS_SUCCESS)
         status = gpuva_reserve(kmt_gpuva_of(mm), wish, (enum gpuva_state)data->ReservationType,

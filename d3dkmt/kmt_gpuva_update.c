@@ -45,7 +45,8 @@ struct parties {
     struct kmt_sync *fence;
 };
 
-static bool is_even(uint64_t a, uint64_t b, uint64_t size)
+/* Both begin with a page, and a size above 0 is of whole ones. */
+static bool are_pages(uint64_t a, uint64_t b, uint64_t size)
 {
     return size && (a | b | size) % PAGE_SIZE == 0;
 }
@@ -58,7 +59,7 @@ static bool read_map(const D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *from, struc
                               : from->MapProtect.Protection.Value;
     if (!length)
         length = size;
-    if (!is_even(from->MapProtect.BaseAddress, from->MapProtect.AllocationOffsetInBytes, size) ||
+    if (!are_pages(from->MapProtect.BaseAddress, from->MapProtect.AllocationOffsetInBytes, size) ||
         length % PAGE_SIZE || size % length || protection & ~(uint64_t)(WRITE | EXECUTE) ||
         !from->MapProtect.hAllocation)
         return false;
@@ -83,13 +84,14 @@ static bool read_operation(const D3DDDI_UPDATEGPUVIRTUALADDRESS_OPERATION *from,
         *to = (struct operation){
             .does = {.address = from->Unmap.BaseAddress, .size = from->Unmap.SizeInBytes}};
         to->does.content.state = state == ZERO ? GPUVA_ZERO : GPUVA_NO_ACCESS;
-        return is_even(to->does.address, 0, to->does.size) && (state == ZERO || state == NO_ACCESS);
+        return are_pages(to->does.address, 0, to->does.size) &&
+               (state == ZERO || state == NO_ACCESS);
     case D3DDDI_UPDATEGPUVIRTUALADDRESS_COPY:
         *to = (struct operation){.does = {.copy = true,
                                           .address = from->Copy.DestAddress,
                                           .size = from->Copy.SizeInBytes,
                                           .source = from->Copy.SourceAddress}};
-        return is_even(to->does.address, to->does.source, to->does.size);
+        return are_pages(to->does.address, to->does.source, to->does.size);
     default:
         return false;
     }

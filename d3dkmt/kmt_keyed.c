@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <time.h>
+#include "d3dkmt/adapter.h"
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/keyed.h"
@@ -29,7 +30,7 @@ static NTSTATUS check_machine(void)
     if (status != STATUS_SUCCESS)
         return status;
     for (uint32_t i = 0; i < gpu_adapter_count(); i++)
-        if (__atomic_load_n(&gpu_adapter(i)->adapter->running, __ATOMIC_RELAXED) == VID_RUNNING)
+        if (adapter_runs(gpu_adapter(i)))
             return STATUS_SUCCESS;
     return STATUS_DEVICE_REMOVED;
 }

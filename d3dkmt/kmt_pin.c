@@ -23,13 +23,11 @@ static NTSTATUS pin(const struct kmt_device *device, struct targets *targets,
                     struct vid_paging *moved)
 {
     const struct vidmm *mm = device->mm;
-    uint32_t *openings = malloc((targets->count + 1) * sizeof *openings);
+    uint32_t *openings = targets_openings(targets);
     uint64_t missing;
     NTSTATUS status;
     if (!openings)
         return STATUS_NO_MEMORY;
-    for (uint32_t i = 0; i < targets->count; i++)
-        openings[i] = targets->list[i]->opening;
     clock_call(mm);
     vidmm_lock(mm);
     status = may_be_pinned(targets) ? vidmm_make_resident(mm, openings, targets->count,
@@ -62,13 +60,6 @@ static NTSTATUS unpin(const struct kmt_device *device, struct targets *targets)
     return STATUS_SUCCESS;
 }
 
-/* pre: kmt_lock. The resources of the list, of a device that is there. */
-static NTSTATUS find(struct targets *targets, D3DKMT_HANDLE handle, struct kmt_device **ret_device)
-{
-    *ret_device = kmt_find(handle, KMT_DEVICE);
-    return *ret_device ? targets_find(targets, *ret_device) : STATUS_INVALID_PARAMETER;
-}
-
 NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
 {
     D3DKMT_PINRESOURCES data;
@@ -85,7 +76,7 @@ NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
     if (status < 0)
         return status;
     kmt_lock();
-    status = find(&targets, data.hDevice, &device);
+    status = targets_find_of(&targets, data.hDevice, &device);
     if (status >= 0)
         status = paging_find(data.hPagingQueue, &queue);
     if (status >= 0 && queue->device != device)
@@ -111,7 +102,7 @@ static NTSTATUS change(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *list, u
     if (status < 0)
         return status;
     kmt_lock();
-    status = find(&targets, device_handle, &device);
+    status = targets_find_of(&targets, device_handle, &device);
     if (status >= 0)
         status = pins ? pin(device, &targets, &moved) : unpin(device, &targets);
     if (status >= 0)

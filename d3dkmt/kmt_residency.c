@@ -12,15 +12,6 @@
 
 #define MAKE_RESIDENT_MOST 10240u
 
-/* The openings of the targets, malloc'd: what the engine works on. */
-static uint32_t *openings_of(const struct targets *targets)
-{
-    uint32_t *openings = malloc((targets->count + 1) * sizeof *openings);
-    for (uint32_t i = 0; openings && i < targets->count; i++)
-        openings[i] = targets->list[i]->opening;
-    return openings;
-}
-
 static unsigned make_resident_flags(uint32_t flags)
 {
     return (flags & D3DDDI_MAKERESIDENT_FLAGS_CantTrimFurther ? VIDMM_OVER_BUDGET : 0) |
@@ -36,7 +27,7 @@ static NTSTATUS make_resident(struct kmt_paging_queue *queue, struct targets *ta
     uint32_t *openings = NULL;
     NTSTATUS status = targets_find(targets, device);
     *ret_missing = 0;
-    if (status >= 0 && !(openings = openings_of(targets)))
+    if (status >= 0 && !(openings = targets_openings(targets)))
         status = STATUS_NO_MEMORY;
     if (status < 0)
         return status;
@@ -132,8 +123,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
     if (status < 0)
         return status;
     kmt_lock();
-    device = kmt_find(data.hDevice, KMT_DEVICE);
-    status = device ? targets_find(&targets, device) : STATUS_INVALID_PARAMETER;
+    status = targets_find_of(&targets, data.hDevice, &device);
     if (status >= 0) {
         clock_call(device->mm);
         vidmm_lock(device->mm);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
+#include "d3dkmt/adapter.h"
 #include "d3dkmt/caller.h"
 #include "d3dkmt/clock.h"
 #include "d3dkmt/resource.h"
@@ -72,11 +73,6 @@ NTSTATUS kmt_CheckSharedResourceAccess(const D3DKMT_CHECKSHAREDRESOURCEACCESS *p
     return status;
 }
 
-static LUID luid_of(const struct vidmm *mm)
-{
-    return (LUID){(DWORD)mm->adapter->luid, (LONG)(mm->adapter->luid >> 32)};
-}
-
 static NTSTATUS find_global(D3DKMT_HANDLE global, LUID *ret_luid)
 {
     struct share_view view;
@@ -88,7 +84,7 @@ static NTSTATUS find_global(D3DKMT_HANDLE global, LUID *ret_luid)
     gpu_sweep_dead(gpu_adapter(0));
     status = share_view_global(global, &view);
     if (status == STATUS_SUCCESS) {
-        *ret_luid = luid_of(gpu_adapter(view.head->adapter));
+        *ret_luid = adapter_luid(gpu_adapter(view.head->adapter));
         share_view_free(&view);
     }
     kmt_unlock();
@@ -102,7 +98,7 @@ static NTSTATUS find_nt(HANDLE handle, LUID *ret_luid)
     if (status != STATUS_SUCCESS)
         return status == STATUS_INVALID_HANDLE ? status : STATUS_INVALID_PARAMETER;
     if (nt->mm)
-        *ret_luid = luid_of(nt->mm);
+        *ret_luid = adapter_luid(nt->mm);
     else
         status = STATUS_INVALID_PARAMETER;
     object_unref(&nt->object);

@@ -5,19 +5,13 @@
 
 #define NOBODY 0u /* a process that has nothing: room for it comes from all alike */
 
-static void release_place(const struct vidmm *mm, struct vid_allocation *allocation)
-{
-    mm->places[allocation->place]->give(&mm->adapter->segments[allocation->place],
-                                        allocation->size);
-}
-
 void vidmm_put_out(const struct vidmm *mm, uint32_t index, struct vid_paging *paging)
 {
     struct vid_allocation *allocation = &mm->allocations[index];
     uint8_t place = allocation->place;
     struct order_was was;
     order_leave(mm, index, &was);
-    release_place(mm, allocation);
+    room_give(mm, allocation);
     if (allocation->written)
         paging->out[place] += allocation->size;
     allocation->written = 0;
@@ -38,7 +32,7 @@ void vidmm_lose(const struct vidmm *mm, uint32_t index)
     order_leave(mm, index, &was);
     allocation->lost = 1;
     if (allocation->place)
-        release_place(mm, allocation);
+        room_give(mm, allocation);
     allocation->place = VID_NOWHERE;
     allocation->written = 0;
     order_enter(mm, index, &was, ORDER_SAME);

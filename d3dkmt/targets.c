@@ -92,6 +92,13 @@ NTSTATUS targets_find(struct targets *targets, const struct kmt_device *device)
     return STATUS_SUCCESS;
 }
 
+NTSTATUS targets_find_of(struct targets *targets, D3DKMT_HANDLE device,
+                         struct kmt_device **ret_device)
+{
+    *ret_device = kmt_find(device, KMT_DEVICE);
+    return *ret_device ? targets_find(targets, *ret_device) : STATUS_INVALID_PARAMETER;
+}
+
 NTSTATUS targets_find_usable(struct targets *targets, D3DKMT_HANDLE device,
                              struct kmt_device **ret_device)
 {
@@ -104,6 +111,14 @@ NTSTATUS targets_answer(const struct targets *targets, void *at)
     return guarded_copy(at, targets->handles, targets->handle_count * sizeof *targets->handles)
                ? STATUS_SUCCESS
                : STATUS_ACCESS_VIOLATION;
+}
+
+uint32_t *targets_openings(const struct targets *targets)
+{
+    uint32_t *openings = malloc((targets->count + 1) * sizeof *openings);
+    for (uint32_t i = 0; openings && i < targets->count; i++)
+        openings[i] = targets->list[i]->opening;
+    return openings;
 }
 
 void targets_free(struct targets *targets)

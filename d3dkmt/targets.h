@@ -32,7 +32,10 @@ NTSTATUS targets_copy_resource(struct targets *targets, D3DKMT_HANDLE resource,
                                const D3DKMT_HANDLE *allocations, uint32_t count);
 /* pre: kmt_lock. STATUS_INVALID_PARAMETER: one is not of the device. STATUS_NO_MEMORY. */
 NTSTATUS targets_find(struct targets *targets, const struct kmt_device *device);
-/* The same of a device by its handle, which has to work: as kmt_use_device. */
+/* The same of a device by its handle, lost or not. */
+NTSTATUS targets_find_of(struct targets *targets, D3DKMT_HANDLE device,
+                         struct kmt_device **ret_device);
+/* And of one that has to work: as kmt_use_device. */
 NTSTATUS targets_find_usable(struct targets *targets, D3DKMT_HANDLE device,
                              struct kmt_device **ret_device);
 /*
@@ -40,6 +43,8 @@ NTSTATUS targets_find_usable(struct targets *targets, D3DKMT_HANDLE device,
  * be locked. STATUS_ACCESS_VIOLATION.
  */
 NTSTATUS targets_answer(const struct targets *targets, void *at);
+/* Their openings, malloc'd: what the engine works on. NULL: there is no memory. */
+uint32_t *targets_openings(const struct targets *targets);
 void targets_free(struct targets *targets);
 
 /* The handle that target `i` came from. */
