@@ -61,6 +61,7 @@ static void lose(char *memory, unsigned page)
 static void use_lazy(void)
 {
     setenv("WINMEM_RETURN", "lazy", 1);
+    setenv("WINMEM_AVAILABLE", "1024G", 1); /* low offers are the kernel's at once */
     unsetenv("WINMEM_OFFER_DISCARD");
     fault_init();
 }
