@@ -40,7 +40,8 @@ static bool set_budget(const struct vidmm *mm, unsigned process, unsigned place,
     if (budget == before)
         return false;
     usage->budget[place] = budget;
-    vidmm_event(mm, VID_EVENT_BUDGET, VID_NONE, (uint16_t)process, budget, (uint8_t)place);
+    vidmm_event(mm, VID_EVENT_BUDGET, (uint32_t)(before >> 20), (uint16_t)process, budget,
+                (uint8_t)place);
     return budget < before;
 }
 
@@ -136,8 +137,7 @@ void vidmm_add_device(const struct vidmm *mm)
     if (usage->devices++)
         return;
     set_active(mm, mm->process, true);
-    vidmm_event(mm, VID_EVENT_ARRIVE, VID_NONE, mm->process,
-                mm->machine->processes[mm->process].pid, VID_NOWHERE);
+    vidmm_event_of_process(mm, VID_EVENT_ARRIVE, mm->process);
     vidmm_share_budgets(mm);
 }
 
@@ -149,7 +149,7 @@ void vidmm_remove_device(const struct vidmm *mm)
     set_active(mm, mm->process, false);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
         usage->reservation[place] = 0;
-    vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, mm->process, 0, VID_NOWHERE);
+    vidmm_event_of_process(mm, VID_EVENT_LEAVE, mm->process);
     vidmm_share_budgets(mm);
 }
 

@@ -35,6 +35,11 @@ void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allo
     __atomic_store_n(&adapter->events, adapter->events + 1, __ATOMIC_RELEASE);
 }
 
+void vidmm_event_of_process(const struct vidmm *mm, enum vid_event_kind kind, uint16_t process)
+{
+    vidmm_event(mm, kind, VID_NONE, process, mm->machine->processes[process].pid, VID_NOWHERE);
+}
+
 #define CHUNK (256u << 10) /* bytes of records that get memory at once */
 
 /* Memory behind record `index`, which is the first that never was used. */

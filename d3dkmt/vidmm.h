@@ -86,6 +86,8 @@ void vidmm_lock(const struct vidmm *mm);
 void vidmm_unlock(const struct vidmm *mm);
 void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,
                  uint16_t process, uint64_t bytes, uint8_t place);
+/* It is there, or gone: with its pid, which its slot may not have for long. */
+void vidmm_event_of_process(const struct vidmm *mm, enum vid_event_kind kind, uint16_t process);
 /* What an opening is of. pre: live */
 static inline struct vid_allocation *vidmm_of(const struct vidmm *mm, uint32_t opening)
 {

@@ -82,8 +82,8 @@ static struct prices price(unsigned count)
 static double price_of_miss(void)
 {
     enum { LINE = 64, LINES = 256 * MIB / LINE, STEPS = 500000, HUGE = 2 * MIB };
-    char *room = mmap(NULL, 256 * MIB + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                      -1, 0);
+    char *room =
+        mmap(NULL, 256 * MIB + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED)
         exit(1);
     char *lines = (char *)(((unsigned long)room + HUGE - 1) & ~(HUGE - 1ul)), *at = lines;
@@ -124,10 +124,11 @@ int main(void)
     line("query, 1 000 000 regions to 1 000", many.query, few.query, 3);
     line("free 64 KiB, 1 000 000 regions to 1 000", many.release, few.release, 3);
     double miss = price_of_miss();
-    printf("a miss of all caches: %.0f ns; what the million adds, in such: allocate %.1f, query %.1f, "
-           "free %.1f\n",
-           miss, (many.allocate - few.allocate) / miss, (many.query - few.query) / miss,
-           (many.release - few.release) / miss);
+    printf(
+        "a miss of all caches: %.0f ns; what the million adds, in such: allocate %.1f, query %.1f, "
+        "free %.1f\n",
+        miss, (many.allocate - few.allocate) / miss, (many.query - few.query) / miss,
+        (many.release - few.release) / miss);
     start = now();
     for (unsigned i = 0; i < MANY; i++)
         if (!VirtualFree(regions[i], 0, MEM_RELEASE))

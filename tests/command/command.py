@@ -469,4 +469,24 @@ def gpu_timeline():
             assert "/dev/full" in machine.gpu("timeline", "/dev/full", code=1).stderr
 
 
+def gpu_timeline_long():
+    """More events than are kept: who is gone by now still has its name, and the budgets are there from the first moment."""
+    with Machine("name=t; adapter local=64M nonlocal=64M") as machine, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "t.html")
+        both = [machine.start("early.exe", 10, 1), machine.start("late.exe", 4000, 2)]
+        text = machine.gpu("timeline", path) and pathlib.Path(path).read_text()
+        assert "older events are not kept" in text, text[:3000]
+        for live in (True, False):
+            text = machine.gpu("timeline", path) and pathlib.Path(path).read_text()
+            svg = xml.etree.ElementTree.fromstring(text[text.index("<svg"):text.index("</svg>") + 6])
+            for name, guest in zip(("early.exe", "late.exe"), both):
+                label = f"budget of {name} ({guest.pid})"
+                paths = [path.get("d") for path in svg.iter("path") for title in path if title.text == label]
+                assert len(paths) == 2, (live, label, [title.text for title in svg.iter("title")][:20])
+                assert all(paths), (live, label)
+                assert [re.match(r"M[\d.]+ ", d).group(0) for d in paths] == ["M98.0 "] * 2, paths  # the left edge
+            for guest in both * live:
+                machine.end(guest)
+
+
 globals()[sys.argv[2]]()

@@ -12,7 +12,8 @@ static void copy_events(const struct vidmm *mm, struct replay_source *source)
     for (uint64_t i = first; i < all; i++) {
         const struct vid_event *event = &mm->events[i % VID_EVENTS];
         source->events[source->count++] = *event;
-        if (event->allocation >= source->allocations && event->allocation < VID_ALLOCATIONS)
+        if (VID_EVENT_CREATE <= event->kind && event->kind <= VID_EVENT_DISCARD &&
+            event->allocation >= source->allocations && event->allocation < VID_ALLOCATIONS)
             source->allocations = event->allocation + 1;
     }
     source->lost = first;
