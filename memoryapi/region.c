@@ -467,8 +467,9 @@ void region_map_dump(const struct region_map *map, int fd)
             dprintf(fd, "    %012lx-%012lx %s %#x%s%s%s\n", run_start(run), run_end(run),
                     run->state.committed ? "commit " : "reserve", run->state.protect,
                     run->state.locked ? " locked" : "", run->state.priority ? " offered" : "",
-                    run->state.reset == RESET_ASLEEP ? " reset"
-                    : run->state.reset == RESET_LOST ? " reset and lost"
-                                                     : "");
+                    run->state.reset == RESET_ASLEEP  ? " reset"
+                    : run->state.reset == RESET_AWAKE ? " reset and awake"
+                    : run->state.reset == RESET_LOST  ? " reset and lost"
+                                                      : "");
     }
 }

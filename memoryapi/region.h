@@ -52,7 +52,7 @@ struct run_state {
     bool committed;
     bool locked;         /* VirtualLock */
     uint8_t priority;    /* of the offer; 0: not offered */
-    uint8_t reset;       /* enum run_reset; while offered never RESET_ASLEEP */
+    uint8_t reset;       /* enum run_reset; while offered RESET_NOT or RESET_LOST */
     struct offer *offer; /* what is remembered of the contents while offered or reset */
 };
 
@@ -60,6 +60,7 @@ struct run_state {
 enum run_reset {
     RESET_NOT,
     RESET_ASLEEP, /* not writable; the host may drop pages */
+    RESET_AWAKE,  /* as any other, and nothing was lost yet: an offer may still lose it */
     RESET_LOST    /* as any other, but some pages were lost, and MEM_RESET_UNDO has not told yet;
                      while offered: or may be */
 };
