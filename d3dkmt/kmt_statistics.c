@@ -192,11 +192,12 @@ static NTSTATUS process_group_statistics(struct question *question)
 static int64_t running_time(const struct vidmm *mm, uint16_t process, uint32_t node)
 {
     const struct vid_adapter *adapter = mm->adapter;
-    uint64_t done = process == EVERYBODY ? adapter->ran[node] : adapter->usage[process].ran[node];
+    const uint64_t *ran = process == EVERYBODY ? adapter->ran : adapter->usage[process].ran;
+    uint64_t done = __atomic_load_n(&ran[node], __ATOMIC_RELAXED);
     uint64_t now = 0;
     if (process == EVERYBODY || process == mm->process)
         now = engine_running_now(mm, node);
-    return (int64_t)((__atomic_load_n(&done, __ATOMIC_RELAXED) + now) / 100);
+    return (int64_t)((done + now) / 100);
 }
 
 static NTSTATUS node_statistics(struct question *question)

@@ -26,7 +26,7 @@ void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allo
     struct vid_adapter *adapter = mm->adapter;
     struct vid_event *event = &mm->events[adapter->events % VID_EVENTS];
     event->kind = VID_EVENT_NONE; /* half written, if we die here */
-    event->time = adapter->clock;
+    event->time = __atomic_load_n(&adapter->clock, __ATOMIC_RELAXED);
     event->bytes = bytes;
     event->allocation = allocation;
     event->process = process;
