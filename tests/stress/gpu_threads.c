@@ -32,7 +32,8 @@ static struct place places[SLOTS];
 static D3DKMT_HANDLE adapter;
 static pthread_barrier_t barrier;
 static uint32_t steps = 20000;
-static uint64_t good, refused; /* atomic */
+static uint32_t working = THREADS; /* atomic */
+static uint64_t good, refused;     /* atomic */
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -254,14 +255,13 @@ static void do_wait_later(struct place *at, uint64_t *random)
 }
 
 /*
- * Waits that block: a fence of the thread's own, on a device that others use and destroy. Somebody
- * has signaled it, or its device ends.
+ * Waits that block, for a fence of the thread's own on a device that others use and destroy: the GPU
+ * signals it, or nobody does, and the end of the device is the end of the wait.
  */
 static void do_wait(struct place *at, uint64_t *random)
 {
-    D3DKMT_HANDLE device = GET(at->device);
+    D3DKMT_HANDLE device = GET(at->device), context = GET(at->context);
     D3DKMT_CREATESYNCHRONIZATIONOBJECT2 create = {.hDevice = device};
-    D3DKMT_HANDLE context = GET(at->context);
     uint64_t value = 1 + below(random, 50);
     create.Info.Type = D3DDDI_MONITORED_FENCE;
     if (!is_good(kmt_CreateSynchronizationObject2(&create)))
@@ -269,15 +269,9 @@ static void do_wait(struct place *at, uint64_t *random)
     D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMGPU signal = {
         .hContext = context, .ObjectCount = 1, .ObjectHandleArray = &create.hSyncObject};
     signal.MonitoredFenceValueArray = &value;
-    /* no waits of the stream: below another thread's fence it would never get there */
-    const D3DKMT_SIGNALSYNCHRONIZATIONOBJECTFROMCPU by_cpu = {.hDevice = device,
-                                                              .ObjectCount = 1,
-                                                              .ObjectHandleArray =
-                                                                  &create.hSyncObject,
-                                                              .FenceValueArray = &value};
-    is_good(kmt_SignalSynchronizationObjectFromGpu(&signal));
-    if (is_good(kmt_SignalSynchronizationObjectFromCpu(&by_cpu)))
-        is_good(wait_for(device, create.hSyncObject, value, NULL));
+    if (below(random, 8))
+        is_good(kmt_SignalSynchronizationObjectFromGpu(&signal));
+    is_good(wait_for(device, create.hSyncObject, value, NULL));
     const D3DKMT_DESTROYSYNCHRONIZATIONOBJECT destroy = {create.hSyncObject};
     is_good(kmt_DestroySynchronizationObject(&destroy));
 }
@@ -342,7 +336,18 @@ static void *work(void *argument)
         else
             operations[what % array_length(operations)](at, &random);
     }
+    __atomic_sub_fetch(&working, 1, __ATOMIC_RELEASE);
     return NULL;
+}
+
+/* As long as somebody may be waiting, devices end. */
+static void end_devices(uint64_t *random)
+{
+    const struct timespec pause = {0, 500000};
+    while (__atomic_load_n(&working, __ATOMIC_ACQUIRE)) {
+        nanosleep(&pause, NULL);
+        do_create_device(&places[below(random, SLOTS)], random);
+    }
 }
 
 static bool count_one(struct kmt_object *object, void *context)
@@ -397,6 +402,7 @@ int main(int argc, char **argv)
     pthread_barrier_init(&barrier, NULL, THREADS);
     for (unsigned i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)(first * 16 + i)) == 0);
+    end_devices(&random);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     check_end();
