@@ -53,9 +53,10 @@ NTSTATUS share_contents_map(uint64_t id, uint64_t size, void **ret_contents)
     if (fstat(file, &info) == 0 && (uint64_t)info.st_size >= size)
         status = mm_map_shared(file, 0, size, true, &base);
     close(file);
-    if (status == STATUS_SUCCESS)
-        *ret_contents = (void *)base;
-    return status;
+    if (status != STATUS_SUCCESS)
+        return STATUS_NO_MEMORY;
+    *ret_contents = (void *)base;
+    return STATUS_SUCCESS;
 }
 
 void share_contents_unmap(void *contents)
