@@ -15,6 +15,7 @@
 #include "d3dkmt/state.h"
 #include "faces.h"
 #include "memoryapi/base.h"
+#include "memoryapi/object.h"
 
 #define THREADS 4u
 #define SLOTS   12u /* of each kind, for all threads */
@@ -30,6 +31,9 @@ struct place {
 
 static struct place places[SLOTS];
 static D3DKMT_HANDLE adapter;
+static D3DKMT_HANDLE mutex; /* keyed; the global handle */
+static uint64_t shown;      /* under the mutex: the value of its last release */
+static LUID luid;
 static pthread_barrier_t barrier;
 static uint32_t steps = 20000;
 static uint32_t working = THREADS; /* atomic */
@@ -276,6 +280,78 @@ static void do_wait(struct place *at, uint64_t *random)
     is_good(kmt_DestroySynchronizationObject(&destroy));
 }
 
+/* An NT handle: another opening, and the end of both. */
+static void do_share(struct place *at, uint64_t *random)
+{
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes};
+    D3DKMT_CREATESYNCHRONIZATIONOBJECT2 create = {.hDevice = GET(at->device)};
+    HANDLE nt;
+    (void)random;
+    create.Info.Type = D3DDDI_MONITORED_FENCE;
+    create.Info.Flags.Value = D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_Shared |
+                              D3DDDI_SYNCHRONIZATIONOBJECT_FLAGS_NtSecuritySharing;
+    if (!is_good(kmt_CreateSynchronizationObject2(&create)))
+        return;
+    D3DKMT_HANDLE fence = create.hSyncObject;
+    const D3DKMT_DESTROYSYNCHRONIZATIONOBJECT destroy = {fence};
+    bool shared = is_good(kmt_ShareObjects(1, &fence, &attributes, 0x10000000, &nt));
+    is_good(kmt_DestroySynchronizationObject(&destroy));
+    if (!shared)
+        return;
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE2 open = {.hNtHandle = nt,
+                                               .hDevice = GET(places[below(random, SLOTS)].device)};
+    is_good(kmt_OpenSyncObjectFromNtHandle2(&open)); /* it goes with that device */
+    CHECK(handle_close(nt) == STATUS_SUCCESS);
+}
+
+/* Who has the mutex may use the word; every thread has an opening of its own. */
+static void do_mutex(struct place *at, uint64_t *random)
+{
+    D3DKMT_OPENKEYEDMUTEX open = {.hSharedHandle = mutex};
+    (void)at, (void)random;
+    CHECK(is_good(kmt_OpenKeyedMutex(&open)));
+    D3DKMT_ACQUIREKEYEDMUTEX acquire = {.hKeyedMutex = open.hKeyedMutex};
+    D3DKMT_RELEASEKEYEDMUTEX release = {.hKeyedMutex = open.hKeyedMutex};
+    const D3DKMT_DESTROYKEYEDMUTEX destroy = {open.hKeyedMutex};
+    CHECK(kmt_AcquireKeyedMutex(&acquire) == STATUS_SUCCESS);
+    CHECK(acquire.FenceValue == shown);
+    release.FenceValue = ++shown;
+    CHECK(kmt_ReleaseKeyedMutex(&release) == STATUS_SUCCESS);
+    CHECK(kmt_DestroyKeyedMutex(&destroy) == STATUS_SUCCESS);
+}
+
+static void do_address(struct place *at, uint64_t *random)
+{
+    D3DDDI_MAPGPUVIRTUALADDRESS map = {.hPagingQueue = GET(at->queue),
+                                       .hAllocation = GET(at->allocation),
+                                       .SizeInPages = SIZE / PAGE_SIZE};
+    (void)random;
+    map.Protection.Value = D3DDDIGPUVIRTUALADDRESS_PROTECTION_TYPE_Write;
+    if (!is_good(kmt_MapGpuVirtualAddress(&map)))
+        return;
+    const D3DKMT_FREEGPUVIRTUALADDRESS give = {
+        .hAdapter = adapter, .BaseAddress = map.VirtualAddress, .Size = SIZE};
+    is_good(kmt_FreeGpuVirtualAddress(&give)); /* gone with the allocation, or another's by now */
+}
+
+/* Its fences have their largest value then; the next that makes a device here ends it. */
+static void do_fail(struct place *at, uint64_t *random)
+{
+    D3DKMT_MARKDEVICEASERROR mark = {GET(at->device), D3DKMT_DEVICE_ERROR_REASON_GENERIC};
+    if (below(random, 16) == 0)
+        is_good(kmt_MarkDeviceAsError(&mark));
+}
+
+static void do_count(struct place *at, uint64_t *random)
+{
+    static const int kinds[] = {D3DKMT_QUERYSTATISTICS_ADAPTER, D3DKMT_QUERYSTATISTICS_SEGMENT,
+                                D3DKMT_QUERYSTATISTICS_NODE};
+    D3DKMT_QUERYSTATISTICS query = {.AdapterLuid = luid};
+    (void)at;
+    query.Type = (D3DKMT_QUERYSTATISTICS_TYPE)kinds[below(random, array_length(kinds))];
+    CHECK(kmt_QueryStatistics(&query) == STATUS_SUCCESS);
+}
+
 static void do_ask(struct place *at, uint64_t *random)
 {
     D3DKMT_QUERYVIDEOMEMORYINFO info = {
@@ -323,7 +399,8 @@ static void *work(void *argument)
         do_create, do_create,  do_create_sync, do_destroy,  do_open,
         do_lock,   do_lock,    do_resident,    do_resident, do_evict,
         do_offer,  do_reclaim, do_create_sync, do_signal,   do_signal,
-        do_stream, do_wait,    do_wait_later,  do_ask};
+        do_stream, do_wait,    do_wait_later,  do_ask,      do_share,
+        do_mutex,  do_mutex,   do_address,     do_fail,     do_count};
     uint64_t random = (uintptr_t)argument;
     pthread_barrier_wait(&barrier);
     for (uint32_t step = 0; step < steps; step++) {
@@ -397,6 +474,10 @@ int main(int argc, char **argv)
     setenv("WINMEM_GPU", "adapter local=1M nonlocal=1M", 1);
     CHECK(kmt_EnumAdapters2(&list) == STATUS_SUCCESS && list.NumAdapters == 1);
     adapter = found[0].hAdapter;
+    luid = found[0].AdapterLuid;
+    D3DKMT_CREATEKEYEDMUTEX keyed = {.InitialValue = 0};
+    CHECK(kmt_CreateKeyedMutex(&keyed) == STATUS_SUCCESS);
+    mutex = keyed.hSharedHandle;
     for (unsigned i = 0; i < SLOTS; i++)
         do_create_device(&places[i], &random);
     pthread_barrier_init(&barrier, NULL, THREADS);
@@ -405,6 +486,8 @@ int main(int argc, char **argv)
     end_devices(&random);
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
+    const D3DKMT_DESTROYKEYEDMUTEX destroy = {keyed.hKeyedMutex};
+    CHECK(kmt_DestroyKeyedMutex(&destroy) == STATUS_SUCCESS);
     check_end();
     printf("gpu_threads: %lu calls succeeded, %lu were refused\n", good, refused);
     gpu_detach();
