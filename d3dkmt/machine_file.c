@@ -22,7 +22,7 @@ static bool any_plan;          /* it does not say what of: any that is there wil
 static bool read_name_only(const char *text)
 {
     char *whole;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     bool good =
         !strstr(text, "adapter") && asprintf(&whole, "%s; adapter local=8G nonlocal=16G", text) > 0;
     if (!good)
@@ -32,26 +32,40 @@ static bool read_name_only(const char *text)
     return good;
 }
 
+static const char *quote(const struct vid_plan_wrong *wrong, char *ret_part, size_t room)
+{
+    snprintf(ret_part, room, "%.*s", (int)wrong->length, wrong->at);
+    return ret_part;
+}
+
 static void read_plan(void)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
-    const char *text = getenv("WINMEM_GPU"), *wrong;
+    const char *text = getenv("WINMEM_GPU");
+    struct vid_plan_wrong wrong;
+    char part[200];
     any_plan = true;
     if (text && *text) {
         any_plan = read_name_only(text);
         if (any_plan || vid_plan_parse(text, &wanted, &wrong))
             return;
-        setting_refuse("WINMEM_GPU", wrong, "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
+        setting_refuse_part("WINMEM_GPU", quote(&wrong, part, sizeof part), wrong.why,
+                            "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
         any_plan = true;
     }
     vid_plan_parse(vid_plan_default, &wanted, &wrong);
 }
 
-bool gpu_plan_is_refused(const char **ret_wrong)
+bool gpu_plan_is_refused(char ret_why[300])
 {
     const char *text = getenv("WINMEM_GPU");
+    struct vid_plan_wrong wrong;
+    char part[200];
     /* what is wanted is read again where it is needed */
-    return text && *text && !read_name_only(text) && !vid_plan_parse(text, &wanted, ret_wrong);
+    if (!text || !*text || read_name_only(text) || vid_plan_parse(text, &wanted, &wrong))
+        return false;
+    snprintf(ret_why, 300, "'%s': %s", quote(&wrong, part, sizeof part), wrong.why);
+    return true;
 }
 
 /* The kernel's answer about a record lock of other processes, or the attempt to get it. */
@@ -116,7 +130,7 @@ static NTSTATUS pass_gate(struct machine_file *machine)
 static const char *judge_header(int file, struct vid_machine *header)
 {
     const size_t constant = offsetof(struct vid_machine, lock);
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     struct stat info;
     if (fstat(file, &info) != 0 || pread(file, header, constant, 0) != (ssize_t)constant)
         return "it is cut off";

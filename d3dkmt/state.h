@@ -48,10 +48,10 @@ bool gpu_sweep_dead_now(void);
 enum gpu_found { GPU_FOUND, GPU_ABSENT, GPU_REFUSED, GPU_IN_USE };
 enum gpu_found gpu_observe(void);
 /*
- * WINMEM_GPU says something that is not understood: where that begins. A program goes on with the
- * default machine; a tool had better not.
+ * WINMEM_GPU says something that is not understood: what, and why. A program goes on with the default
+ * machine; a tool had better not.
  */
-bool gpu_plan_is_refused(const char **ret_wrong);
+bool gpu_plan_is_refused(char ret_why[300]);
 /* Removes the machine that nobody uses. pre: neither attached nor observing */
 enum gpu_found gpu_destroy(void);
 

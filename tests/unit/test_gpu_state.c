@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <winmem/d3dkmthk.h>
 #include <winmem/memoryapi.h>
+#include "d3dkmt/clock.h"
 #include "d3dkmt/plan.h"
 #include "d3dkmt/state.h"
 #include "memoryapi/host.h"
@@ -348,8 +349,36 @@ START_TEST(a_plan_that_is_not_understood_counts_as_not_set)
 {
     setenv("WINMEM_GPU", "name=t; adapter local=lots", 1);
     ck_assert_int_eq(listen_to(gpu_attach), STATUS_SUCCESS);
-    ck_assert(strstr(said, "WINMEM_GPU") != NULL);
+    ck_assert_str_eq(said, "winmem: WINMEM_GPU: 'local=lots': it cannot have this value; counts as "
+                           "not set; allowed: [name=NAME] [seed=N]; adapter local=SIZE ...\n");
     ck_assert_str_eq(gpu_machine()->description, vid_plan_default);
+}
+END_TEST
+
+static NTSTATUS see_ticker(void)
+{
+    return ticker_is_on();
+}
+
+/* By number of the test: what is said, and whether time goes on by itself. */
+START_TEST(the_setting_of_the_ticker)
+{
+    static const struct {
+        const char *value, *said;
+        bool on;
+    } cases[] = {
+        {"nonsense", "winmem: WINMEM_GPU_TICK='nonsense': counts as not set; allowed: 0, 1\n",
+         true},
+        {"00", "winmem: WINMEM_GPU_TICK='00': counts as not set; allowed: 0, 1\n", true},
+        {"0", "", false},
+        {"1", "", true},
+        {"", "", true},
+    };
+    setenv("WINMEM_GPU_TICK", cases[_i].value, 1);
+    ck_assert_int_eq(listen_to(see_ticker), cases[_i].on);
+    ck_assert_str_eq(said, cases[_i].said);
+    ck_assert_int_eq(listen_to(see_ticker), cases[_i].on);
+    ck_assert_str_eq(said, ""); /* said once */
 }
 END_TEST
 
@@ -850,6 +879,7 @@ int main(void)
     tcase_add_test(tests, another_plan_is_for_a_machine_that_nobody_uses);
     tcase_add_test(tests, without_a_plan_the_machine_that_is_there_will_do);
     tcase_add_test(tests, a_plan_that_is_not_understood_counts_as_not_set);
+    tcase_add_loop_test(tests, the_setting_of_the_ticker, 0, 5);
     tcase_add_test(tests, what_was_configured_stays_while_nobody_is_there);
     tcase_add_test(tests, the_dead_are_swept);
     tcase_add_test(tests, a_budget_is_told_without_the_dead);

@@ -334,7 +334,7 @@ static pid_t start(void (*run)(void))
 static void make_machine(void)
 {
     struct vid_plan plan;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     struct vid_machine *machine;
     ck_assert(vid_plan_parse("adapter local=1M nonlocal=512K", &plan, &wrong));
     machine = kit_memory(&plan, MAP_SHARED);

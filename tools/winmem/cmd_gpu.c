@@ -209,13 +209,13 @@ int cmd_gpu(int argc, char **argv)
         {"remove", change},   {"restore", change},        {"pressure", pressure},
         {"discard", discard}, {"background", background},
     };
-    const char *wrong;
+    char why[300];
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(help, stdout);
         return 0;
     }
-    if (gpu_plan_is_refused(&wrong)) {
-        fprintf(stderr, "winmem gpu: WINMEM_GPU is not understood: '%s'\n", wrong);
+    if (gpu_plan_is_refused(why)) {
+        fprintf(stderr, "winmem: gpu: WINMEM_GPU is not understood: %s\n", why);
         return 2;
     }
     if (argc == 2 && strcmp(argv[1], "destroy") == 0)
