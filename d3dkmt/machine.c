@@ -177,6 +177,7 @@ void vidmm_see(struct vidmm *mm, struct vid_machine *machine, uint32_t index, ui
         .openings = (struct vid_opening *)((char *)machine + adapter->openings_at),
         .events = (struct vid_event *)((char *)machine + adapter->events_at),
         .places = segment_managers,
+        .luid = adapter->luid,
         .process = process,
     };
 }

@@ -111,6 +111,13 @@ static NTSTATUS refuse(const struct machine_file *machine, const char *why)
     return STATUS_DEVICE_REMOVED;
 }
 
+static void close_one(int *file)
+{
+    if (*file >= 0)
+        close(*file);
+    *file = -1;
+}
+
 /* *ret_directory and its gate, which is closed to others then. */
 static NTSTATUS pass_gate(struct machine_file *machine)
 {
@@ -118,7 +125,7 @@ static NTSTATUS pass_gate(struct machine_file *machine)
     int error;
     machine->gate =
         gpu_directory_file(machine->directory, name_of(machine, ".lock", name), O_RDWR | O_CREAT);
-    error = machine->gate < 0 ? machine->gate : lock_bytes(machine->gate, F_SETLKW, F_WRLCK, 0, 1);
+    error = machine->gate < 0 ? machine->gate : patience_close_gate(machine->gate);
     if (!error)
         return STATUS_SUCCESS;
     gpu_refuse("%s/%s: %s", gpu_directory_path(), name,
@@ -172,13 +179,19 @@ static NTSTATUS map(struct machine_file *machine, int file, const struct vid_pla
         error = host->shared_map(file, 0, vid_machine_size(plan), HOST_READ_WRITE, 0, &address);
     if (error)
         return no_room(machine, error);
+    machine->file = file;
     machine->machine = (struct vid_machine *)address;
+    machine->size = vid_machine_size(plan);
+    machine->plan = plan;
+    damage_watch(machine);
     return STATUS_SUCCESS;
 }
 
-static void unmap(struct machine_file *machine, const struct vid_plan *plan)
+static void unmap(struct machine_file *machine)
 {
-    host->unreserve((uint64_t)machine->machine, vid_machine_size(plan));
+    if (!gpu_is_lost())
+        host->unreserve((uint64_t)machine->machine, machine->size);
+    damage_forget();
     machine->machine = NULL;
 }
 
@@ -210,12 +223,12 @@ static NTSTATUS make(struct machine_file *machine)
         (!vid_machine_make(machine->machine, &wanted) ||
          renameat(machine->directory, half, machine->directory, name) != 0)) {
         status = no_room(machine, errno ? -errno : -ENOMEM);
-        unmap(machine, &wanted);
+        unmap(machine);
     }
     if (status != STATUS_SUCCESS) {
         unlinkat(machine->directory, half, 0);
-        if (file >= 0)
-            close(file);
+        close_one(&file);
+        machine->file = -1;
         return status;
     }
     remove_shares(machine);
@@ -251,16 +264,9 @@ static const char *judge(struct machine_file *machine, NTSTATUS *ret_status)
         return "no memory";
     if (vid_machine_fits(machine->machine, &found))
         return NULL;
-    unmap(machine, &found);
+    unmap(machine);
     *ret_status = STATUS_DEVICE_REMOVED;
     return "it is damaged";
-}
-
-static void close_one(int *file)
-{
-    if (*file >= 0)
-        close(*file);
-    *file = -1;
 }
 
 /* What is there is not what is asked for: made anew when nobody uses it. */
@@ -269,7 +275,7 @@ static NTSTATUS replace(struct machine_file *machine, const char *why, bool alon
     if (!alone)
         return refuse(machine, why);
     if (machine->machine)
-        unmap(machine, &found);
+        unmap(machine);
     close_one(&machine->file);
     gpu_say("%s/gpu-%s: made anew: %s", gpu_directory_path(), machine->name, why);
     return make(machine);
@@ -342,8 +348,7 @@ void machine_file_pass(struct machine_file *machine)
 void machine_file_close(struct machine_file *machine)
 {
     if (machine->machine)
-        host->unreserve((uint64_t)machine->machine, machine->machine->size);
-    machine->machine = NULL;
+        unmap(machine);
     close_one(&machine->file);
     close_one(&machine->gate);
     close_one(&machine->directory);

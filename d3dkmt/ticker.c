@@ -118,6 +118,8 @@ bool ticker_is_on(void)
         return false;
     told = true;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a file that was cut off */
+    sigdelset(&all, SIGSEGV);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 256 << 10);

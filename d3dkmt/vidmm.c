@@ -1,22 +1,23 @@
 /* The lock of an adapter, its timeline, and the records of its tables. */
 #include "d3dkmt/vidmm.h"
 
-#include <errno.h>
+#include "d3dkmt/lock.h"
 #include "d3dkmt/records.h"
+#include "memoryapi/base.h"
 #include "memoryapi/gate.h"
 
 void vidmm_lock(const struct vidmm *mm)
 {
     gate_self.locks++;
-    if (pthread_mutex_lock(&mm->adapter->lock) == EOWNERDEAD) {
-        pthread_mutex_consistent(&mm->adapter->lock);
+    if (unlikely(mm->adapter->luid != mm->luid) && vid_lock_is_damaged)
+        vid_lock_is_damaged();
+    if (vid_lock(&mm->adapter->lock))
         vidmm_rebuild(mm);
-    }
 }
 
 void vidmm_unlock(const struct vidmm *mm)
 {
-    pthread_mutex_unlock(&mm->adapter->lock);
+    vid_unlock(&mm->adapter->lock);
     gate_self.locks--;
 }
 

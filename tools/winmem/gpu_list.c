@@ -115,6 +115,8 @@ int gpu_list(int argc, char **argv)
     bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
     if (argc > 1 && !json)
         return gpu_usage();
+    if (gpu_open() != 0)
+        return 1;
     if (json) {
         fputs("{\"machine\": ", stdout);
         print_string(gpu_machine()->description);
