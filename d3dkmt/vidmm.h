@@ -54,7 +54,7 @@ struct vidmm {
     struct vid_allocation *allocations;
     struct vid_opening *openings;
     struct vid_event *events;
-    const struct vid_segment_ops *const *places; /* by enum vid_place; VID_NOWHERE: NULL */
+    const struct vid_segment_ops *const *places; /* by enum vid_place */
     uint64_t luid;                               /* of the adapter, as it was when it was found */
     uint16_t process;                            /* who is asking */
     /*
