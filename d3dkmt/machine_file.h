@@ -8,6 +8,8 @@
 __attribute__((format(printf, 1, 2))) void gpu_say(const char *format, ...);
 /* The same, for what keeps this process from having a machine: the first time only. */
 __attribute__((format(printf, 1, 2))) void gpu_refuse(const char *format, ...);
+/* No room for `what` in the directory, for the reason -errno: the first time only. */
+void gpu_no_room(const char *what, int error);
 
 /*
  * directory.c. The directory of all machines, checked; made with `make`. A descriptor, -ENOENT (not

@@ -53,7 +53,10 @@ static void begin_child(void)
 
 static bool back(const struct vidmm *mm, uint64_t offset, uint64_t size)
 {
-    return host->shared_fill(mm->file, offset, size) == 0;
+    int error = host->shared_fill(mm->file, offset, size);
+    if (error)
+        gpu_no_room("more allocations", error);
+    return !error;
 }
 
 static bool is_alive(const struct vidmm *mm, uint16_t process)
