@@ -17,11 +17,15 @@ static uint64_t capacity(const struct vidmm *mm, unsigned place)
     return usable - usable / 20;
 }
 
+/* Of a process with a device. */
+static uint64_t weight_with(const struct vid_usage *usage)
+{
+    return usage->background ? WEIGHT_BACKGROUND : WEIGHT_FOREGROUND;
+}
+
 static uint64_t weight(const struct vid_usage *usage)
 {
-    if (!usage->devices)
-        return 0;
-    return usage->background ? WEIGHT_BACKGROUND : WEIGHT_FOREGROUND;
+    return usage->devices ? weight_with(usage) : 0;
 }
 
 static uint64_t reserved(const struct vidmm *mm, unsigned place)
@@ -93,15 +97,16 @@ void vidmm_share_budgets(const struct vidmm *mm)
 uint64_t vidmm_budget(const struct vidmm *mm, uint16_t process, enum vid_place place)
 {
     const struct vid_usage *usage = &mm->adapter->usage[process];
-    uint64_t weights = WEIGHT_FOREGROUND, all, taken;
+    uint64_t own = weight_with(usage), weights = own, all, taken;
     if (usage->devices)
         return usage->budget[place];
+    if (usage->fixed[place])
+        return usage->fixed[place];
     for (unsigned p = 1; p < VID_PROCESSES; p++)
         weights += weight(&mm->adapter->usage[p]);
     all = capacity(mm, place);
     taken = reserved(mm, place);
-    return all > taken ? (uint64_t)((unsigned __int128)(all - taken) * WEIGHT_FOREGROUND / weights)
-                       : 0;
+    return all > taken ? (uint64_t)((unsigned __int128)(all - taken) * own / weights) : 0;
 }
 
 /* All processes together may reserve half of a place, so that there is something to share. */
