@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,13 @@ static const char *name_of(const struct machine_file *machine, const char *behin
 {
     snprintf(ret_name, 64, "gpu-%s%s", machine->name, behind);
     return ret_name;
+}
+
+const char *gpu_machine_path(void)
+{
+    static char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/gpu-%s", gpu_directory_path(), wanted.name);
+    return path;
 }
 
 static NTSTATUS refuse(const struct machine_file *machine, const char *why)

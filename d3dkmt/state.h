@@ -53,6 +53,8 @@ bool gpu_sweep_dead_now(void);
  */
 enum gpu_found { GPU_FOUND, GPU_ABSENT, GPU_REFUSED, GPU_IN_USE };
 enum gpu_found gpu_observe(void);
+/* Its file, there or not; after gpu_observe. */
+const char *gpu_machine_path(void);
 /*
  * WINMEM_GPU says something that is not understood: what, and why. A program goes on with the default
  * machine; a tool had better not.

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -419,6 +420,27 @@ def gpu_damaged():
             again = machine.start("again.exe", 5, 2)  # nobody uses it any more: made anew
             assert len(machine.json()) == 1
             machine.end(again)
+
+
+def gpu_strays():
+    """Who lost its machine's file is named; later programs have another machine."""
+    for whole in (False, True):
+        with Machine() as machine:
+            first = machine.start("first.exe", 1, 1)
+            path = os.path.join(machine.folder.name, "gpu-t")
+            said = f"winmem: gpu: process {first.pid} has a machine of its own: its file {path} was removed\n"
+            assert machine.gpu("list").stderr == ""
+            if whole:
+                shutil.rmtree(machine.folder.name)
+            else:
+                os.unlink(path)
+            assert machine.gpu("list", code=1).stderr.endswith(said)
+            second = machine.start("second.exe", 1, 2)
+            listed = machine.gpu("list")
+            assert listed.stderr == said and "second.exe" in listed.stdout and "first.exe" not in listed.stdout, listed
+            machine.end(first)
+            assert machine.gpu("list").stderr == ""
+            machine.end(second)
 
 
 def gpu_list():

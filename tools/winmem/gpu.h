@@ -42,6 +42,8 @@ int gpu_top(int argc, char **argv);
 /* gpu_timeline.c */
 int gpu_timeline(int argc, char **argv);
 
+/* gpu_strays.c: who uses a machine that `list` cannot see any more. */
+void gpu_warn_of_strays(void);
 /* gpu_holder.c: who keeps the machine locked is told after a while, and the command ends. */
 void gpu_be_impatient(void);
 
