@@ -59,9 +59,15 @@ static uint32_t below(uint64_t *random, uint32_t limit)
 /* Whatever another thread did meanwhile: no other answers than these. */
 static bool is_good(NTSTATUS status)
 {
-    static const NTSTATUS allowed[] = {
-        STATUS_SUCCESS,        STATUS_PENDING,        STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY,
-        STATUS_INVALID_HANDLE, STATUS_DEVICE_REMOVED, STATUS_ACCESS_DENIED};
+    static const NTSTATUS allowed[] = {STATUS_SUCCESS,
+                                       STATUS_PENDING,
+                                       STATUS_INVALID_PARAMETER,
+                                       STATUS_NO_MEMORY,
+                                       STATUS_INVALID_HANDLE,
+                                       STATUS_DEVICE_REMOVED,
+                                       STATUS_ACCESS_DENIED,
+                                       STATUS_OBJECT_NAME_COLLISION,
+                                       STATUS_OBJECT_NAME_NOT_FOUND};
     bool known = false;
     for (unsigned i = 0; i < array_length(allowed); i++)
         known |= status == allowed[i];
@@ -304,6 +310,63 @@ static void do_share(struct place *at, uint64_t *random)
     CHECK(handle_close(nt) == STATUS_SUCCESS);
 }
 
+/* One of a few names, which threads give and look for at the same time. */
+static void name_one(uint32_t number, OBJECT_ATTRIBUTES *attributes, UNICODE_STRING *string,
+                     WCHAR *text)
+{
+    static const WCHAR start[] = u"\\BaseNamedObjects\\threads";
+    memcpy(text, start, sizeof start);
+    text[array_length(start) - 1] = (WCHAR)('0' + number);
+    *string = (UNICODE_STRING){sizeof start, sizeof start, text};
+    *attributes = (OBJECT_ATTRIBUTES){.Length = sizeof *attributes, .ObjectName = string};
+}
+
+static void open_resource(D3DKMT_HANDLE device, HANDLE nt)
+{
+    char total[64];
+    D3DDDI_OPENALLOCATIONINFO2 list;
+    D3DKMT_OPENRESOURCEFROMNTHANDLE open = {.hDevice = device,
+                                            .hNtHandle = nt,
+                                            .NumAllocations = 1,
+                                            .pOpenAllocationInfo2 = &list,
+                                            .pTotalPrivateDriverDataBuffer = total,
+                                            .TotalPrivateDriverDataBufferSize = sizeof total};
+    is_good(kmt_OpenResourceFromNtHandle(&open)); /* it goes with the device */
+}
+
+/* A resource that is shared by a name, and one that another thread shared. */
+static void do_name(struct place *at, uint64_t *random)
+{
+    OBJECT_ATTRIBUTES attributes;
+    UNICODE_STRING string;
+    WCHAR text[64];
+    struct winmem_gpu_allocation wanted = {.size = SIZE};
+    D3DDDI_ALLOCATIONINFO2 info = {.pPrivateDriverData = &wanted,
+                                   .PrivateDriverDataSize = sizeof wanted};
+    D3DKMT_CREATEALLOCATION create = {
+        .hDevice = GET(at->device),
+        .NumAllocations = 1,
+        .pAllocationInfo2 = &info,
+        .Flags = {.Value = SHARED | D3DKMT_CREATEALLOCATIONFLAGS_NtSecuritySharing}};
+    D3DKMT_OPENNTHANDLEFROMNAME find = {.dwDesiredAccess = 0x10000000, .pObjAttrib = &attributes};
+    HANDLE nt;
+    name_one(below(random, 3), &attributes, &string, text);
+    if (is_good(kmt_OpenNtHandleFromName(&find))) {
+        open_resource(GET(places[below(random, SLOTS)].device), find.hNtHandle);
+        CHECK(handle_close(find.hNtHandle) == STATUS_SUCCESS);
+    }
+    if (!is_good(kmt_CreateAllocation2(&create)))
+        return;
+    const D3DKMT_DESTROYALLOCATION2 destroy = {.hDevice = create.hDevice,
+                                               .hResource = create.hResource};
+    bool shared = is_good(kmt_ShareObjects(1, &create.hResource, &attributes, 0x10000000, &nt));
+    is_good(kmt_DestroyAllocation2(&destroy));
+    if (shared) {
+        open_resource(GET(at->device), nt);
+        CHECK(handle_close(nt) == STATUS_SUCCESS);
+    }
+}
+
 /* Who has the mutex may use the word; every thread has an opening of its own. */
 static void do_mutex(struct place *at, uint64_t *random)
 {
@@ -396,11 +459,11 @@ static void work_alone(uint64_t *random)
 static void *work(void *argument)
 {
     static void (*const operations[])(struct place * at, uint64_t * random) = {
-        do_create, do_create,  do_create_sync, do_destroy,  do_open,
-        do_lock,   do_lock,    do_resident,    do_resident, do_evict,
-        do_offer,  do_reclaim, do_create_sync, do_signal,   do_signal,
-        do_stream, do_wait,    do_wait_later,  do_ask,      do_share,
-        do_mutex,  do_mutex,   do_address,     do_fail,     do_count};
+        do_create,      do_create,   do_create_sync, do_destroy, do_open,    do_lock,
+        do_lock,        do_resident, do_resident,    do_evict,   do_offer,   do_reclaim,
+        do_create_sync, do_signal,   do_signal,      do_stream,  do_wait,    do_wait_later,
+        do_ask,         do_share,    do_mutex,       do_mutex,   do_address, do_fail,
+        do_count,       do_name};
     uint64_t random = (uintptr_t)argument;
     pthread_barrier_wait(&barrier);
     for (uint32_t step = 0; step < steps; step++) {
