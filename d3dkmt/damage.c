@@ -29,9 +29,11 @@ static uint16_t slot; /* of this process; VID_NONE: it only looks */
 static void make_removed(struct vid_machine *machine)
 {
     memset((char *)machine + machine->values_at, 0xFF, VID_FENCES * sizeof(uint64_t));
+    vid_lock_prepare(&machine->lock);
     machine->processes[slot].pid = slot ? (uint32_t)getpid() : 0;
     for (uint32_t i = 0; i < machine->adapter_count; i++) {
         struct vid_adapter *adapter = vid_adapter_at(machine, i);
+        vid_lock_prepare(&adapter->lock);
         adapter->running = VID_REMOVED;
         adapter->usage[slot].devices = slot ? MANY_DEVICES : 0;
     }
@@ -68,6 +70,7 @@ static bool part(void)
     bool parted =
         file >= 0 && host->shared_map(file, 0, watched.size, HOST_READ_WRITE, at, &at) == 0;
     if (parted) {
+        vid_locks_replaced();
         fence_show(file);
         state_use_file(file); /* and it stays open */
     } else if (file >= 0) {

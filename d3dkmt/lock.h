@@ -21,3 +21,13 @@ void vid_unlock(pthread_mutex_t *lock);
 extern void (*vid_lock_waits)(uint32_t holder, unsigned milliseconds);
 /* What is to be a lock is none. True: now it is one. NULL: it is taken as it is. */
 extern bool (*vid_lock_is_damaged)(void);
+/*
+ * Other memory came where locks are, which nobody has. Who thinks to have one gives it back for
+ * nothing.
+ */
+void vid_locks_replaced(void);
+/*
+ * Before that: of the new memory, whose locks the calling thread may be in the middle of giving
+ * back; pre: nobody sees it yet.
+ */
+void vid_lock_prepare(pthread_mutex_t *lock);

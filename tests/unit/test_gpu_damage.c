@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -269,10 +270,13 @@ START_TEST(work_that_is_under_way_ends)
 }
 END_TEST
 
+static bool *ready; /* shared by processes */
+
 static void work_until_lost(int unused)
 {
     (void)unused;
     make_everything();
+    __atomic_store_n(ready, true, __ATOMIC_RELEASE);
     while (!gpu_is_lost()) {
         const D3DKMT_OFFERALLOCATIONS offer = {.hDevice = device,
                                                .HandleList = &held,
@@ -300,15 +304,16 @@ static void work_until_lost(int unused)
 /* At any moment of a program that works all the time. */
 START_TEST(any_moment_will_do)
 {
-    struct stat info;
     own_machine();
     snprintf(path, sizeof path, "%s/gpu-default", kit_directory);
+    ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(ready, MAP_FAILED);
     fflush(NULL);
     pid_t spoiler = fork();
     if (spoiler == 0) {
-        while (stat(path, &info) != 0)
+        while (!__atomic_load_n(ready, __ATOMIC_ACQUIRE))
             usleep(100);
-        usleep((useconds_t)(20000 + 1777 * _i));
+        usleep((useconds_t)(777 * _i));
         _exit(truncate(path, _i % 3 ? 0 : 1 << 16) != 0);
     }
     watch(work_until_lost, 0);
