@@ -48,6 +48,7 @@ static int make_own(void)
     if (host_memory_file("winmem-gpu", &file) != 0)
         return -1;
     if (ftruncate(file, (off_t)watched.size) != 0 ||
+        host->shared_fill(file, 0, vid_machine_head(watched.plan)) != 0 ||
         host->shared_map(file, 0, watched.size, HOST_READ_WRITE, 0, &address) != 0) {
         close(file);
         return -1;

@@ -16,7 +16,7 @@ static char path[64];
 static uint64_t adapters_at, tables_at; /* in the file; a child of a fork has no machine */
 
 /* A device with something of everything. */
-static D3DKMT_HANDLE held, offered, locked, shared, context;
+static D3DKMT_HANDLE held, offered, locked, shared, context, waited_for;
 static const volatile uint64_t *fence;
 
 static void make_everything(void)
@@ -51,6 +51,7 @@ static void make_everything(void)
     D3DKMT_CREATESYNCHRONIZATIONOBJECT2 sync = {.hDevice = device,
                                                 .Info = {.Type = D3DDDI_MONITORED_FENCE}};
     ck_assert_int_eq(kmt_CreateSynchronizationObject2(&sync), STATUS_SUCCESS);
+    waited_for = sync.hSyncObject;
     fence = sync.Info.MonitoredFence.FenceValueCPUVirtualAddress;
     ck_assert_uint_eq(*fence, 0);
 }
@@ -234,6 +235,40 @@ START_TEST(a_fence_that_is_only_read_is_let_go)
 }
 END_TEST
 
+static void *wait_for_it(void *unused)
+{
+    const UINT64 value = 5;
+    const D3DKMT_WAITFORSYNCHRONIZATIONOBJECTFROMCPU wait = {.hDevice = device,
+                                                             .ObjectCount = 1,
+                                                             .ObjectHandleArray = &waited_for,
+                                                             .FenceValueArray = &value};
+    (void)unused;
+    kmt_WaitForSynchronizationObjectFromCpu(&wait);
+    return NULL;
+}
+
+static void spoil_and_wait(int way)
+{
+    pthread_t thread;
+    struct timespec end;
+    make_everything();
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_it, NULL), 0);
+    usleep(50000);
+    spoil((enum way)way);
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 10;
+    ck_assert_int_eq(pthread_timedjoin_np(thread, NULL, &end), 0);
+}
+
+START_TEST(who_waits_is_let_go)
+{
+    static const int ways[] = {CUT, CUT_LATE, ZERO};
+    own_machine();
+    watch(spoil_and_wait, ways[_i]);
+    told_once();
+}
+END_TEST
+
 static void spoil_under_the_lock(int way)
 {
     make_everything();
@@ -361,6 +396,7 @@ int main(void)
     tcase_add_loop_test(tests, every_call_answers_that_the_device_is_removed, 0, WAYS);
     tcase_add_loop_test(tests, an_exit_is_in_order, 0, WAYS);
     tcase_add_test(tests, a_fence_that_is_only_read_is_let_go);
+    tcase_add_loop_test(tests, who_waits_is_let_go, 0, 3);
     tcase_add_loop_test(tests, work_that_is_under_way_ends, 0, 3);
     tcase_add_loop_test(tests, any_moment_will_do, 0, 24);
     tcase_add_test(tests, who_comes_later_has_a_new_machine);
