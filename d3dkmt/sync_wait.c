@@ -144,10 +144,11 @@ NTSTATUS sync_wait(const struct sync_wait_request *request)
     NTSTATUS status;
     kmt_lock();
     const struct kmt_device *device = kmt_find(request->device, KMT_DEVICE);
-    if (device)
-        clock_call(device->mm);
+    const struct vidmm *mm = device ? device->mm : NULL; /* the device may go while this sleeps */
+    if (mm)
+        clock_call(mm);
     for (bool first = true; !look(request, targets, first, &status); first = false)
-        sync_let_time_pass(device->mm, targets, request->count);
+        sync_let_time_pass(mm, targets, request->count);
     kmt_unlock();
     return status;
 }

@@ -415,6 +415,14 @@ static void do_count(struct place *at, uint64_t *random)
     CHECK(kmt_QueryStatistics(&query) == STATUS_SUCCESS);
 }
 
+/* Its context may wait for a value that never comes: then the end of the device is the end of this. */
+static void do_idle(struct place *at, uint64_t *random)
+{
+    const D3DKMT_WAITFORIDLE wait = {GET(at->device)};
+    if (below(random, 8) == 0)
+        is_good(kmt_WaitForIdle(&wait));
+}
+
 static void do_ask(struct place *at, uint64_t *random)
 {
     D3DKMT_QUERYVIDEOMEMORYINFO info = {
@@ -463,7 +471,7 @@ static void *work(void *argument)
         do_lock,        do_resident, do_resident,    do_evict,   do_offer,   do_reclaim,
         do_create_sync, do_signal,   do_signal,      do_stream,  do_wait,    do_wait_later,
         do_ask,         do_share,    do_mutex,       do_mutex,   do_address, do_fail,
-        do_count,       do_name};
+        do_count,       do_name,     do_idle};
     uint64_t random = (uintptr_t)argument;
     pthread_barrier_wait(&barrier);
     for (uint32_t step = 0; step < steps; step++) {
