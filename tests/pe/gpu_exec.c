@@ -183,6 +183,39 @@ static NTSTATUS acquire(D3DKMT_HANDLE mutex, ULONG64 key)
  * --- the child
  */
 
+static void join(char *to, const char *text)
+{
+    while (*to)
+        to++;
+    while ((*to++ = *text++))
+        continue;
+}
+
+static void join_number(char *to, ULONG64 number)
+{
+    char digits[24];
+    unsigned at = sizeof digits;
+    digits[--at] = 0;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    join(to, digits + at);
+}
+
+/* The command line of this program with a verb and a number. */
+static char *command_of(const char *verb, ULONG64 number)
+{
+    static char text[2 * MAX_PATH];
+    text[0] = '"';
+    text[1] = 0;
+    GetModuleFileNameA(NULL, text + 1, MAX_PATH);
+    join(text, "\" +");
+    join(text, verb);
+    join(text, " ");
+    join_number(text, number);
+    return text;
+}
+
 static void be_ready(void)
 {
     char letter;
@@ -285,6 +318,30 @@ static UINT child_survive(ULONG64 number)
                : 5;
 }
 
+/* The same with our input and output: its own parent dies. Nobody else sees how it ends. */
+static UINT child_orphan(ULONG64 number)
+{
+    DWORD count;
+    UINT code = child_survive(number);
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), code == CODE ? "p" : "f", 1, &count, NULL);
+    return code;
+}
+
+static UINT child_parent(ULONG64 number)
+{
+    STARTUPINFOA how = {.cb = sizeof how, .dwFlags = STARTF_USESTDHANDLES};
+    PROCESS_INFORMATION info;
+    struct fence fence;
+    how.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+    how.hStdOutput = how.hStdError = GetStdHandle(STD_OUTPUT_HANDLE);
+    if (make_fence(number, 3, &fence) != STATUS_SUCCESS ||
+        !CreateProcessA(NULL, command_of("orphan", number), NULL, NULL, TRUE, 0, NULL, NULL, &how,
+                        &info))
+        return 1;
+    Sleep(PATIENCE);
+    return 2;
+}
+
 static NTSTATUS open_mutex(ULONG64 global, D3DKMT_HANDLE *ret_mutex)
 {
     D3DKMT_OPENKEYEDMUTEX open = {.hSharedHandle = (D3DKMT_HANDLE)global};
@@ -307,7 +364,8 @@ static const struct {
     const char *verb;
     UINT (*run)(ULONG64 number);
 } verbs[] = {{"signal", child_signal}, {"wait", child_wait},       {"give", child_give},
-             {"own", child_own},       {"survive", child_survive}, {"hold", child_hold}};
+             {"own", child_own},       {"survive", child_survive}, {"hold", child_hold},
+             {"orphan", child_orphan}, {"parent", child_parent}};
 
 /* "+verb number" */
 static UINT run_verb(const char *text)
@@ -334,25 +392,6 @@ struct child {
     HANDLE process, to, from;
 };
 
-static void join(char *to, const char *text)
-{
-    while (*to)
-        to++;
-    while ((*to++ = *text++))
-        continue;
-}
-
-static void join_number(char *to, ULONG64 number)
-{
-    char digits[24];
-    unsigned at = sizeof digits;
-    digits[--at] = 0;
-    do
-        digits[--at] = (char)('0' + number % 10);
-    while (number /= 10);
-    join(to, digits + at);
-}
-
 static void await_ready(const struct child *child)
 {
     char letter = 0;
@@ -369,24 +408,17 @@ static void go_on(const struct child *child)
 
 static void start_child(struct child *child, const char *verb, ULONG64 number)
 {
-    static char text[2 * MAX_PATH];
     STARTUPINFOA how = {.cb = sizeof how, .dwFlags = STARTF_USESTDHANDLES};
     SECURITY_ATTRIBUTES inherited = {sizeof inherited, NULL, TRUE};
     PROCESS_INFORMATION info;
-    text[0] = '"';
-    text[1] = 0;
-    GetModuleFileNameA(NULL, text + 1, MAX_PATH);
-    join(text, "\" +");
-    join(text, verb);
-    join(text, " ");
-    join_number(text, number);
     if (!CreatePipe(&how.hStdInput, &child->to, &inherited, 0) ||
         !CreatePipe(&child->from, &how.hStdOutput, &inherited, 0))
         ExitProcess(92);
     SetHandleInformation(child->to, HANDLE_FLAG_INHERIT, 0);
     SetHandleInformation(child->from, HANDLE_FLAG_INHERIT, 0);
     how.hStdError = how.hStdOutput;
-    if (!CreateProcessA(NULL, text, NULL, NULL, TRUE, 0, NULL, NULL, &how, &info))
+    if (!CreateProcessA(NULL, command_of(verb, number), NULL, NULL, TRUE, 0, NULL, NULL, &how,
+                        &info))
         ExitProcess(93);
     CloseHandle(how.hStdInput);
     CloseHandle(how.hStdOutput);
@@ -530,6 +562,21 @@ static void gx005(void)
     ok("another device", begin());
 }
 
+/* The one that dies has started the one that waits. */
+static void gx007(void)
+{
+    struct child parent;
+    char letter = 0;
+    DWORD got;
+    start_child(&parent, "parent", GetCurrentProcessId()); /* who is ready is the orphan to be */
+    ok("killed", TerminateProcess(parent.process, 99));
+    same("the parent is dead", WaitForSingleObject(parent.process, PATIENCE), WAIT_OBJECT_0);
+    go_on(&parent);
+    ok("the orphan answers", ReadFile(parent.from, &letter, 1, &got, NULL) && got == 1);
+    same("well", letter, 'p');
+    finish(&parent, 99);
+}
+
 /* A keyed mutex whose holder dies while the parent waits for it. */
 static D3DKMT_HANDLE contested;
 
@@ -559,8 +606,8 @@ static void gx006(void)
 }
 
 static const struct statement statements[] = {
-    {"GX-001", gx001}, {"GX-002", gx002}, {"GX-003", gx003},
-    {"GX-004", gx004}, {"GX-005", gx005}, {"GX-006", gx006},
+    {"GX-001", gx001}, {"GX-002", gx002}, {"GX-003", gx003}, {"GX-004", gx004},
+    {"GX-005", gx005}, {"GX-006", gx006}, {"GX-007", gx007},
 };
 
 void start(void);
