@@ -83,6 +83,27 @@ int __wrap_share_file_open(uint64_t id, int flags)
     return refuse("share_file_open") ? -EMFILE : __real_share_file_open(id, flags);
 }
 
+/* The directory is full. */
+ssize_t __real_pwrite64(int file, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *bytes, size_t size, off_t offset)
+{
+    if (!refuse("pwrite"))
+        return __real_pwrite64(file, bytes, size, offset);
+    errno = ENOSPC;
+    return -1;
+}
+
+int __real_ftruncate64(int file, off_t size);
+int __wrap_ftruncate64(int file, off_t size);
+int __wrap_ftruncate64(int file, off_t size)
+{
+    if (!refuse("ftruncate"))
+        return __real_ftruncate64(file, size);
+    errno = ENOSPC;
+    return -1;
+}
+
 /* --- the calls: each leaves in `made` what undo() destroys */
 
 static struct {
