@@ -103,7 +103,7 @@ static void unlink_opening(const struct vidmm *mm, struct vid_allocation *alloca
                            uint32_t index)
 {
     uint32_t *link = &allocation->first_opening;
-    while (*link != index)
+    while (*link && *link != index)
         link = &mm->openings[*link].next;
     *link = mm->openings[index].next;
     allocation->openings--;
@@ -135,6 +135,8 @@ bool vidmm_close(const struct vidmm *mm, uint32_t opening)
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
     struct order_was was;
+    if (index == VID_NONE) /* the machine was lost, and all that was in it */
+        return true;
     order_leave(mm, index, &was);
     lose_opening(mm, index, opening);
     if (allocation->openings) {

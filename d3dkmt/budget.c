@@ -17,11 +17,15 @@ static uint64_t capacity(const struct vidmm *mm, unsigned place)
     return usable - usable / 20;
 }
 
+/* Of a process with a device. */
+static uint64_t weight_with(const struct vid_usage *usage)
+{
+    return usage->background ? WEIGHT_BACKGROUND : WEIGHT_FOREGROUND;
+}
+
 static uint64_t weight(const struct vid_usage *usage)
 {
-    if (!usage->devices)
-        return 0;
-    return usage->background ? WEIGHT_BACKGROUND : WEIGHT_FOREGROUND;
+    return usage->devices ? weight_with(usage) : 0;
 }
 
 static uint64_t reserved(const struct vidmm *mm, unsigned place)
@@ -40,7 +44,8 @@ static bool set_budget(const struct vidmm *mm, unsigned process, unsigned place,
     if (budget == before)
         return false;
     usage->budget[place] = budget;
-    vidmm_event(mm, VID_EVENT_BUDGET, VID_NONE, (uint16_t)process, budget, (uint8_t)place);
+    vidmm_event(mm, VID_EVENT_BUDGET, (uint32_t)(before >> 20), (uint16_t)process, budget,
+                (uint8_t)place);
     return budget < before;
 }
 
@@ -92,15 +97,16 @@ void vidmm_share_budgets(const struct vidmm *mm)
 uint64_t vidmm_budget(const struct vidmm *mm, uint16_t process, enum vid_place place)
 {
     const struct vid_usage *usage = &mm->adapter->usage[process];
-    uint64_t weights = WEIGHT_FOREGROUND, all, taken;
+    uint64_t own = weight_with(usage), weights = own, all, taken;
     if (usage->devices)
         return usage->budget[place];
+    if (usage->fixed[place])
+        return usage->fixed[place];
     for (unsigned p = 1; p < VID_PROCESSES; p++)
         weights += weight(&mm->adapter->usage[p]);
     all = capacity(mm, place);
     taken = reserved(mm, place);
-    return all > taken ? (uint64_t)((unsigned __int128)(all - taken) * WEIGHT_FOREGROUND / weights)
-                       : 0;
+    return all > taken ? (uint64_t)((unsigned __int128)(all - taken) * own / weights) : 0;
 }
 
 /* All processes together may reserve half of a place, so that there is something to share. */
@@ -136,8 +142,7 @@ void vidmm_add_device(const struct vidmm *mm)
     if (usage->devices++)
         return;
     set_active(mm, mm->process, true);
-    vidmm_event(mm, VID_EVENT_ARRIVE, VID_NONE, mm->process,
-                mm->machine->processes[mm->process].pid, VID_NOWHERE);
+    vidmm_event_of_process(mm, VID_EVENT_ARRIVE, mm->process);
     vidmm_share_budgets(mm);
 }
 
@@ -149,7 +154,7 @@ void vidmm_remove_device(const struct vidmm *mm)
     set_active(mm, mm->process, false);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
         usage->reservation[place] = 0;
-    vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, mm->process, 0, VID_NOWHERE);
+    vidmm_event_of_process(mm, VID_EVENT_LEAVE, mm->process);
     vidmm_share_budgets(mm);
 }
 

@@ -37,7 +37,7 @@ struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
     link_init(&device->resources);
     link_init(&device->allocations);
     vidmm_lock(mm);
-    device->resets = mm->adapter->resets;
+    device->resets = __atomic_load_n(&mm->adapter->resets, __ATOMIC_RELAXED);
     vidmm_add_device(mm);
     vidmm_unlock(mm);
     return device;

@@ -40,6 +40,13 @@ void gpu_refuse(const char *format, ...)
     va_end(arguments);
 }
 
+void gpu_no_room(const char *what, int error)
+{
+    static bool said;
+    if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+        gpu_say("%s: no room for %s: %s; calls that need it fail", path, what, strerror(-error));
+}
+
 /* False: the name is too long. */
 static bool find_path(void)
 {

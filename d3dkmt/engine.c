@@ -264,7 +264,8 @@ static bool tell_device(struct kmt_object *object, void *about)
     struct kmt_device *device = container_of(object, struct kmt_device, object);
     const struct engine *engine = about;
     const struct vid_adapter *adapter = engine->mm->adapter;
-    bool ours = !engine->hanging && adapter->hung_process == engine->mm->process;
+    uint32_t hung = __atomic_load_n(&adapter->hung_process, __ATOMIC_RELAXED);
+    bool ours = !engine->hanging && hung == engine->mm->process;
     if (device->mm->adapter != adapter)
         return true;
     if (engine->running != VID_RUNNING)

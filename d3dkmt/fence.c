@@ -2,6 +2,7 @@
 #include <string.h>
 #include "d3dkmt/machine_file.h"
 #include "memoryapi/base.h"
+#include "memoryapi/host.h"
 #include "memoryapi/mm.h"
 
 #define VALUES_SIZE (VID_FENCES * sizeof(uint64_t))
@@ -140,8 +141,8 @@ volatile uint64_t *gpu_fence_value(uint32_t fence)
 const void *gpu_fence_address(uint32_t fence)
 {
     struct gpu_state *state = state_lock();
-    if (!view && mm_map_shared(state->file.file, state->file.machine->values_at, VALUES_SIZE, false,
-                               &view) != STATUS_SUCCESS)
+    if (!view && mm_map_shared(gpu_adapter(0)->file, state->file.machine->values_at, VALUES_SIZE,
+                               false, &view) != STATUS_SUCCESS)
         view = 0;
     uint64_t at = view;
     state_unlock();
@@ -152,6 +153,19 @@ void fence_sweep(struct vid_machine *machine, uint16_t slot)
 {
     for (uint32_t i = 1; i < VID_FENCES; i++)
         let_go(vid_fence_at(machine, i), slot);
+}
+
+void fence_show(int file)
+{
+    uint64_t at = __atomic_load_n(&view, __ATOMIC_RELAXED);
+    if (at)
+        host->shared_map(file, state_file()->machine->values_at, VALUES_SIZE, HOST_READ, at, &at);
+}
+
+bool fence_is_shown(uint64_t address)
+{
+    uint64_t at = __atomic_load_n(&view, __ATOMIC_RELAXED);
+    return at && address - at < VALUES_SIZE;
 }
 
 /* What the program reads in a child of a fork stays where it is. */

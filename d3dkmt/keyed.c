@@ -154,12 +154,17 @@ static NTSTATUS make_opening(struct keyed *keyed, struct kmt_keyed_mutex **ret_m
 static NTSTATUS finish(struct keyed *keyed, const struct keyed_data *data,
                        struct kmt_keyed_mutex **ret_mutex)
 {
-    NTSTATUS status = give_data(keyed, data);
+    struct kmt_keyed_mutex *mutex;
+    NTSTATUS status = make_opening(keyed, &mutex);
+    if (status != STATUS_SUCCESS)
+        return status;
+    status = give_data(keyed, data); /* last: other processes see it at once */
     if (status != STATUS_SUCCESS) {
-        unref(keyed);
+        keyed_close(mutex);
         return status;
     }
-    return make_opening(keyed, ret_mutex);
+    *ret_mutex = mutex;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS keyed_create(uint64_t key, bool nt, const struct keyed_data *data,

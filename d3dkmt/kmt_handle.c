@@ -5,6 +5,7 @@
 #include "d3dkmt/kmt.h"
 #include "d3dkmt/keyed.h"
 #include "d3dkmt/kmt_gpuva.h"
+#include "d3dkmt/state.h"
 #include "d3dkmt/sync.h"
 #include "d3dkmt/trim.h"
 #include "memoryapi/futex.h"
@@ -30,6 +31,7 @@ static uint32_t used = 1, first_free;
 void kmt_lock(void)
 {
     futex_lock(&lock);
+    gpu_check();
 }
 
 void kmt_unlock(void)

@@ -192,11 +192,12 @@ static NTSTATUS process_group_statistics(struct question *question)
 static int64_t running_time(const struct vidmm *mm, uint16_t process, uint32_t node)
 {
     const struct vid_adapter *adapter = mm->adapter;
-    uint64_t done = process == EVERYBODY ? adapter->ran[node] : adapter->usage[process].ran[node];
+    const uint64_t *ran = process == EVERYBODY ? adapter->ran : adapter->usage[process].ran;
+    uint64_t done = __atomic_load_n(&ran[node], __ATOMIC_RELAXED);
     uint64_t now = 0;
     if (process == EVERYBODY || process == mm->process)
         now = engine_running_now(mm, node);
-    return (int64_t)((__atomic_load_n(&done, __ATOMIC_RELAXED) + now) / 100);
+    return (int64_t)((done + now) / 100);
 }
 
 static NTSTATUS node_statistics(struct question *question)
@@ -248,29 +249,23 @@ static const struct {
     uint16_t size; /* bytes of the member that is filled */
     bool process;  /* it is about one */
 } kinds[] = {
-    [D3DKMT_QUERYSTATISTICS_ADAPTER] = {adapter_statistics,
-                                        sizeof(D3DKMT_QUERYSTATISTICS_ADAPTER_INFORMATION)},
-    [D3DKMT_QUERYSTATISTICS_PROCESS] = {process_statistics,
-                                        sizeof(D3DKMT_QUERYSTATISTICS_PROCESS_INFORMATION), true},
-    [D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER] =
-        {process_adapter_statistics, sizeof(D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER_INFORMATION),
-         true},
-    [D3DKMT_QUERYSTATISTICS_SEGMENT] = {segment_statistics,
-                                        sizeof(D3DKMT_QUERYSTATISTICS_SEGMENT_INFORMATION)},
-    [D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT] =
-        {process_segment_statistics, sizeof(D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_INFORMATION),
-         true},
-    [D3DKMT_QUERYSTATISTICS_NODE] = {node_statistics,
-                                     sizeof(D3DKMT_QUERYSTATISTICS_NODE_INFORMATION)},
-    [D3DKMT_QUERYSTATISTICS_PROCESS_NODE] =
-        {process_node_statistics, sizeof(D3DKMT_QUERYSTATISTICS_PROCESS_NODE_INFORMATION), true},
-    [D3DKMT_QUERYSTATISTICS_VIDPNSOURCE] = {no_source, 0},
+#define OF(part) sizeof(D3DKMT_QUERYSTATISTICS_##part##_INFORMATION)
+    [D3DKMT_QUERYSTATISTICS_ADAPTER] = {adapter_statistics, OF(ADAPTER), false},
+    [D3DKMT_QUERYSTATISTICS_PROCESS] = {process_statistics, OF(PROCESS), true},
+    [D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER] = {process_adapter_statistics, OF(PROCESS_ADAPTER),
+                                                true},
+    [D3DKMT_QUERYSTATISTICS_SEGMENT] = {segment_statistics, OF(SEGMENT), false},
+    [D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT] = {process_segment_statistics, OF(PROCESS_SEGMENT),
+                                                true},
+    [D3DKMT_QUERYSTATISTICS_NODE] = {node_statistics, OF(NODE), false},
+    [D3DKMT_QUERYSTATISTICS_PROCESS_NODE] = {process_node_statistics, OF(PROCESS_NODE), true},
+    [D3DKMT_QUERYSTATISTICS_VIDPNSOURCE] = {no_source, 0, false},
     [D3DKMT_QUERYSTATISTICS_PROCESS_VIDPNSOURCE] = {no_source, 0, true},
-    [D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_GROUP] =
-        {process_group_statistics, sizeof(D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_GROUP_INFORMATION),
-         true},
-    [D3DKMT_QUERYSTATISTICS_PHYSICAL_ADAPTER] =
-        {physical_adapter_statistics, sizeof(D3DKMT_QUERYSTATISTICS_PHYSICAL_ADAPTER_INFORMATION)},
+    [D3DKMT_QUERYSTATISTICS_PROCESS_SEGMENT_GROUP] = {process_group_statistics,
+                                                      OF(PROCESS_SEGMENT_GROUP), true},
+    [D3DKMT_QUERYSTATISTICS_PHYSICAL_ADAPTER] = {physical_adapter_statistics, OF(PHYSICAL_ADAPTER),
+                                                 false},
+#undef OF
 };
 
 static NTSTATUS answer(D3DKMT_QUERYSTATISTICS *data, struct question *question)

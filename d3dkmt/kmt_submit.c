@@ -15,10 +15,11 @@
 /* A device that can do no more says why: its own fault, or the adapter's. */
 static NTSTATUS check_device(const struct kmt_device *device)
 {
+    const struct vid_adapter *adapter = device->mm->adapter;
     NTSTATUS status = kmt_device_state(device);
     bool faulted = device->in_error && device->ended != D3DKMT_DEVICEEXECUTION_STOPPED &&
-                   device->mm->adapter->running == VID_RUNNING &&
-                   device->mm->adapter->resets == device->resets;
+                   __atomic_load_n(&adapter->running, __ATOMIC_RELAXED) == VID_RUNNING &&
+                   __atomic_load_n(&adapter->resets, __ATOMIC_RELAXED) == device->resets;
     return status != STATUS_SUCCESS && faulted ? STATUS_GRAPHICS_GPU_EXCEPTION_ON_DEVICE : status;
 }
 

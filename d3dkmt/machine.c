@@ -145,7 +145,7 @@ static bool renew_adapter(const struct vidmm *mm)
     struct vid_adapter *adapter = mm->adapter;
     for (unsigned p = 1; p < VID_PROCESSES; p++)
         if (adapter->usage[p].devices)
-            vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, (uint16_t)p, 0, VID_NOWHERE);
+            vidmm_event_of_process(mm, VID_EVENT_LEAVE, (uint16_t)p);
     memset(adapter->usage, 0, sizeof adapter->usage);
     adapter->allocations_used = adapter->openings_used = 1;
     adapter->allocations_backed = adapter->openings_backed = 0;
@@ -177,6 +177,7 @@ void vidmm_see(struct vidmm *mm, struct vid_machine *machine, uint32_t index, ui
         .openings = (struct vid_opening *)((char *)machine + adapter->openings_at),
         .events = (struct vid_event *)((char *)machine + adapter->events_at),
         .places = segment_managers,
+        .luid = adapter->luid,
         .process = process,
     };
 }

@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      4u /* counts up with every change of this file */
+#define VID_LAYOUT      5u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -146,11 +146,11 @@ enum vid_event_kind {
     VID_EVENT_OFFER,
     VID_EVENT_RECLAIM,
     VID_EVENT_DISCARD,
-    VID_EVENT_BUDGET,   /* `bytes` is the new one */
+    VID_EVENT_BUDGET,   /* `bytes` is the new one, `before` the old one */
     VID_EVENT_TRIM,     /* `bytes` were asked for */
     VID_EVENT_PRESSURE, /* `bytes` are taken from now on */
     VID_EVENT_ARRIVE,   /* a process; `bytes` is its pid */
-    VID_EVENT_LEAVE,
+    VID_EVENT_LEAVE,    /* the same */
     VID_EVENT_RESET,
     VID_EVENT_HANG,
     VID_EVENT_STOP,
@@ -162,7 +162,10 @@ enum vid_event_kind {
 struct vid_event {
     uint64_t time; /* virtual nanoseconds */
     uint64_t bytes;
-    uint32_t allocation;
+    union {
+        uint32_t allocation;
+        uint32_t before; /* MiB, rounded down */
+    };
     uint16_t process;
     uint8_t kind;
     uint8_t place; /* enum vid_place; of an offer or discard its priority */

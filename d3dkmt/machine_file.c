@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static bool any_plan;          /* it does not say what of: any that is there wil
 static bool read_name_only(const char *text)
 {
     char *whole;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     bool good =
         !strstr(text, "adapter") && asprintf(&whole, "%s; adapter local=8G nonlocal=16G", text) > 0;
     if (!good)
@@ -32,26 +33,40 @@ static bool read_name_only(const char *text)
     return good;
 }
 
+static const char *quote(const struct vid_plan_wrong *wrong, char *ret_part, size_t room)
+{
+    snprintf(ret_part, room, "%.*s", (int)wrong->length, wrong->at);
+    return ret_part;
+}
+
 static void read_plan(void)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
-    const char *text = getenv("WINMEM_GPU"), *wrong;
+    const char *text = getenv("WINMEM_GPU");
+    struct vid_plan_wrong wrong;
+    char part[200];
     any_plan = true;
     if (text && *text) {
         any_plan = read_name_only(text);
         if (any_plan || vid_plan_parse(text, &wanted, &wrong))
             return;
-        setting_refuse("WINMEM_GPU", wrong, "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
+        setting_refuse_part("WINMEM_GPU", quote(&wrong, part, sizeof part), wrong.why,
+                            "[name=NAME] [seed=N]; adapter local=SIZE ...", &said);
         any_plan = true;
     }
     vid_plan_parse(vid_plan_default, &wanted, &wrong);
 }
 
-bool gpu_plan_is_refused(const char **ret_wrong)
+bool gpu_plan_is_refused(char ret_why[300])
 {
     const char *text = getenv("WINMEM_GPU");
+    struct vid_plan_wrong wrong;
+    char part[200];
     /* what is wanted is read again where it is needed */
-    return text && *text && !read_name_only(text) && !vid_plan_parse(text, &wanted, ret_wrong);
+    if (!text || !*text || read_name_only(text) || vid_plan_parse(text, &wanted, &wrong))
+        return false;
+    snprintf(ret_why, 300, "'%s': %s", quote(&wrong, part, sizeof part), wrong.why);
+    return true;
 }
 
 /* The kernel's answer about a record lock of other processes, or the attempt to get it. */
@@ -91,10 +106,24 @@ static const char *name_of(const struct machine_file *machine, const char *behin
     return ret_name;
 }
 
+const char *gpu_machine_path(void)
+{
+    static char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/gpu-%s", gpu_directory_path(), wanted.name);
+    return path;
+}
+
 static NTSTATUS refuse(const struct machine_file *machine, const char *why)
 {
     gpu_refuse("%s/gpu-%s: refused: %s", gpu_directory_path(), machine->name, why);
     return STATUS_DEVICE_REMOVED;
+}
+
+static void close_one(int *file)
+{
+    if (*file >= 0)
+        close(*file);
+    *file = -1;
 }
 
 /* *ret_directory and its gate, which is closed to others then. */
@@ -104,7 +133,7 @@ static NTSTATUS pass_gate(struct machine_file *machine)
     int error;
     machine->gate =
         gpu_directory_file(machine->directory, name_of(machine, ".lock", name), O_RDWR | O_CREAT);
-    error = machine->gate < 0 ? machine->gate : lock_bytes(machine->gate, F_SETLKW, F_WRLCK, 0, 1);
+    error = machine->gate < 0 ? machine->gate : patience_close_gate(machine->gate);
     if (!error)
         return STATUS_SUCCESS;
     gpu_refuse("%s/%s: %s", gpu_directory_path(), name,
@@ -116,7 +145,7 @@ static NTSTATUS pass_gate(struct machine_file *machine)
 static const char *judge_header(int file, struct vid_machine *header)
 {
     const size_t constant = offsetof(struct vid_machine, lock);
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     struct stat info;
     if (fstat(file, &info) != 0 || pread(file, header, constant, 0) != (ssize_t)constant)
         return "it is cut off";
@@ -158,13 +187,19 @@ static NTSTATUS map(struct machine_file *machine, int file, const struct vid_pla
         error = host->shared_map(file, 0, vid_machine_size(plan), HOST_READ_WRITE, 0, &address);
     if (error)
         return no_room(machine, error);
+    machine->file = file;
     machine->machine = (struct vid_machine *)address;
+    machine->size = vid_machine_size(plan);
+    machine->plan = plan;
+    damage_watch(machine);
     return STATUS_SUCCESS;
 }
 
-static void unmap(struct machine_file *machine, const struct vid_plan *plan)
+static void unmap(struct machine_file *machine)
 {
-    host->unreserve((uint64_t)machine->machine, vid_machine_size(plan));
+    if (!gpu_is_lost())
+        host->unreserve((uint64_t)machine->machine, machine->size);
+    damage_forget();
     machine->machine = NULL;
 }
 
@@ -196,12 +231,12 @@ static NTSTATUS make(struct machine_file *machine)
         (!vid_machine_make(machine->machine, &wanted) ||
          renameat(machine->directory, half, machine->directory, name) != 0)) {
         status = no_room(machine, errno ? -errno : -ENOMEM);
-        unmap(machine, &wanted);
+        unmap(machine);
     }
     if (status != STATUS_SUCCESS) {
         unlinkat(machine->directory, half, 0);
-        if (file >= 0)
-            close(file);
+        close_one(&file);
+        machine->file = -1;
         return status;
     }
     remove_shares(machine);
@@ -237,16 +272,9 @@ static const char *judge(struct machine_file *machine, NTSTATUS *ret_status)
         return "no memory";
     if (vid_machine_fits(machine->machine, &found))
         return NULL;
-    unmap(machine, &found);
+    unmap(machine);
     *ret_status = STATUS_DEVICE_REMOVED;
     return "it is damaged";
-}
-
-static void close_one(int *file)
-{
-    if (*file >= 0)
-        close(*file);
-    *file = -1;
 }
 
 /* What is there is not what is asked for: made anew when nobody uses it. */
@@ -255,7 +283,7 @@ static NTSTATUS replace(struct machine_file *machine, const char *why, bool alon
     if (!alone)
         return refuse(machine, why);
     if (machine->machine)
-        unmap(machine, &found);
+        unmap(machine);
     close_one(&machine->file);
     gpu_say("%s/gpu-%s: made anew: %s", gpu_directory_path(), machine->name, why);
     return make(machine);
@@ -328,8 +356,7 @@ void machine_file_pass(struct machine_file *machine)
 void machine_file_close(struct machine_file *machine)
 {
     if (machine->machine)
-        host->unreserve((uint64_t)machine->machine, machine->machine->size);
-    machine->machine = NULL;
+        unmap(machine);
     close_one(&machine->file);
     close_one(&machine->gate);
     close_one(&machine->directory);

@@ -94,98 +94,172 @@ static bool read_flag(const char *text, uint32_t *ret_flag)
     return read_small(text, ret_flag) && *ret_flag <= 1;
 }
 
-static bool read_segment_word(const char *key, const char *value, struct vid_plan_segment *segment)
-{
-    if (strcmp(key, "") == 0)
-        return setting_size(value, &segment->size) && segment->size <= 1ull << 46;
-    if (strcmp(key, "-bandwidth") == 0)
-        return setting_size(value, &segment->bandwidth) && segment->bandwidth;
-    return strcmp(key, "-latency") == 0 && read_time(value, &segment->latency);
-}
+/* The words of an adapter: what their values are, and where they go. */
+enum value { NUMBER, FLAG, TIME, BYTES, RATE, NAME, PATH, FAILURE };
 
-static bool read_adapter_word(const char *key, const char *value, struct vid_plan_adapter *adapter)
-{
-    if (strncmp(key, "local", 5) == 0)
-        return read_segment_word(key + 5, value, &adapter->segments[VID_LOCAL]);
-    if (strncmp(key, "nonlocal", 8) == 0)
-        return read_segment_word(key + 8, value, &adapter->segments[VID_NONLOCAL]);
-    if (strcmp(key, "name") == 0)
-        return read_name(value, adapter->name, sizeof adapter->name);
-    if (strcmp(key, "vendor") == 0)
-        return read_small(value, &adapter->vendor);
-    if (strcmp(key, "device") == 0)
-        return read_small(value, &adapter->device);
-    if (strcmp(key, "call") == 0)
-        return read_time(value, &adapter->call_cost);
-    if (strcmp(key, "work") == 0)
-        return read_time(value, &adapter->work_cost);
-    if (strcmp(key, "fail") == 0)
-        return read_failure(value, adapter);
-    if (strcmp(key, "icd") == 0)
-        return read_path(value, adapter->icd, sizeof adapter->icd);
-    if (strcmp(key, "software") == 0)
-        return read_flag(value, &adapter->software);
-    return strcmp(key, "poison") == 0 && read_flag(value, &adapter->poison);
-}
+#define FIELD(member) offsetof(struct vid_plan_adapter, member)
+#define ROOM(member)  sizeof(((struct vid_plan_adapter *)0)->member)
 
-static bool read_machine_word(const char *key, const char *value, struct vid_plan *plan)
-{
-    if (strcmp(key, "name") == 0)
-        return read_name(value, plan->name, sizeof plan->name);
-    return strcmp(key, "seed") == 0 && read_number(value, UINT64_MAX, &plan->seed);
-}
+static const struct {
+    const char *name;
+    enum value value;
+    size_t field, room;
+} adapter_words[] = {
+    {"local", BYTES, FIELD(segments[VID_LOCAL].size), 0},
+    {"local-bandwidth", RATE, FIELD(segments[VID_LOCAL].bandwidth), 0},
+    {"local-latency", TIME, FIELD(segments[VID_LOCAL].latency), 0},
+    {"nonlocal", BYTES, FIELD(segments[VID_NONLOCAL].size), 0},
+    {"nonlocal-bandwidth", RATE, FIELD(segments[VID_NONLOCAL].bandwidth), 0},
+    {"nonlocal-latency", TIME, FIELD(segments[VID_NONLOCAL].latency), 0},
+    {"name", NAME, FIELD(name), ROOM(name)},
+    {"vendor", NUMBER, FIELD(vendor), 0},
+    {"device", NUMBER, FIELD(device), 0},
+    {"call", TIME, FIELD(call_cost), 0},
+    {"work", TIME, FIELD(work_cost), 0},
+    {"fail", FAILURE, 0, 0},
+    {"icd", PATH, FIELD(icd), ROOM(icd)},
+    {"software", FLAG, FIELD(software), 0},
+    {"poison", FLAG, FIELD(poison), 0},
+};
 
-/* One word into the plan; the word "adapter" begins one. */
-static bool take_word(struct vid_plan *plan, bool *in_adapter, char *word)
+static bool read_value(const char *text, unsigned word, struct vid_plan_adapter *adapter)
 {
-    char *value = strchr(word, '=');
-    if (strcmp(word, "adapter") == 0) {
-        if (plan->adapter_count == VID_ADAPTERS)
-            return false;
-        plan->adapters[plan->adapter_count++] = adapter_default;
-        *in_adapter = true;
-        return true;
+    void *field = (char *)adapter + adapter_words[word].field;
+    switch (adapter_words[word].value) {
+    case NUMBER:
+        return read_small(text, field);
+    case FLAG:
+        return read_flag(text, field);
+    case TIME:
+        return read_time(text, field);
+    case BYTES:
+        return setting_size(text, field) && *(uint64_t *)field <= 1ull << 46;
+    case RATE:
+        return setting_size(text, field) && *(uint64_t *)field;
+    case NAME:
+        return read_name(text, field, adapter_words[word].room);
+    case PATH:
+        return read_path(text, field, adapter_words[word].room);
+    default:
+        return read_failure(text, adapter);
     }
+}
+
+/* While the text is read: NULL is for what is in order, else why it is not. */
+struct reader {
+    struct vid_plan *plan;
+    struct vid_plan_adapter *adapter;    /* whose words these are; NULL: the machine's */
+    const char *adapter_at;              /* where it begins */
+    uint32_t machine_seen, adapter_seen; /* 1 << word */
+};
+
+static const char unknown[] = "there is no such word here";
+static const char bad_value[] = "it cannot have this value";
+
+/* Each word once. */
+static const char *see(uint32_t *seen, unsigned word)
+{
+    bool again = *seen >> word & 1;
+    *seen |= 1u << word;
+    return again ? "this word was there before" : NULL;
+}
+
+static const char *read_adapter_word(struct reader *reader, const char *key, const char *value)
+{
+    for (unsigned i = 0; i < array_length(adapter_words); i++)
+        if (strcmp(key, adapter_words[i].name) == 0)
+            return read_value(value, i, reader->adapter) ? see(&reader->adapter_seen, i)
+                                                         : bad_value;
+    return unknown;
+}
+
+static const char *read_machine_word(struct reader *reader, const char *key, const char *value)
+{
+    struct vid_plan *plan = reader->plan;
+    bool is_name = strcmp(key, "name") == 0;
+    if (!is_name && strcmp(key, "seed") != 0)
+        return unknown;
+    if (!(is_name ? read_name(value, plan->name, sizeof plan->name)
+                  : read_number(value, UINT64_MAX, &plan->seed)))
+        return bad_value;
+    return see(&reader->machine_seen, is_name);
+}
+
+static const char *begin_adapter(struct reader *reader, const char *at)
+{
+    struct vid_plan *plan = reader->plan;
+    if (plan->adapter_count == VID_ADAPTERS)
+        return "there are too many adapters";
+    reader->adapter = &plan->adapters[plan->adapter_count++];
+    *reader->adapter = adapter_default;
+    reader->adapter_at = at;
+    reader->adapter_seen = 0;
+    return NULL;
+}
+
+static const char *end_adapter(struct reader *reader)
+{
+    const struct vid_plan_adapter *adapter = reader->adapter;
+    reader->adapter = NULL;
+    return !adapter || adapter->segments[VID_LOCAL].size || adapter->segments[VID_NONLOCAL].size
+               ? NULL
+               : "an adapter has to have memory (local=SIZE, nonlocal=SIZE)";
+}
+
+/* The word `text` of `length` characters, which begins an adapter or says something. */
+static const char *take_word(struct reader *reader, const char *text, size_t length)
+{
+    char word[sizeof reader->plan->adapters[0].icd + 8], *value;
+    if (length >= sizeof word)
+        return "it is too long";
+    memcpy(word, text, length);
+    word[length] = '\0';
+    if (strcmp(word, "adapter") == 0)
+        return begin_adapter(reader, text);
+    value = strchr(word, '=');
     if (!value)
-        return false;
+        return unknown;
     *value++ = '\0';
-    return *in_adapter ? read_adapter_word(word, value, &plan->adapters[plan->adapter_count - 1])
-                       : read_machine_word(word, value, plan);
+    return reader->adapter ? read_adapter_word(reader, word, value)
+                           : read_machine_word(reader, word, value);
 }
 
-static bool is_whole(const struct vid_plan *plan)
+static bool is_blank(char character)
 {
-    for (uint32_t i = 0; i < plan->adapter_count; i++)
-        if (!plan->adapters[i].segments[VID_LOCAL].size &&
-            !plan->adapters[i].segments[VID_NONLOCAL].size)
-            return false;
-    return plan->adapter_count > 0;
+    return character && strchr(" \t\n;", character);
 }
 
-bool vid_plan_parse(const char *text, struct vid_plan *ret_plan, const char **ret_wrong)
+/* False, and what is wrong: `why`, in the text from `at` to `end` without the blanks behind. */
+static bool refuse(struct vid_plan_wrong *ret_wrong, const char *at, const char *end,
+                   const char *why)
 {
-    bool in_adapter = false;
+    while (end > at && is_blank(end[-1]))
+        end--;
+    *ret_wrong = (struct vid_plan_wrong){at, (size_t)(end - at), why};
+    return false;
+}
+
+bool vid_plan_parse(const char *text, struct vid_plan *ret_plan, struct vid_plan_wrong *ret_wrong)
+{
+    struct reader reader = {.plan = ret_plan};
+    const char *why, *at = text;
     memset(ret_plan, 0, sizeof *ret_plan);
     memcpy(ret_plan->name, "default", 8);
-    *ret_wrong = text;
     if (strlen(text) >= sizeof ret_plan->description)
-        return false;
+        return refuse(ret_wrong, text, text + strlen(text), "it is too long");
     memcpy(ret_plan->description, text, strlen(text));
-    while (*text) {
-        char word[sizeof ret_plan->adapters[0].icd + 8];
-        size_t length = strcspn(text, " \t\n;");
-        *ret_wrong = text;
-        if (length >= sizeof word)
-            return false;
-        memcpy(word, text, length);
-        word[length] = '\0';
-        if (length && !take_word(ret_plan, &in_adapter, word))
-            return false;
-        text += length;
-        if (*text == ';')
-            in_adapter = false;
-        text += *text != '\0';
+    while (*at) {
+        size_t length = strcspn(at, " \t\n;");
+        bool begins = length == 7 && memcmp(at, "adapter", 7) == 0;
+        if ((begins || *at == ';') && (why = end_adapter(&reader)) != NULL)
+            return refuse(ret_wrong, reader.adapter_at, at, why);
+        if (length && (why = take_word(&reader, at, length)) != NULL)
+            return refuse(ret_wrong, at, at + length, why);
+        at += length ? length : 1;
     }
-    *ret_wrong = "an adapter with memory is missing";
-    return is_whole(ret_plan);
+    if ((why = end_adapter(&reader)) != NULL)
+        return refuse(ret_wrong, reader.adapter_at, at, why);
+    if (!ret_plan->adapter_count)
+        return refuse(ret_wrong, text, at, "an adapter is missing");
+    return true;
 }

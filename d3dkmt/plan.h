@@ -5,6 +5,7 @@
  *     name=default seed=1; adapter local=8G nonlocal=16G
  *
  * Without an adapter it names a machine that is there; it is made as the default one when it is not.
+ * A word stands once, of each adapter and of the machine.
  *
  * machine words   name=NAME (which machine: programs with the same one share it), seed=N
  * adapter words   local=SIZE nonlocal=SIZE (0: none)     local-bandwidth=SIZE nonlocal-bandwidth=SIZE
@@ -40,8 +41,14 @@ struct vid_plan {
     struct vid_plan_adapter adapters[VID_ADAPTERS];
 };
 
-/* False: *ret_wrong is the first word that is not understood, and *ret_plan is undefined. */
-bool vid_plan_parse(const char *text, struct vid_plan *ret_plan, const char **ret_wrong);
+/* What is wrong first: a word, an adapter without memory, or all of the text; and why. */
+struct vid_plan_wrong {
+    const char *at; /* in the text */
+    size_t length;
+    const char *why;
+};
+/* False: *ret_wrong tells why, and *ret_plan is undefined. */
+bool vid_plan_parse(const char *text, struct vid_plan *ret_plan, struct vid_plan_wrong *ret_wrong);
 extern const char vid_plan_default[];
 
 /* machine.c: bytes of address space; pre of make: all zero, nobody else sees it. */

@@ -23,9 +23,11 @@ bool vidmm_sweep(const struct vidmm *mm, uint16_t process)
         if (mm->openings[i].allocation && mm->openings[i].process == process)
             any |= vidmm_close(mm, i);
     if (any)
-        vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, process, 0, VID_NOWHERE);
-    forget_usage(mm, process);
+        vidmm_event_of_process(mm, VID_EVENT_LEAVE, process);
+    adapter->usage[process].devices = 0;
+    memset(adapter->usage[process].reservation, 0, sizeof adapter->usage[process].reservation);
     vidmm_share_budgets(mm);
+    forget_usage(mm, process);
     return any;
 }
 
@@ -94,7 +96,7 @@ static void clear_derived(const struct vidmm *mm)
         if (!usage->devices)
             continue;
         if (mm->is_alive && !mm->is_alive(mm, (uint16_t)p)) {
-            vidmm_event(mm, VID_EVENT_LEAVE, VID_NONE, (uint16_t)p, 0, VID_NOWHERE);
+            vidmm_event_of_process(mm, VID_EVENT_LEAVE, (uint16_t)p);
             forget_usage(mm, p);
         } else
             adapter->active[p / 64] |= 1ull << p % 64;

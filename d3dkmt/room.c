@@ -221,8 +221,9 @@ static uint32_t first_offer(const struct vidmm *mm)
 
 void vidmm_discard_offers(const struct vidmm *mm, uint64_t most)
 {
-    while (mm->adapter->offered_bytes > most)
-        vidmm_lose(mm, first_offer(mm));
+    uint32_t index;
+    while (mm->adapter->offered_bytes > most && (index = first_offer(mm)) != VID_NONE)
+        vidmm_lose(mm, index);
 }
 
 bool vidmm_press(const struct vidmm *mm, enum vid_place place, uint64_t bytes)

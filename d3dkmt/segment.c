@@ -58,5 +58,6 @@ const struct vid_segment_ops seg_system = {.name = "non-local",
                                            .give = give,
                                            .find = find,
                                            .most = most};
+/* Nowhere takes nothing: it is asked for records that were lost with the machine (damage.c). */
 const struct vid_segment_ops *const segment_managers[VID_PLACES] = {
-    [VID_LOCAL] = &seg_local, [VID_NONLOCAL] = &seg_system};
+    [VID_NOWHERE] = &seg_system, [VID_LOCAL] = &seg_local, [VID_NONLOCAL] = &seg_system};

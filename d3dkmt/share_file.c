@@ -9,19 +9,20 @@
 
 #define FIRST sizeof(uint64_t) /* what is written last */
 
-static bool put(int file, const char *bytes, size_t size, size_t offset)
+/* 0 or -errno. */
+static int put(int file, const char *bytes, size_t size, size_t offset)
 {
     while (size) {
         ssize_t done = pwrite(file, bytes, size, (off_t)offset);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return false;
+            return done < 0 ? -errno : -EIO;
         bytes += done;
         size -= (size_t)done;
         offset += (size_t)done;
     }
-    return true;
+    return 0;
 }
 
 static bool get(int file, char *bytes, size_t size)
@@ -44,14 +45,16 @@ NTSTATUS share_file_write(uint64_t id, const void *bytes, size_t size)
         share_contents_remove(id);
         file = share_file_open(id, O_RDWR | O_CREAT | O_EXCL);
     }
-    if (file < 0)
-        return STATUS_NO_MEMORY;
-    bool written =
-        put(file, (const char *)bytes + FIRST, size - FIRST, FIRST) && put(file, bytes, FIRST, 0);
-    close(file);
-    if (written)
+    int error = file < 0 ? file : put(file, (const char *)bytes + FIRST, size - FIRST, FIRST);
+    if (!error)
+        error = put(file, bytes, FIRST, 0);
+    if (file >= 0)
+        close(file);
+    if (!error)
         return STATUS_SUCCESS;
-    share_contents_remove(id);
+    gpu_no_room("what is shared", error);
+    if (file >= 0)
+        share_contents_remove(id);
     return STATUS_NO_MEMORY;
 }
 
@@ -60,9 +63,9 @@ NTSTATUS share_file_change(uint64_t id, size_t offset, const void *bytes, size_t
     int file = share_file_open(id, O_RDWR);
     if (file < 0)
         return STATUS_NO_MEMORY;
-    bool written = put(file, bytes, size, offset);
+    int error = put(file, bytes, size, offset);
     close(file);
-    return written ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    return error ? STATUS_NO_MEMORY : STATUS_SUCCESS;
 }
 
 NTSTATUS share_file_read(uint64_t id, size_t least, size_t most, void **ret_bytes, size_t *ret_size)

@@ -2,7 +2,9 @@
  * NT handles of what is shared (D3DKMTShareObjects): a resource, a synchronisation object, or a
  * resource with a keyed mutex and a synchronisation object. The object behind a handle has openings
  * of its own of all that it shares, so that this lives while the handle does, with or without
- * devices. It is the process's: another one makes its own by the name.
+ * devices. It is the process's: another one makes its own by the name. In the child of a fork, whose
+ * handle table is a copy, a handle opens what it names, but keeps nothing: with the last of the
+ * parent's it is gone, and opening gives STATUS_INVALID_PARAMETER.
  *
  * NAMES are the machine's. A name is a file beside it that tells what is shared, and a record that
  * every process holds which has a handle to it; with the last of them it goes. The record's hash is

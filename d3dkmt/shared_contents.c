@@ -18,6 +18,8 @@ int share_file_open(uint64_t id, int flags)
     return gpu_directory_file(machine->directory, name, flags);
 }
 
+static const char shared[] = "shared memory";
+
 static int fill(int file, uint64_t size)
 {
     return size ? host->shared_fill(file, 0, size) : 0;
@@ -30,13 +32,16 @@ NTSTATUS share_contents_create(uint64_t id, uint64_t size)
         share_contents_remove(id);
         file = share_file_open(id, O_RDWR | O_CREAT | O_EXCL);
     }
-    if (file < 0)
+    if (file < 0) {
+        gpu_no_room(shared, file);
         return STATUS_NO_MEMORY;
+    }
     size = round_up(size, PAGE_SIZE);
     error = ftruncate(file, (off_t)size) == 0 ? fill(file, size) : -errno;
     close(file);
     if (!error)
         return STATUS_SUCCESS;
+    gpu_no_room(shared, error);
     share_contents_remove(id);
     return STATUS_NO_MEMORY;
 }
@@ -53,9 +58,10 @@ NTSTATUS share_contents_map(uint64_t id, uint64_t size, void **ret_contents)
     if (fstat(file, &info) == 0 && (uint64_t)info.st_size >= size)
         status = mm_map_shared(file, 0, size, true, &base);
     close(file);
-    if (status == STATUS_SUCCESS)
-        *ret_contents = (void *)base;
-    return status;
+    if (status != STATUS_SUCCESS)
+        return STATUS_NO_MEMORY;
+    *ret_contents = (void *)base;
+    return STATUS_SUCCESS;
 }
 
 void share_contents_unmap(void *contents)
@@ -119,7 +125,10 @@ bool share_contents_poison(uint64_t id)
 
 NTSTATUS share_contents_back(uint64_t id)
 {
-    return change_contents(id, host->shared_fill) == 0 ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    int error = change_contents(id, host->shared_fill);
+    if (error)
+        gpu_no_room(shared, error);
+    return error ? STATUS_NO_MEMORY : STATUS_SUCCESS;
 }
 
 void share_contents_remove(uint64_t id)

@@ -53,7 +53,10 @@ static void begin_child(void)
 
 static bool back(const struct vidmm *mm, uint64_t offset, uint64_t size)
 {
-    return host->shared_fill(mm->file, offset, size) == 0;
+    int error = host->shared_fill(mm->file, offset, size);
+    if (error)
+        gpu_no_room("more allocations", error);
+    return !error;
 }
 
 static bool is_alive(const struct vidmm *mm, uint16_t process)
@@ -66,6 +69,12 @@ static void gone(const struct vidmm *mm, uint64_t share)
 {
     (void)mm;
     share_contents_remove(share);
+}
+
+void state_use_file(int file)
+{
+    for (uint32_t i = 0; i < VID_ADAPTERS; i++)
+        adapters[i].file = file;
 }
 
 static void see_adapters(void)
@@ -122,20 +131,28 @@ static bool take_slot(void)
         __atomic_store_n(&process->pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
         state.process = slot;
         see_adapters();
+        damage_note_slot(slot);
     }
     machine_unlock(machine);
     return slot < VID_PROCESSES;
+}
+
+/* In a damaged machine there is nothing to find, and nobody whom it would help. */
+static void sweep_own(void)
+{
+    if (!state.process || !damage_is_sound())
+        return;
+    machine_lock(state.file.machine);
+    sweep_slot(adapters, state.process);
+    machine_unlock(state.file.machine);
 }
 
 /* The process ends: others may have the slot when the kernel has taken back its lock. */
 static void leave(void)
 {
     futex_lock(&lock);
-    if (state.file.machine && state.process) {
-        machine_lock(state.file.machine);
-        sweep_slot(adapters, state.process);
-        machine_unlock(state.file.machine);
-    }
+    if (state.file.machine)
+        sweep_own();
     futex_unlock(&lock);
 }
 
@@ -177,10 +194,7 @@ void gpu_detach(void)
     futex_lock(&lock);
     if (state.file.machine) {
         __atomic_store_n(&attached, false, __ATOMIC_RELEASE);
-        machine_lock(state.file.machine);
-        if (state.process)
-            sweep_slot(adapters, state.process);
-        machine_unlock(state.file.machine);
+        sweep_own();
         machine_file_close(&state.file); /* and with it the lock of the slot */
         state.process = VID_NONE;
         fence_forget();
@@ -231,6 +245,13 @@ enum gpu_found gpu_destroy(void)
 const struct machine_file *state_file(void)
 {
     return &state.file;
+}
+
+void gpu_check(void)
+{
+    if (__atomic_load_n(&attached, __ATOMIC_ACQUIRE) &&
+        unlikely(__atomic_load_n(&state.file.machine->magic, __ATOMIC_RELAXED) != VID_MAGIC))
+        damage_part();
 }
 
 uint32_t gpu_adapter_count(void)

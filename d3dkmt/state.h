@@ -28,6 +28,12 @@
 NTSTATUS gpu_attach(void);
 /* Leaves the machine: what this process has in it is swept. Does nothing when not attached. */
 void gpu_detach(void);
+/*
+ * Whether the machine's file was cut off or overwritten, so that its adapters are removed for this
+ * process (damage.c). check: a look at whether it was; any lock may be held.
+ */
+bool gpu_is_lost(void);
+void gpu_check(void);
 
 /* pre, for all below: attached (or observing) */
 uint32_t gpu_adapter_count(void);
@@ -47,11 +53,19 @@ bool gpu_sweep_dead_now(void);
  */
 enum gpu_found { GPU_FOUND, GPU_ABSENT, GPU_REFUSED, GPU_IN_USE };
 enum gpu_found gpu_observe(void);
+/* Its file, there or not; after gpu_observe. */
+const char *gpu_machine_path(void);
 /*
- * WINMEM_GPU says something that is not understood: where that begins. A program goes on with the
- * default machine; a tool had better not.
+ * WINMEM_GPU says something that is not understood: what, and why. A program goes on with the default
+ * machine; a tool had better not.
  */
-bool gpu_plan_is_refused(const char **ret_wrong);
+bool gpu_plan_is_refused(char ret_why[300]);
+/*
+ * A tool does not wait for ever where another process has the machine locked: after so many
+ * milliseconds `give_up` is called with that process or thread of it, and does not return. Before
+ * anything else of the machine.
+ */
+void gpu_set_patience(unsigned milliseconds, void (*give_up)(uint32_t thread));
 /* Removes the machine that nobody uses. pre: neither attached nor observing */
 enum gpu_found gpu_destroy(void);
 

@@ -1,6 +1,6 @@
 /* What the dead leave in the machine. */
-#include <errno.h>
 #include <time.h>
+#include "d3dkmt/lock.h"
 #include "d3dkmt/machine_file.h"
 #include "memoryapi/gate.h"
 
@@ -10,13 +10,12 @@ void machine_lock(struct vid_machine *machine)
 {
     gate_self.locks++;
     /* everything under it is primary: there is nothing to repair */
-    if (pthread_mutex_lock(&machine->lock) == EOWNERDEAD)
-        pthread_mutex_consistent(&machine->lock);
+    vid_lock(&machine->lock);
 }
 
 void machine_unlock(struct vid_machine *machine)
 {
-    pthread_mutex_unlock(&machine->lock);
+    vid_unlock(&machine->lock);
     gate_self.locks--;
 }
 

@@ -144,8 +144,9 @@ NTSTATUS sync_wait(const struct sync_wait_request *request)
     NTSTATUS status;
     kmt_lock();
     const struct kmt_device *device = kmt_begin_device(request->device);
+    const struct vidmm *mm = device ? device->mm : NULL; /* the device may go while this sleeps */
     for (bool first = true; !look(request, targets, first, &status); first = false)
-        sync_let_time_pass(device->mm, targets, request->count);
+        sync_let_time_pass(mm, targets, request->count);
     kmt_unlock();
     return status;
 }

@@ -11,6 +11,7 @@
 #include "d3dkmt/engine.h"
 #include "d3dkmt/sync.h"
 #include "memoryapi/futex.h"
+#include "memoryapi/setting.h"
 
 #define QUIET_NS 10000000 /* without a call for so long: the program may be looking */
 #define NEXT_NS  1000000  /* and it goes on looking */
@@ -89,12 +90,23 @@ static void after_fork(void)
     engine_forget();
 }
 
+/* WINMEM_GPU_TICK: 0 for no, 1 or nothing for yes. */
+static bool read_setting(void)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    const char *value = getenv("WINMEM_GPU_TICK");
+    if (value && strcmp(value, "0") == 0)
+        return false;
+    if (value && *value && strcmp(value, "1") != 0)
+        setting_refuse("WINMEM_GPU_TICK", value, "0, 1", &said);
+    return true;
+}
+
 bool ticker_is_on(void)
 {
     static bool told;
     if (!known) {
-        const char *value = getenv("WINMEM_GPU_TICK");
-        wanted = !value || strcmp(value, "0") != 0;
+        wanted = read_setting();
         known = true;
     }
     if (!wanted || running)
@@ -106,6 +118,8 @@ bool ticker_is_on(void)
         return false;
     told = true;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a file that was cut off */
+    sigdelset(&all, SIGSEGV);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 256 << 10);

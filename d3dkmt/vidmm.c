@@ -1,22 +1,23 @@
 /* The lock of an adapter, its timeline, and the records of its tables. */
 #include "d3dkmt/vidmm.h"
 
-#include <errno.h>
+#include "d3dkmt/lock.h"
 #include "d3dkmt/records.h"
+#include "memoryapi/base.h"
 #include "memoryapi/gate.h"
 
 void vidmm_lock(const struct vidmm *mm)
 {
     gate_self.locks++;
-    if (pthread_mutex_lock(&mm->adapter->lock) == EOWNERDEAD) {
-        pthread_mutex_consistent(&mm->adapter->lock);
+    if (unlikely(mm->adapter->luid != mm->luid) && vid_lock_is_damaged)
+        vid_lock_is_damaged();
+    if (vid_lock(&mm->adapter->lock))
         vidmm_rebuild(mm);
-    }
 }
 
 void vidmm_unlock(const struct vidmm *mm)
 {
-    pthread_mutex_unlock(&mm->adapter->lock);
+    vid_unlock(&mm->adapter->lock);
     gate_self.locks--;
 }
 
@@ -26,13 +27,18 @@ void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allo
     struct vid_adapter *adapter = mm->adapter;
     struct vid_event *event = &mm->events[adapter->events % VID_EVENTS];
     event->kind = VID_EVENT_NONE; /* half written, if we die here */
-    event->time = adapter->clock;
+    event->time = __atomic_load_n(&adapter->clock, __ATOMIC_RELAXED);
     event->bytes = bytes;
     event->allocation = allocation;
     event->process = process;
     event->place = place;
     __atomic_store_n(&event->kind, (uint8_t)kind, __ATOMIC_RELEASE);
     __atomic_store_n(&adapter->events, adapter->events + 1, __ATOMIC_RELEASE);
+}
+
+void vidmm_event_of_process(const struct vidmm *mm, enum vid_event_kind kind, uint16_t process)
+{
+    vidmm_event(mm, kind, VID_NONE, process, mm->machine->processes[process].pid, VID_NOWHERE);
 }
 
 #define CHUNK (256u << 10) /* bytes of records that get memory at once */

@@ -54,7 +54,8 @@ struct vidmm {
     struct vid_allocation *allocations;
     struct vid_opening *openings;
     struct vid_event *events;
-    const struct vid_segment_ops *const *places; /* by enum vid_place; VID_NOWHERE: NULL */
+    const struct vid_segment_ops *const *places; /* by enum vid_place */
+    uint64_t luid;                               /* of the adapter, as it was when it was found */
     uint16_t process;                            /* who is asking */
     /*
      * Memory behind these bytes of the machine. False: there is none. NULL where the machine is
@@ -86,6 +87,8 @@ void vidmm_lock(const struct vidmm *mm);
 void vidmm_unlock(const struct vidmm *mm);
 void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,
                  uint16_t process, uint64_t bytes, uint8_t place);
+/* It is there, or gone: with its pid, which its slot may not have for long. */
+void vidmm_event_of_process(const struct vidmm *mm, enum vid_event_kind kind, uint16_t process);
 /* What an opening is of. pre: live */
 static inline struct vid_allocation *vidmm_of(const struct vidmm *mm, uint32_t opening)
 {

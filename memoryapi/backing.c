@@ -224,8 +224,16 @@ NTSTATUS backing_open(const struct region *region, uint64_t start, uint64_t end)
     return status_from_errno(error);
 }
 
+/*
+ * A marker needs no more of the host than a page of tables, where none of the pages around was ever
+ * touched. Once another stretch has lost its contents there is no way back, and more memory than that
+ * is free: then a refusal is not the last word.
+ */
+#define TRIES 8u
+
 int backing_decommit(const struct region *region, uint64_t start, uint64_t end)
 {
+    unsigned tries = 1;
     int error = 0;
     if (region->exact && !region->touched)
         return 0; /* nothing was ever there, and no marker is to be */
@@ -238,8 +246,11 @@ int backing_decommit(const struct region *region, uint64_t start, uint64_t end)
     for (uint64_t at = start, to; at < end && !error; at = to) {
         to = same_until(round_down(at, GRANULE), round_up(end, GRANULE));
         to = to < end ? to : end;
-        if (is_open(at))
+        if (!is_open(at))
+            continue;
+        for (unsigned i = 0; i < tries && (i == 0 || error); i++)
             error = host->close_guards(at, to - at);
+        tries = TRIES;
     }
     return error;
 }

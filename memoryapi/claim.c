@@ -4,6 +4,8 @@
 #include "memoryapi/base.h"
 #include "memoryapi/host.h"
 
+#define MANY_REGIONS 10000u /* whose nodes take 2 MiB */
+
 struct mm_space space;
 
 void books_lock(void)
@@ -210,8 +212,6 @@ static bool promise(struct pool *pool, uint32_t count)
         void *chunk;
         books_unlock();
         int error = host->bookkeeping(size, true, &chunk);
-        if (pool == &space.map.region_pool && size > POOL_SMALL_CHUNK && space.map.index)
-            host_make_dense(space.map.index, SPACE_GRANULES * sizeof(struct region *));
         books_lock();
         if (error)
             return false;
@@ -220,8 +220,26 @@ static bool promise(struct pool *pool, uint32_t count)
     return true;
 }
 
+/*
+ * The first of many regions. Under books, which are given up meanwhile. What pages are behind the
+ * nodes so far stay.
+ */
+static void make_dense(void)
+{
+    const struct region_index *index = &space.map.index;
+    space.dense = true;
+    if (!index->numbers)
+        return;
+    books_unlock();
+    host_make_dense(index->numbers, SPACE_GRANULES * sizeof index->numbers[0]);
+    host_make_dense(index->arena, index->size);
+    books_lock();
+}
+
 bool space_prepare_locked(uint32_t regions, uint32_t runs)
 {
+    if (unlikely(!space.dense && space.map.count > MANY_REGIONS))
+        make_dense();
     bool ready = promise(&space.map.region_pool, regions);
     if (ready && !promise(&space.map.run_pool, runs)) {
         pool_settle(&space.map.region_pool, regions);

@@ -22,6 +22,7 @@
 #define TRAP_PAGE 14
 
 bool (*fault_hook)(struct fault *fault);
+bool (*fault_file_hook)(uint64_t address);
 __thread struct mm_stack *mm_thread_stack __attribute__((tls_model("initial-exec")));
 
 /* What the host program had installed; constant after fault_init. */
@@ -60,6 +61,8 @@ static bool resolve(struct fault *fault)
     enum mm_fault_result result = MM_FAULT_DENIED;
     if (fault->signal == SIGSEGV && fault->address != ~0ull)
         result = mm_fault(fault->address, fault->access);
+    else if (fault->signal == SIGBUS && fault_file_hook && fault_file_hook(fault->address))
+        return true;
     else if (fault->signal == SIGBUS && !awe_is_window(fault->address))
         fault->code = STATUS_IN_PAGE_ERROR;
     if (result == MM_FAULT_RESUME)

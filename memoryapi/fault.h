@@ -40,6 +40,11 @@ struct fault {
  * start; may be NULL.
  */
 extern bool (*fault_hook)(struct fault *fault);
+/*
+ * A SIGBUS: memory of a file that was cut off. True: it was one of ours, and something else is there
+ * now. It is asked before 1, and may be NULL.
+ */
+extern bool (*fault_file_hook)(uint64_t address);
 
 /*
  * Installs the handlers, remembering what was there. Called once, at library start; a second call

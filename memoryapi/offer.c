@@ -21,14 +21,15 @@ static void become_offered(struct run_state *state, void *context)
     state->offer = offer;
     state->priority = offer->priority;
     state->locked = false;
-    if (state->reset == RESET_ASLEEP)
+    if (state->reset != RESET_NOT)
         state->reset = RESET_LOST;
 }
 
 static void become_reclaimed(struct run_state *state, void *context)
 {
     const bool *lost = context;
-    state->reset = *lost ? RESET_LOST : RESET_NOT;
+    if (!*lost && state->reset == RESET_LOST)
+        state->reset = RESET_AWAKE;
     if (!*lost)
         state->offer = NULL;
     state->priority = 0;
@@ -81,12 +82,12 @@ static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_
             error = close_and_note(offer, start, end);
     } else if (run->state.reset == RESET_ASLEEP) {
         error = close_sleepers(offer, run->state.offer);
-    } else if (held && run->state.reset != RESET_LOST) {
+    } else if (held && run->state.reset == RESET_NOT) {
         error = host->protect(start, end - start, HOST_NONE);
     } else {
         error = close_and_note(offer, start, end);
-        if (run->state.reset == RESET_LOST)
-            offer_copy_lost(offer, run->state.offer);
+        if (run->state.reset != RESET_NOT)
+            offer_take_reset(offer, run->state.offer);
     }
     if (!error) {
         *ret_offer = offer;
@@ -182,7 +183,7 @@ static bool take_back(const struct run *run, uint64_t from, uint64_t to)
     else if (offer->stage == OFFER_DROPPED)
         lost = offer_had_contents(offer, from, to);
     if (lost && run->state.reset == RESET_LOST)
-        offer_return_sleepers(offer, from, to, offer->stage == OFFER_DROPPED);
+        offer_return_reset(offer, from, to, offer->stage == OFFER_DROPPED);
     return lost;
 }
 

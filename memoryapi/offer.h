@@ -11,8 +11,8 @@
  * which a program's write and a mark of ours could meet, and the answer is never wrong.
  *
  * Memory that is reset (reset.c) may be read and written meanwhile. There the pages are made
- * unwritable instead, and wake when they are written. When they are offered asleep, reclaim and undo
- * both tell what was lost.
+ * unwritable instead, and wake when they are written. When they are offered before an undo, asleep
+ * or not, reclaim and undo both tell what was lost.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ struct run_state;
 #define WITNESS_WORD  0x03FFu /* offset of the word / 8 */
 #define WITNESS_NONE  0x03FFu /* the page is all zero */
 #define WITNESS_LOST  0x8000u /* reset and lost: remembered until MEM_RESET_UNDO has told */
-#define WITNESS_SLEPT 0x4000u /* the page was asleep as it was offered: its loss is a reset's too */
+#define WITNESS_RESET 0x4000u /* reset, and then offered: its loss is the undo's to tell */
 
 enum offer_stage {
     OFFER_HELD,   /* everything is there, and no witness noted */
@@ -76,15 +76,18 @@ bool offer_mark_lost(struct offer *offer, uint64_t start, uint64_t end);
 bool offer_has_lost(const struct offer *offer, uint64_t start, uint64_t end);
 /* What was lost and is all zero still is not what it was before the first reset. pre: noted. */
 void offer_keep_lost(struct offer *offer, const struct offer *reset);
-/* What is remembered of a reset stays so while the pages are offered. */
-void offer_copy_lost(struct offer *offer, const struct offer *reset);
+/*
+ * Pages that were reset are offered awake: what is remembered of the reset stays so (NULL: nothing
+ * was lost), and what is lost from now on is remembered too. pre: noted.
+ */
+void offer_take_reset(struct offer *offer, const struct offer *reset);
 /*
  * Pages that sleep are offered, with the witnesses of the reset: what is gone by now was not the
  * offer's. pre: copied; readable, and written by nobody.
  */
 void offer_take_sleepers(struct offer *offer);
-/* They are reclaimed: what went meanwhile (`all`: everything did), the reset has lost. */
-void offer_return_sleepers(struct offer *offer, uint64_t start, uint64_t end, bool all);
+/* Both are reclaimed: what went meanwhile (`all`: everything did), the reset has lost. */
+void offer_return_reset(struct offer *offer, uint64_t start, uint64_t end, bool all);
 /* A part of `from`, with what is known of it. */
 void offer_copy(struct offer *offer, const struct offer *from);
 /*

@@ -85,15 +85,17 @@ void offer_end(const struct run_state *state, uint64_t pages)
     books_unlock();
 }
 
-bool offer_first(bool held, struct offer_key *ret_key)
+bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key)
 {
     const struct offer *first = NULL;
     books_lock();
-    for (unsigned priority = 1; priority < PRIORITIES && !first; priority++) {
-        const struct offer *given = held ? NULL : order.given[priority].oldest;
+    for (unsigned priority = 1; priority <= filter->priority && !first; priority++) {
+        const struct offer *given = filter->held ? NULL : order.given[priority].oldest;
         first = order.held[priority].oldest;
         if (given && (!first || given->age < first->age))
             first = given;
+        if (first && first->age > filter->age)
+            first = NULL;
     }
     if (first)
         *ret_key = (struct offer_key){first->base, first->pages * PAGE_SIZE, first->age};

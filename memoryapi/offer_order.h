@@ -19,5 +19,12 @@ struct offer_key {
 void offer_enlist(struct offer *offer, uint64_t pages);
 /* By whoever has its region claimed. */
 void offer_set_stage(struct offer *offer, enum offer_stage stage);
-/* The first in the order that is not dropped; `held`: the first of those that are held. */
-bool offer_first(bool held, struct offer_key *ret_key);
+
+/* Which offers: those that are not dropped, and */
+struct offer_filter {
+    bool held;         /* no others than held ones */
+    uint32_t priority; /* of at most this */
+    uint64_t age;      /* at most so late */
+};
+/* The first of those in the order. */
+bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key);

@@ -10,7 +10,8 @@
 #include "memoryapi/pressure.h"
 #include "memoryapi/space.h"
 
-#define LOWEST_HELD 3u /* VmOfferPriorityBelowNormal */
+#define LAST_TO_GO 4u /* VmOfferPriorityNormal */
+#define SHORT_HELD 2u /* VmOfferPriorityLow, and what is below */
 /*
  * Room that is left beside what is held, above where the level begins to fall: what a program may
  * use up before the watching thread has looked.
@@ -98,16 +99,18 @@ static bool give_up(const struct offer_key *key, bool drop)
 }
 
 /* The first in the order; false when there is none, or only the one that was found before. */
-static bool find_first(bool held, struct offer_key *key)
+static bool find_first(const struct offer_filter *filter, struct offer_key *key)
 {
     struct offer_key last = *key;
-    return offer_first(held, key) && (key->age != last.age || key->base != last.base);
+    return offer_first(filter, key) && (key->age != last.age || key->base != last.base);
 }
 
-static void give_all(void)
+/* All that is held, up to a priority and an age. */
+static void give_held(uint32_t priority, uint64_t age)
 {
+    struct offer_filter filter = {true, priority, age};
     struct offer_key key = {0};
-    while (find_first(true, &key)) { /* met again: it cannot be given now */
+    while (find_first(&filter, &key)) { /* met again: it cannot be given now */
         give_up(&key, false);
     }
 }
@@ -115,7 +118,8 @@ static void give_all(void)
 /* *key: the one before; an offer that is met again cannot be dropped now. */
 static bool drop_first(struct offer_key *key)
 {
-    return find_first(false, key) && give_up(key, true);
+    static const struct offer_filter any = {false, LAST_TO_GO, UINT64_MAX};
+    return find_first(&any, key) && give_up(key, true);
 }
 
 static uint64_t offered_bytes(void)
@@ -144,13 +148,22 @@ static void on_level(const struct mm_memory *memory)
     if (memory->level == MEMORY_LOW)
         drop_for(memory);
     if (offer_return_mode(RETURN_LAZY) == RETURN_LAZY)
-        give_all();
+        give_held(LAST_TO_GO, UINT64_MAX);
 }
 
-static void on_level_of_thread(const struct mm_memory *memory)
+/*
+ * The thread has looked. What was offered with a low priority before it looked the last time has
+ * been held long enough.
+ */
+static void on_look(const struct mm_memory *memory)
 {
-    if (!offer_shortage_is_pretended())
-        on_level(memory);
+    static uint64_t last_age; /* the thread's */
+    if (offer_shortage_is_pretended())
+        return;
+    on_level(memory);
+    if (offer_return_mode(RETURN_LAZY) == RETURN_LAZY)
+        give_held(SHORT_HELD, last_age);
+    last_age = __atomic_load_n(&space.offer_age, __ATOMIC_RELAXED);
 }
 
 /* Room above the level at which memory stops being plenty; as it was at most a moment ago. */
@@ -180,11 +193,11 @@ bool offer_is_held(uint64_t size, uint32_t priority)
     /* a loss on purpose needs to know what was there */
     if (mode == RETURN_NOW || offer_discard_policy().kind != DISCARD_NONE)
         return false;
-    bool watched =
-        offer_shortage_is_pretended() || pressure_subscribe(on_level_of_thread) == STATUS_SUCCESS;
+    bool pretended = offer_shortage_is_pretended(),
+         watched = !pretended && pressure_subscribe(on_look) == STATUS_SUCCESS;
     if (mode == RETURN_KEEP)
         return true;
-    if (priority < LOWEST_HELD || !watched)
+    if (!watched && !(pretended && priority > SHORT_HELD))
         return false;
     mm_offer_state(&offers);
     return room() >= offers.held + size + MARGIN;

@@ -32,7 +32,6 @@ static struct {
     struct futex_lock lock;
     /* under lock */
     void (*subscribers[SUBSCRIBERS])(const struct mm_memory *);
-    bool fresh[SUBSCRIBERS]; /* not called yet */
     bool running;
     int wake;                      /* eventfd, while running */
     struct pressure_source source; /* changed by the thread only */
@@ -198,17 +197,14 @@ static int period(const struct mm_memory *memory)
     return time < PERIOD_LEAST ? PERIOD_LEAST : time > PERIOD_MOST ? PERIOD_MOST : (int)time;
 }
 
-/* One that is not there any more, or need not be told, is passed over. */
-static void tell(unsigned index, const struct mm_memory *memory, bool all)
+/* One that is not there any more is passed over. */
+static void tell(unsigned index, const struct mm_memory *memory)
 {
     futex_lock(&watch.lock);
-    void (*on_level)(const struct mm_memory *) = watch.subscribers[index];
-    if (!all && !watch.fresh[index])
-        on_level = NULL;
-    watch.fresh[index] = false;
+    void (*on_look)(const struct mm_memory *) = watch.subscribers[index];
     futex_unlock(&watch.lock);
-    if (on_level)
-        on_level(memory);
+    if (on_look)
+        on_look(memory);
 }
 
 static bool anybody(void)
@@ -235,7 +231,6 @@ static void renew_source(const struct mm_memory *memory)
 static void *keep_watch(void *unused)
 {
     int wake = watch.wake; /* constant while this thread lives */
-    enum memory_level last = MEMORY_HIGH;
     (void)unused;
     for (;;) {
         struct mm_memory memory;
@@ -243,10 +238,8 @@ static void *keep_watch(void *unused)
         if (!anybody()) {
             renew_source(NULL);
         } else if (pressure_read(&memory)) {
-            bool all = memory.level != last || memory.level == MEMORY_LOW;
             for (unsigned i = 0; i < SUBSCRIBERS; i++)
-                tell(i, &memory, all);
-            last = memory.level;
+                tell(i, &memory);
             timeout = period(&memory);
             renew_source(&memory);
         } else {
@@ -329,12 +322,12 @@ static void wake_locked(void)
         ;
 }
 
-/* Where `on_level` is, or could be; SUBSCRIBERS: nowhere. */
-static unsigned place_locked(void (*on_level)(const struct mm_memory *))
+/* Where `on_look` is, or could be; SUBSCRIBERS: nowhere. */
+static unsigned place_locked(void (*on_look)(const struct mm_memory *))
 {
     unsigned place = SUBSCRIBERS;
     for (unsigned i = SUBSCRIBERS; i-- > 0;) {
-        if (watch.subscribers[i] == on_level)
+        if (watch.subscribers[i] == on_look)
             return i;
         if (!watch.subscribers[i])
             place = i;
@@ -342,16 +335,15 @@ static unsigned place_locked(void (*on_level)(const struct mm_memory *))
     return place;
 }
 
-NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *))
+NTSTATUS pressure_subscribe(void (*on_look)(const struct mm_memory *))
 {
     futex_lock(&watch.lock);
-    unsigned place = place_locked(on_level);
-    bool known = watch.running && place < SUBSCRIBERS && watch.subscribers[place] == on_level;
+    unsigned place = place_locked(on_look);
+    bool known = watch.running && place < SUBSCRIBERS && watch.subscribers[place] == on_look;
     NTSTATUS status = place < SUBSCRIBERS ? start_locked() : STATUS_NO_MEMORY;
     if (status == STATUS_SUCCESS && !known) {
         int kept = errno;
-        watch.subscribers[place] = on_level;
-        watch.fresh[place] = true;
+        watch.subscribers[place] = on_look;
         wake_locked();
         errno = kept;
     }
@@ -363,19 +355,17 @@ void pressure_look_again(void)
 {
     int kept = errno;
     futex_lock(&watch.lock);
-    for (unsigned i = 0; i < SUBSCRIBERS; i++)
-        watch.fresh[i] = true;
     if (watch.running)
         wake_locked();
     futex_unlock(&watch.lock);
     errno = kept;
 }
 
-void pressure_unsubscribe(void (*on_level)(const struct mm_memory *))
+void pressure_unsubscribe(void (*on_look)(const struct mm_memory *))
 {
     futex_lock(&watch.lock);
     for (unsigned i = 0; i < SUBSCRIBERS; i++)
-        if (watch.subscribers[i] == on_level)
+        if (watch.subscribers[i] == on_look)
             watch.subscribers[i] = NULL;
     futex_unlock(&watch.lock);
 }

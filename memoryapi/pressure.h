@@ -43,16 +43,16 @@ struct mm_memory {
 bool pressure_read(struct mm_memory *ret_memory);
 
 /*
- * `on_level` is called by the thread: at once, at each change of the level, and while it is low
- * again after each look. It may take its time and any lock. STATUS_NO_MEMORY: no thread is to be
+ * `on_look` is called by the thread: at once, and after each look, whether or not the level is
+ * another one. It may take its time and any lock. STATUS_NO_MEMORY: no thread is to be
  * had. Subscribing again is cheap and changes nothing, but starts the thread where a fork left it
  * behind.
  */
-NTSTATUS pressure_subscribe(void (*on_level)(const struct mm_memory *));
-/* Every subscriber is called once more, soon. */
+NTSTATUS pressure_subscribe(void (*on_look)(const struct mm_memory *));
+/* The thread looks now. */
 void pressure_look_again(void);
 /* A call that has begun may still be running afterwards. */
-void pressure_unsubscribe(void (*on_level)(const struct mm_memory *));
+void pressure_unsubscribe(void (*on_look)(const struct mm_memory *));
 /* Whether the thread is there: not in the child of a fork, until somebody subscribes (again). */
 bool pressure_is_watched(void);
 

@@ -24,38 +24,50 @@ static bool same_state(const struct run_state *a, const struct run_state *b)
            a->priority == b->priority && a->reset == b->reset && a->offer == b->offer;
 }
 
-void region_map_init(struct region_map *map, struct region **index)
+void region_map_init(struct region_map *map, const struct region_index *index)
 {
     *map = (struct region_map){
-        .index = index,
         .region_pool.node_size = sizeof(struct region),
         .run_pool.node_size = sizeof(struct run),
         .end = {.node = {.key = SPACE_END}, .size = GRANULE, .barrier = true},
     };
+    if (index) {
+        map->index = *index;
+        pool_add(&map->region_pool, index->arena, index->size);
+    }
     itree_insert(&map->regions, &map->end.node);
     region_set_gap(map, &map->end, SPACE_END - MM_LOWEST_ADDRESS);
 }
 
-struct region *region_find(const struct region_map *map, uint64_t address)
+#define LINE 64u
+
+static uint32_t number_of(const struct region_map *map, const struct region *region)
 {
-    struct region *region;
-    if (map->index && address < SPACE_END) {
-        region = map->index[address >> GRANULE_SHIFT];
-        __builtin_prefetch((char *)region + 64);
-        if (region) /* the last granule may be used only in part */
-            return address - region_base(region) < region->size ? region : NULL;
-    }
-    region = region_of(itree_at_or_before(&map->regions, address));
-    return region && address - region_base(region) < region->size ? region : NULL;
+    return (uint32_t)(((uint64_t)region - (uint64_t)map->index.arena) / LINE + 1);
 }
 
-/*
- * What the index says of the granule at `address`. A region that is alone in its granules and one
- * next to it find each other so, without a walk through a tree.
- */
+static struct region *of_number(const struct region_map *map, uint32_t number)
+{
+    return (struct region *)(map->index.arena + (number - UINT64_C(1)) * LINE);
+}
+
+/* What the index says of the granule at `address`. */
 static struct region *indexed(const struct region_map *map, uint64_t address)
 {
-    return map->index && address < SPACE_END ? map->index[address >> GRANULE_SHIFT] : NULL;
+    uint32_t number = map->index.numbers && address < SPACE_END
+                          ? map->index.numbers[address >> GRANULE_SHIFT]
+                          : 0;
+    return number ? of_number(map, number) : NULL;
+}
+
+struct region *region_find(const struct region_map *map, uint64_t address)
+{
+    struct region *region = indexed(map, address);
+    __builtin_prefetch((char *)region + LINE);
+    if (region) /* the last granule may be used only in part */
+        return address - region_base(region) < region->size ? region : NULL;
+    region = region_of(itree_at_or_before(&map->regions, address));
+    return region && address - region_base(region) < region->size ? region : NULL;
 }
 
 static struct region *lower(struct region *a, struct region *b)
@@ -75,6 +87,10 @@ static struct region *first_after(const struct region_map *map, uint64_t address
     return lower(next, indexed(map, round_down(address, GRANULE) + GRANULE));
 }
 
+/*
+ * A region that is alone in its granules and one next to it find each other by the index, without a
+ * walk through a tree.
+ */
 struct region *region_next(const struct region_map *map, const struct region *region)
 {
     struct region *next =
@@ -101,21 +117,23 @@ static uint64_t granules(const struct region *region)
 
 static bool is_indexed(const struct region_map *map, const struct region *region)
 {
-    return map->index && !region->barrier && !region->exact && granules(region) <= INDEX_LIMIT;
+    return map->index.numbers && !region->barrier && !region->exact &&
+           granules(region) <= INDEX_LIMIT &&
+           (uint64_t)region - (uint64_t)map->index.arena < map->index.size;
 }
 
-static void set_index(struct region_map *map, const struct region *region, struct region *value)
+static void set_index(struct region_map *map, const struct region *region, uint32_t number)
 {
-    struct region **first = &map->index[region_base(region) >> GRANULE_SHIFT];
+    uint32_t *first = &map->index.numbers[region_base(region) >> GRANULE_SHIFT];
     for (uint64_t i = 0, count = granules(region); i < count; i++)
-        first[i] = value;
+        first[i] = number;
 }
 
 /* Into the index or the tree; out of it. In between, size and `exact` may change. */
 static void place(struct region_map *map, struct region *region)
 {
     if (is_indexed(map, region))
-        set_index(map, region, region);
+        set_index(map, region, number_of(map, region));
     else
         itree_insert(&map->regions, &region->node);
 }
@@ -123,7 +141,7 @@ static void place(struct region_map *map, struct region *region)
 static void displace(struct region_map *map, struct region *region)
 {
     if (is_indexed(map, region))
-        set_index(map, region, NULL);
+        set_index(map, region, 0);
     else
         itree_remove(&map->regions, &region->node);
 }
@@ -381,10 +399,10 @@ static bool index_is_valid(const struct region_map *map, const struct region *re
     bool inside = is_indexed(map, region);
     if ((there == &region->node) == inside)
         return false;
-    if (!map->index || region == &map->end)
+    if (!map->index.numbers || region == &map->end)
         return true;
     for (uint64_t i = 0; i < count && i <= INDEX_LIMIT; i++)
-        if (map->index[first + i] != (inside ? region : NULL))
+        if (map->index.numbers[first + i] != (inside ? number_of(map, region) : 0))
             return false;
     return true;
 }
@@ -449,8 +467,9 @@ void region_map_dump(const struct region_map *map, int fd)
             dprintf(fd, "    %012lx-%012lx %s %#x%s%s%s\n", run_start(run), run_end(run),
                     run->state.committed ? "commit " : "reserve", run->state.protect,
                     run->state.locked ? " locked" : "", run->state.priority ? " offered" : "",
-                    run->state.reset == RESET_ASLEEP ? " reset"
-                    : run->state.reset == RESET_LOST ? " reset and lost"
-                                                     : "");
+                    run->state.reset == RESET_ASLEEP  ? " reset"
+                    : run->state.reset == RESET_AWAKE ? " reset and awake"
+                    : run->state.reset == RESET_LOST  ? " reset and lost"
+                                                      : "");
     }
 }

@@ -15,9 +15,8 @@
  *   4. neighbouring runs differ in something
  *   5. committed == pages of committed runs
  *   6. map->locked == pages of locked runs, in all regions; locked pages are committed
- *   7. every granule of a region of at most INDEX_LIMIT granules that is not exact is in the index,
- *      and nothing else is;
- *      all others are in map->regions
+ *   7. every granule of a region of at most INDEX_LIMIT granules that is not exact, and whose node
+ *      has a number, is in the index, and nothing else is; all others are in map->regions
  *
  * Setting pages [a, b) to a new state splits at most two runs and needs at most two new ones:
  *
@@ -53,7 +52,7 @@ struct run_state {
     bool committed;
     bool locked;         /* VirtualLock */
     uint8_t priority;    /* of the offer; 0: not offered */
-    uint8_t reset;       /* enum run_reset; while offered never RESET_ASLEEP */
+    uint8_t reset;       /* enum run_reset; while offered RESET_NOT or RESET_LOST */
     struct offer *offer; /* what is remembered of the contents while offered or reset */
 };
 
@@ -61,6 +60,7 @@ struct run_state {
 enum run_reset {
     RESET_NOT,
     RESET_ASLEEP, /* not writable; the host may drop pages */
+    RESET_AWAKE,  /* as any other, and nothing was lost yet: an offer may still lose it */
     RESET_LOST    /* as any other, but some pages were lost, and MEM_RESET_UNDO has not told yet;
                      while offered: or may be */
 };
@@ -105,10 +105,21 @@ _Static_assert(sizeof(struct region) <= 192, "with its place in the index less t
 
 #define INDEX_LIMIT 1024u /* granules */
 
+/*
+ * What is where, by granule, without a search. Among many regions a look into it is a cache miss of
+ * its own, so it is small: a node that lies in `arena` has a number, from 1, which counts its lines
+ * of 64 bytes from there.
+ */
+struct region_index {
+    uint32_t *numbers; /* of each granule of the address space; NULL: do without */
+    char *arena;       /* zeroed, for nodes of regions; at most 256 GiB */
+    uint64_t size;     /* of the arena, bytes */
+};
+
 struct region_map {
-    struct itree regions;  /* that are not in the index */
-    struct itree gaps;     /* weighted */
-    struct region **index; /* by granule; NULL: do without */
+    struct itree regions; /* that are not in the index */
+    struct itree gaps;    /* weighted */
+    struct region_index index;
     struct pool region_pool, run_pool;
     struct region end; /* barrier that closes the address space */
     uint64_t count;    /* regions, without barriers */
@@ -144,10 +155,10 @@ static inline void run_clip(const struct run *run, uint64_t start, uint64_t end,
 }
 
 /*
- * All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. `index`: room for one pointer per granule
- * of the address space, or NULL.
+ * All of [MM_LOWEST_ADDRESS, MM_HIGHEST_ADDRESS] is free. The map takes over what is in `index`;
+ * NULL: it does without.
  */
-void region_map_init(struct region_map *map, struct region **index);
+void region_map_init(struct region_map *map, const struct region_index *index);
 
 /* The region (barriers too) that holds `address`, or NULL. */
 struct region *region_find(const struct region_map *map, uint64_t address);

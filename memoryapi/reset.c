@@ -1,7 +1,8 @@
 /*
  * MEM_RESET and MEM_RESET_UNDO: contents that the program can do without, and whether they survived.
  *
- *   awake --MEM_RESET--> asleep --first write, MEM_RESET_UNDO, VirtualProtect...--> awake, or lost
+ *   awake or not reset --MEM_RESET--> asleep --first write, VirtualProtect...--> awake, or lost
+ *   each of them --MEM_RESET_UNDO--> not reset
  *
  * ASLEEP pages are readable and not writable, their witnesses are noted (offer.h), and the kernel
  * may drop them. A write faults and wakes a part of them. Waking must tell which pages are gone
@@ -9,6 +10,10 @@
  * unwritable they are pinned; then nothing is dropped any more and the witnesses are read; then the
  * pages become writable and are made dirty, and the pin ends. Where pinning fails in the middle of
  * a fault, the pages are dropped: lost for certain is an answer, perhaps lost is none.
+ *
+ * AWAKE pages are as any other, but they were reset: a write wakes its surroundings, which nobody has
+ * written, so when an offer loses them (offer.h), the undo has to tell. Where nothing can sleep, pages
+ * are awake from the start.
  *
  * LOST pages are awake, and remembered until MEM_RESET_UNDO has told. A new MEM_RESET before that
  * remembers those which are still all zero; in the others the program has put something new.
@@ -63,7 +68,7 @@ static int pin_or_drop(uint64_t from, uint64_t size, bool may_drop, bool *ret_pi
 static void become_awake(struct run_state *state, void *context)
 {
     const struct waking *waking = context;
-    state->reset = waking->lost ? RESET_LOST : RESET_NOT;
+    state->reset = waking->lost ? RESET_LOST : RESET_AWAKE;
     if (!waking->lost)
         state->offer = NULL;
 }
@@ -188,10 +193,16 @@ void mm_will_push(uint64_t address, uint64_t size)
     space_release(region);
 }
 
+/* Whether an offer can lose its contents. */
+static bool can_be_offered(const struct region *region)
+{
+    return region->kind == MM_PRIVATE && !region->adopted && !region->large && !region->physical;
+}
+
 static bool can_sleep(const struct region *region, const struct run_state *state)
 {
-    return region->kind == MM_PRIVATE && !region->adopted && !region->watched && !region->large &&
-           !region->physical && !state->locked && state->reset != RESET_ASLEEP &&
+    return can_be_offered(region) && !region->watched && !state->locked &&
+           state->reset != RESET_ASLEEP &&
            (prot_host_access(state->protect) & HOST_READ_WRITE) == HOST_READ_WRITE;
 }
 
@@ -234,20 +245,29 @@ static void become_asleep(struct run_state *state, void *context)
     state->reset = RESET_ASLEEP;
 }
 
+/* context: what awake and lost pages become. */
 static void become_unreset(struct run_state *state, void *context)
 {
-    (void)context;
-    if (state->reset == RESET_LOST) {
-        state->reset = RESET_NOT;
+    const uint8_t *reset = context;
+    if (state->reset == RESET_ASLEEP)
+        return;
+    if (state->reset == RESET_LOST)
         state->offer = NULL;
-    }
+    state->reset = *reset;
+}
+
+static void become_awake_if_not(struct run_state *state, void *context)
+{
+    (void)context;
+    if (state->reset == RESET_NOT)
+        state->reset = RESET_AWAKE;
 }
 
 /*
  * What was lost is told, or noted elsewhere; what still sleeps goes on with what it knows. pre: two
  * runs prepared.
  */
-static void forget_lost(struct region *region, uint64_t start, uint64_t end)
+static void forget_lost(struct region *region, uint64_t start, uint64_t end, uint8_t reset)
 {
     for (struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
@@ -256,7 +276,7 @@ static void forget_lost(struct region *region, uint64_t start, uint64_t end)
         if (run->state.reset == RESET_LOST)
             offer_forget(&run->state, (to - from) / PAGE_SIZE);
     }
-    space_change(region, start, end, become_unreset, NULL);
+    space_change(region, start, end, become_unreset, &reset);
 }
 
 /* All that can sleep, closed: *ret_offers in the order of addresses, also after a failure. */
@@ -300,7 +320,7 @@ static NTSTATUS fall_asleep(struct region *region, uint64_t start, uint64_t end,
     }
     for (struct offer *offer = offers; offer; offer = offer->next) {
         uint64_t size = offer->pages * PAGE_SIZE;
-        forget_lost(region, offer->base, offer->base + size);
+        forget_lost(region, offer->base, offer->base + size, RESET_NOT);
         offer->age = __atomic_add_fetch(&space.offer_age, 1, __ATOMIC_RELAXED);
         space_change(region, offer->base, offer->base + size, become_asleep, offer);
         reset_begin_sleep(offer->pages);
@@ -310,6 +330,8 @@ static NTSTATUS fall_asleep(struct region *region, uint64_t start, uint64_t end,
         else if (mode == RETURN_NOW)
             host->drop(offer->base, size);
     }
+    if (can_be_offered(region))
+        space_change(region, start, end, become_awake_if_not, NULL);
     return STATUS_SUCCESS;
 }
 
@@ -329,7 +351,7 @@ static NTSTATUS reset_pages(struct region *region, uint64_t start, uint64_t end)
     if (!space_prepare(0, 2))
         return STATUS_NO_MEMORY;
     if (mode == RETURN_KEEP && !loses)
-        forget_lost(region, start, end);
+        forget_lost(region, start, end, can_be_offered(region) ? RESET_AWAKE : RESET_NOT);
     else
         status = fall_asleep(region, start, end, mode);
     space_settle(0, 2);
@@ -355,7 +377,7 @@ static NTSTATUS undo(struct region *region, uint64_t start, uint64_t end)
         if (run->state.reset == RESET_LOST)
             lost |= offer_has_lost(run->state.offer, from, to);
     }
-    forget_lost(region, start, end);
+    forget_lost(region, start, end, RESET_NOT);
     space_settle(0, 2);
     return lost ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
 }

@@ -16,6 +16,16 @@ void setting_refuse(const char *name, const char *value, const char *allowed, at
     errno = kept;
 }
 
+void setting_refuse_part(const char *name, const char *part, const char *why, const char *allowed,
+                         atomic_flag *said)
+{
+    int kept = errno;
+    if (!atomic_flag_test_and_set(said))
+        dprintf(STDERR_FILENO, "winmem: %s: '%.200s': %s; counts as not set; allowed: %s\n", name,
+                part, why, allowed);
+    errno = kept;
+}
+
 bool setting_size(const char *text, uint64_t *ret_bytes)
 {
     static const char units[] = "KMGT";

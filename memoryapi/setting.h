@@ -10,6 +10,9 @@
 
 /* One line on stderr, the first time for this `said`. */
 void setting_refuse(const char *name, const char *value, const char *allowed, atomic_flag *said);
+/* The same for a part of the value, with the reason. */
+void setting_refuse_part(const char *name, const char *part, const char *why, const char *allowed,
+                         atomic_flag *said);
 
 /*
  * A number of bytes, decimal, with an optional K, M, G or T (powers of 1024) behind it. False: it is

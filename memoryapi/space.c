@@ -24,15 +24,16 @@
 
 static void init_once(void)
 {
-    void *index = NULL, *open = NULL;
+    void *numbers, *arena, *open = NULL;
     host_init();
     limits_init();
     /* without an index the tree alone serves; without the bitmap nothing can be committed */
-    if (host->bookkeeping(SPACE_GRANULES * sizeof(struct region *), false, &index) != 0)
-        index = NULL;
+    bool indexed = host->bookkeeping(SPACE_GRANULES * sizeof(uint32_t), false, &numbers) == 0 &&
+                   host->bookkeeping(SPACE_NODES, false, &arena) == 0;
     space.usable = host->bookkeeping(SPACE_GRANULES / 8, false, &open) == 0;
     space.open = open;
-    region_map_init(&space.map, index);
+    region_map_init(&space.map,
+                    indexed ? &(struct region_index){numbers, arena, SPACE_NODES} : NULL);
     /* in a host program everything is the host's until an arena is taken */
     if (space.usable && pool_reserve(&space.map.region_pool, 8) &&
         pool_reserve(&space.map.run_pool, 8))

@@ -12,6 +12,15 @@
 
 /* In all of the address space a program may use. */
 #define SPACE_GRANULES ((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY)
+/*
+ * Room for the nodes of regions that the index knows, in bytes. Further ones are found by the tree.
+ * A leak checker reads all of it.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define SPACE_NODES (16ull << 20)
+#else
+#define SPACE_NODES (16ull << 30)
+#endif
 
 struct mm_space {
     struct futex_lock books; /* short; never across a host call */
@@ -27,6 +36,7 @@ struct mm_space {
     uint64_t offer_age;
     uint64_t changes; /* claims so far */
     /* constant after start */
+    bool dense;  /* under books: there are so many regions that their books are in huge pages */
     bool owned;  /* the lower address space is ours */
     bool usable; /* bookkeeping memory was to be had */
 };

@@ -186,10 +186,14 @@ void offer_keep_lost(struct offer *offer, const struct offer *reset)
             offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
 }
 
-void offer_copy_lost(struct offer *offer, const struct offer *reset)
+void offer_take_reset(struct offer *offer, const struct offer *reset)
 {
-    for (uint64_t i = 0; i < offer->pages; i++)
-        offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
+    for (uint64_t i = 0; i < offer->pages; i++) {
+        if (reset)
+            offer->witness[i] |= *witness_of(reset, offer->base + i * PAGE_SIZE) & WITNESS_LOST;
+        if (is_expected(offer->witness[i]))
+            offer->witness[i] |= WITNESS_RESET;
+    }
 }
 
 void offer_take_sleepers(struct offer *offer)
@@ -197,17 +201,17 @@ void offer_take_sleepers(struct offer *offer)
     for (uint64_t i = 0; i < offer->pages; i++) {
         uint16_t *witness = &offer->witness[i];
         if (is_expected(*witness) && is_there(offer->base + i * PAGE_SIZE, *witness))
-            *witness |= WITNESS_SLEPT;
+            *witness |= WITNESS_RESET;
         else if (*witness != WITNESS_NONE)
             *witness = WITNESS_NONE | WITNESS_LOST;
     }
 }
 
-void offer_return_sleepers(struct offer *offer, uint64_t start, uint64_t end, bool all)
+void offer_return_reset(struct offer *offer, uint64_t start, uint64_t end, bool all)
 {
     for (uint64_t page = start; page < end; page += PAGE_SIZE) {
         uint16_t *witness = witness_of(offer, page);
-        if ((*witness & WITNESS_SLEPT) && (all || !is_there(page, *witness)))
+        if ((*witness & WITNESS_RESET) && (all || !is_there(page, *witness)))
             *witness |= WITNESS_LOST;
     }
 }

@@ -56,7 +56,8 @@ static bool is_not_found(NTSTATUS status)
 static NTSTATUS try_with_path(WCHAR *name, size_t length, bool extension, char **ret_host)
 {
     NTSTATUS status = try_path(name, length, ret_host);
-    if (status == STATUS_SUCCESS || extension)
+    /* without memory to look, another program of a longer name is not what was asked for */
+    if (status == STATUS_SUCCESS || status == STATUS_NO_MEMORY || extension)
         return status;
     memcpy(name + length, exe, sizeof exe);
     NTSTATUS other = try_path(name, length + 4, ret_host);
@@ -68,6 +69,8 @@ static NTSTATUS try_search(const WCHAR *name, char **ret_host)
 {
     DWORD room = k32_SearchPathW(NULL, name, exe, 0, NULL, NULL);
     WCHAR *found = room ? malloc(room * sizeof *found) : NULL;
+    if (!room && last_error_get() == ERROR_NOT_ENOUGH_MEMORY)
+        return STATUS_NO_MEMORY;
     if (!room)
         return STATUS_OBJECT_NAME_NOT_FOUND;
     if (!found)

@@ -23,7 +23,7 @@ static uint64_t missing;
 static struct vid_machine *make(const char *text, int sharing)
 {
     static struct vid_plan plan;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     struct vid_machine *machine;
     if (!vid_plan_parse(text, &plan, &wrong))
         abort();

@@ -5,7 +5,12 @@
  * Memory: the resident set (/proc/self/statm) after the million was reserved, less before. Nothing
  * of the regions themselves is ever touched or committed, so that what grew is the books; page
  * tables are not part of a resident set.
+ *
+ * A million books are in no cache, and a call on one of them waits for memory more than it computes.
+ * What one such wait takes here is measured too: a chain through as many bytes, each step from where
+ * the one before led. It is what nothing can be below.
  */
+#include <sys/mman.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
 #include "bench_kit.h"
@@ -73,6 +78,30 @@ static struct prices price(unsigned count)
                            median(freeing, ROUNDS)};
 }
 
+/* Nanoseconds for one step of a chain, in no order, through 256 MiB of lines in huge pages. */
+static double price_of_miss(void)
+{
+    enum { LINE = 64, LINES = 256 * MIB / LINE, STEPS = 500000, HUGE = 2 * MIB };
+    char *room =
+        mmap(NULL, 256 * MIB + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        exit(1);
+    char *lines = (char *)(((unsigned long)room + HUGE - 1) & ~(HUGE - 1ul)), *at = lines;
+    madvise(lines, 256 * MIB, MADV_HUGEPAGE);
+    /* x -> 5 x + 1 passes through all residues of a power of two; high bits then come low */
+    for (unsigned long x = 0; x < LINES; x++) {
+        unsigned long from = (x * 2654435761u) % LINES,
+                      to = ((5 * x + 1) % LINES * 2654435761u) % LINES;
+        *(char **)(lines + from * LINE) = lines + to * LINE;
+    }
+    double start = now();
+    for (unsigned step = 0; step < STEPS; step++)
+        at = *(char *volatile *)at;
+    double spent = (now() - start) / STEPS;
+    munmap(room, 256 * MIB + HUGE);
+    return spent;
+}
+
 int main(void)
 {
     struct prices few, many;
@@ -94,6 +123,12 @@ int main(void)
     line("allocate 64 KiB, 1 000 000 regions to 1 000", many.allocate, few.allocate, 3);
     line("query, 1 000 000 regions to 1 000", many.query, few.query, 3);
     line("free 64 KiB, 1 000 000 regions to 1 000", many.release, few.release, 3);
+    double miss = price_of_miss();
+    printf(
+        "a miss of all caches: %.0f ns; what the million adds, in such: allocate %.1f, query %.1f, "
+        "free %.1f\n",
+        miss, (many.allocate - few.allocate) / miss, (many.query - few.query) / miss,
+        (many.release - few.release) / miss);
     start = now();
     for (unsigned i = 0; i < MANY; i++)
         if (!VirtualFree(regions[i], 0, MEM_RELEASE))

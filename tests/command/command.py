@@ -9,10 +9,13 @@ import os
 import pathlib
 import re
 import resource
+import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import xml.etree.ElementTree
 
@@ -341,6 +344,19 @@ class Machine:
         return json.loads(self.gpu("list", "--json").stdout)["adapters"]
 
 
+def gpu_mistakes(machine):
+    """Words that cannot be right are told before anybody looks for a machine."""
+    for words in ([], ["nosuch"], ["destroy", "x"], ["list", "x"], ["top", "-n", "0"], ["top", "-n", "x"], ["top", "-d", "0"], ["top", "x"], ["timeline"],
+                  ["reset"], ["reset", "0", "--process"], ["reset", "0", "x", "1"], ["stop"], ["stop", "0", "1"], ["pressure", "0"],
+                  ["pressure", "0", "middle", "1M"], ["discard"], ["background", "1"], ["background", "1", "maybe"]):
+        assert machine.gpu(*words, code=2).stderr.startswith("usage: winmem gpu"), words
+    for words, said in ((["stop", "x"], "x: is no adapter's number"), (["remove", "-1"], "-1: is no adapter's number"),
+                        (["timeline", "f", ""], ": is no adapter's number"), (["pressure", "0", "1X"], "1X: is no size (a number, or with K, M, G or T)"),
+                        (["discard", "0", "x"], "x: is no size (a number, or with K, M, G or T)"), (["background", "me", "on"], "me: is no process id"),
+                        (["reset", "0", "--process", "abc"], "abc: is no process id"), (["reset", "0", "--process", "0"], "0: is no process id")):
+        assert machine.gpu(*words, code=2).stderr == f"winmem: gpu: {said}\n", words
+
+
 def gpu_nothing():
     """Without a machine every command says so; mistakes of usage are told with the usage text."""
     with Machine() as machine:
@@ -349,20 +365,82 @@ def gpu_nothing():
             said = machine.gpu(*words, code=1).stderr
             assert "there is no machine" in said and said.count("\n") == 1, (words, said)
         assert os.listdir(machine.folder.name) in ([], ["gpu-t.lock"])
-        for words in ([], ["nosuch"], ["destroy", "x"]):
-            assert machine.gpu(*words, code=2).stderr.startswith("usage: winmem gpu"), words
+        mistakes = lambda: gpu_mistakes(machine)
+        mistakes()
         assert machine.gpu("--help").stdout.startswith("usage: winmem gpu")
         machine.start("a.exe", 1, 1)
-        for words in (["list", "x"], ["top", "-n", "0"], ["top", "-n", "x"], ["top", "-d", "0"], ["top", "x"], ["timeline"],
-                      ["reset"], ["reset", "0", "--process"], ["reset", "0", "x", "1"], ["stop"], ["pressure", "0"],
-                      ["pressure", "0", "middle", "1M"], ["discard"], ["background", "1"], ["background", "1", "maybe"]):
-            assert machine.gpu(*words, code=2).stderr.startswith("usage: winmem gpu"), words
-        for words in (["reset", "2"], ["stop", "x"], ["remove", "-1"], ["pressure", "16", "1M"], ["timeline", "/dev/null", "2"]):
+        mistakes()
+        for words in (["reset", "2"], ["pressure", "16", "1M"], ["timeline", "/dev/null", "2"]):
             assert "no such adapter" in machine.gpu(*words, code=1).stderr, words
-        assert "no size" in machine.gpu("pressure", "0", "1X", code=1).stderr
         assert "not so much" in machine.gpu("pressure", "0", "257M", code=1).stderr
         assert "no such process" in machine.gpu("background", "1", "on", code=1).stderr
         assert "no such process" in machine.gpu("reset", "0", "--process", str(os.getpid()), code=1).stderr
+
+
+def gpu_stopped():
+    """Who has the machine locked and is stopped keeps no command waiting, and is named."""
+    with Machine() as machine:
+        guest, other = machine.start("game.exe", 1, 1), machine.start("other.exe", 1, 2)
+        for letter, commands in (("a", (["list"], ["top", "-n", "1"], ["pressure", "0", "1M"], ["timeline", "/dev/null"], ["background", str(other.pid), "on"])),
+                                 ("m", (["list"], ["discard", "0"])), ("g", (["list"], ["destroy"]))):
+            guest.stdin.write(letter + "\n")
+            guest.stdin.flush()
+            assert guest.stdout.readline() == "locked\n"
+            guest.send_signal(signal.SIGSTOP)
+            for words in commands:
+                began = time.monotonic()
+                said = machine.gpu(*words, code=1).stderr
+                assert said == (f"winmem: gpu: process {guest.pid} (game.exe) has kept the machine locked for 3 s; "
+                                "it is stopped (SIGCONT lets it go on)\n"), (words, said)
+                assert 2.5 < time.monotonic() - began < 8, words
+            guest.send_signal(signal.SIGCONT)
+            guest.stdin.write("\n")
+            guest.stdin.flush()
+            assert guest.stdout.readline() == "free\n"
+        assert [p["name"] for p in machine.json()[0]["processes"]] == ["game.exe", "other.exe"]  # nothing is left locked
+
+
+def gpu_damaged():
+    """The file is cut off or overwritten while programs have it: they end in order, and the command too."""
+    for damage in ("cut", "zero", "random"):
+        with Machine() as machine:
+            guest = machine.start("game.exe", 5, 1)
+            path = os.path.join(machine.folder.name, "gpu-t")
+            if damage == "cut":
+                os.truncate(path, 0)
+            else:
+                with open(path, "r+b") as file:
+                    file.write(bytes(1 << 20) if damage == "zero" else os.urandom(1 << 20))
+            assert "refused: it " in machine.gpu("list", code=1).stderr, damage
+            said = machine.gpu("pressure", "0", "1M", code=1).stderr
+            assert said.count("\n") == 1, said
+            machine.end(guest)
+            assert guest.returncode == 0, (damage, guest.returncode)
+            machine.environment["WINMEM_GPU"] = "name=t; adapter local=64M"
+            again = machine.start("again.exe", 5, 2)  # nobody uses it any more: made anew
+            assert len(machine.json()) == 1
+            machine.end(again)
+
+
+def gpu_strays():
+    """Who lost its machine's file is named; later programs have another machine."""
+    for whole in (False, True):
+        with Machine() as machine:
+            first = machine.start("first.exe", 1, 1)
+            path = os.path.join(machine.folder.name, "gpu-t")
+            said = f"winmem: gpu: process {first.pid} has a machine of its own: its file {path} was removed\n"
+            assert machine.gpu("list").stderr == ""
+            if whole:
+                shutil.rmtree(machine.folder.name)
+            else:
+                os.unlink(path)
+            assert machine.gpu("list", code=1).stderr.endswith(said)
+            second = machine.start("second.exe", 1, 2)
+            listed = machine.gpu("list")
+            assert listed.stderr == said and "second.exe" in listed.stdout and "first.exe" not in listed.stdout, listed
+            machine.end(first)
+            assert machine.gpu("list").stderr == ""
+            machine.end(second)
 
 
 def gpu_list():
@@ -467,6 +545,26 @@ def gpu_timeline():
         assert machine.gpu("timeline", "/nosuch/t.html", code=1).stderr == "winmem: gpu: /nosuch/t.html: No such file or directory\n"
         if os.path.exists("/dev/full"):
             assert "/dev/full" in machine.gpu("timeline", "/dev/full", code=1).stderr
+
+
+def gpu_timeline_long():
+    """More events than are kept: who is gone by now still has its name, and the budgets are there from the first moment."""
+    with Machine("name=t; adapter local=64M nonlocal=64M") as machine, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "t.html")
+        both = [machine.start("early.exe", 10, 1), machine.start("late.exe", 4000, 2)]
+        text = machine.gpu("timeline", path) and pathlib.Path(path).read_text()
+        assert "older events are not kept" in text, text[:3000]
+        for live in (True, False):
+            text = machine.gpu("timeline", path) and pathlib.Path(path).read_text()
+            svg = xml.etree.ElementTree.fromstring(text[text.index("<svg"):text.index("</svg>") + 6])
+            for name, guest in zip(("early.exe", "late.exe"), both):
+                label = f"budget of {name} ({guest.pid})"
+                paths = [path.get("d") for path in svg.iter("path") for title in path if title.text == label]
+                assert len(paths) == 2, (live, label, [title.text for title in svg.iter("title")][:20])
+                assert all(paths), (live, label)
+                assert [re.match(r"M[\d.]+ ", d).group(0) for d in paths] == ["M98.0 "] * 2, paths  # the left edge
+            for guest in both * live:
+                machine.end(guest)
 
 
 globals()[sys.argv[2]]()

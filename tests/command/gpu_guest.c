@@ -1,11 +1,15 @@
 /*
  * A program on the simulated GPU, for `winmem gpu` to look at: gpu_guest NAME MILLISECONDS SEED. It
- * works so long in virtual time, says "ready", and stays until its input ends.
+ * works so long in virtual time, says "ready", and stays until its input ends. A line there of "a",
+ * "m" or "g" makes it hold the lock of the adapter, of the machine or of its gate until the next
+ * line.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include "d3dkmt/lock.h"
 #include "d3dkmt/state.h"
 #include "memoryapi/base.h"
 
@@ -45,11 +49,49 @@ static void step(const struct vidmm *mm, uint32_t *openings, uint32_t *count, bo
     vidmm_unlock(mm);
 }
 
+/* The file beside the machine: pre: WINMEM_GPU_DIR is set, and the machine's name is "t". */
+static int lock_gate(void)
+{
+    char path[256];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    snprintf(path, sizeof path, "%s/gpu-t.lock", getenv("WINMEM_GPU_DIR"));
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    return file < 0 || fcntl(file, F_SETLKW, &lock) != 0 ? -1 : file;
+}
+
+static void say(const char *text)
+{
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static bool obey(const struct vidmm *mm, char *line, int room)
+{
+    int gate = -1;
+    char what = line[0];
+    if (what == 'a')
+        vidmm_lock(mm);
+    else if (what == 'm')
+        vid_lock(&mm->machine->lock);
+    else if ((gate = lock_gate()) < 0)
+        return false;
+    say("locked");
+    bool more = fgets(line, room, stdin) != NULL;
+    if (what == 'a')
+        vidmm_unlock(mm);
+    else if (what == 'm')
+        vid_unlock(&mm->machine->lock);
+    else
+        close(gate);
+    say("free");
+    return more;
+}
+
 int main(int argc, char **argv)
 {
     static uint32_t openings[MOST];
     uint32_t count = 0;
-    char byte;
+    char line[16];
     /* named before it attaches, as a program that `winmem run` starts */
     if (argc != 4 || prctl(PR_SET_NAME, argv[1]) != 0 || gpu_attach() != STATUS_SUCCESS)
         return 1;
@@ -65,7 +107,9 @@ int main(int argc, char **argv)
         if (i % 8 == 0)
             usleep(200); /* others have their turn */
     }
-    printf("ready\n");
-    fflush(stdout);
-    return read(STDIN_FILENO, &byte, 1) < 0;
+    say("ready");
+    while (fgets(line, sizeof line, stdin))
+        if (!obey(mm, line, sizeof line))
+            return 1;
+    return 0;
 }

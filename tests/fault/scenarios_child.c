@@ -18,6 +18,7 @@
 
 static char path[] = "Z:/tmp/winmem-program-XXXXXX";
 static PROCESS_INFORMATION child;
+static HANDLE ends[2]; /* of an inheritable pipe */
 
 static void put(uint8_t *file, unsigned at, uint64_t value, unsigned width)
 {
@@ -84,6 +85,43 @@ static NTSTATUS do_start(const struct step *step)
     return of_bool(done);
 }
 
+/*
+ * The longer way: a command line alone, an environment, a directory, a title, and a list with the one
+ * handle that is inherited.
+ */
+static NTSTATUS do_start_with_all(const struct step *step)
+{
+    static char environment[] = "A=1\0B=two\0";
+    static _Alignas(16) char room[256];
+    char line[64];
+    SIZE_T size = sizeof room;
+    PROCESS_INFORMATION made = {0};
+    struct {
+        STARTUPINFOA startup;
+        void *attributes;
+    } extended = {{.cb = sizeof extended, .lpTitle = (char *)"title", .lpDesktop = (char *)"desk"},
+                  room};
+    long blocks = failing_live_blocks();
+    create_process_allow(false);
+    if (access(path + 2, R_OK) != 0)
+        make_program();
+    snprintf(line, sizeof line, "%s +argument", path);
+    failing_off(); /* the list is not what this is about */
+    CHECK(k32_InitializeProcThreadAttributeList((void *)room, 1, 0, &size));
+    CHECK(k32_UpdateProcThreadAttribute((void *)room, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+                                        &ends[1], sizeof ends[1], NULL, NULL));
+    failing_on();
+    BOOL done =
+        k32_CreateProcessA(NULL, line, NULL, NULL, TRUE, step->a | EXTENDED_STARTUPINFO_PRESENT,
+                           environment, "Z:/tmp", (STARTUPINFOA *)&extended, &made);
+    CHECK(done || (!made.hProcess && !made.hThread && !made.dwProcessId));
+    if (done)
+        child = made;
+    else
+        await_blocks(blocks);
+    return of_bool(done);
+}
+
 static NTSTATUS do_resume(const struct step *step)
 {
     DWORD previous = k32_ResumeThread(child.hThread);
@@ -109,9 +147,7 @@ static NTSTATUS do_end(const struct step *step)
     return of_bool(k32_TerminateProcess(child.hProcess, step->a));
 }
 
-/* An inheritable pipe: `a` its ends, which later steps close. */
-static HANDLE ends[2];
-
+/* An inheritable pipe, which a later step closes. */
 static NTSTATUS do_pipe(const struct step *step)
 {
     SECURITY_ATTRIBUTES attributes = {sizeof attributes, NULL, TRUE};
@@ -139,6 +175,14 @@ const struct scenario child_scenarios[] = {
      "CreateProcessA CreateProcessW",
      {{do_pipe, 0, 0, 0, 0, 0},
       {do_start, 0, 0, 0, TRUE, 0},
+      {do_finish, 0, 0, 0, 0, 0},
+      {do_close_pipe, 0, 0, 0, 0, 0}},
+     after},
+    {"another program, told everything",
+     "CreateProcessA",
+     {{do_pipe, 0, 0, 0, 0, 0},
+      {do_start_with_all, 0, 0, CREATE_SUSPENDED, 0, 0},
+      {do_resume, 0, 0, 0, 0, 0},
       {do_finish, 0, 0, 0, 0, 0},
       {do_close_pipe, 0, 0, 0, 0, 0}},
      after},

@@ -32,13 +32,34 @@ static unsigned failures;
         }                                                                                          \
     } while (0)
 
-/* The linker's --wrap: files that tell what is shared, whose n-th opening fails. */
+/* The linker's --wrap: files that tell what is shared, of which the n-th call fails. */
 static unsigned opens, failing_open;
 int __real_share_file_open(uint64_t id, int flags);
 int __wrap_share_file_open(uint64_t id, int flags);
 int __wrap_share_file_open(uint64_t id, int flags)
 {
     return ++opens == failing_open ? -EMFILE : __real_share_file_open(id, flags);
+}
+
+/* The directory is full. */
+ssize_t __real_pwrite64(int file, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int file, const void *bytes, size_t size, off_t offset)
+{
+    if (++opens != failing_open)
+        return __real_pwrite64(file, bytes, size, offset);
+    errno = ENOSPC;
+    return -1;
+}
+
+int __real_ftruncate64(int file, off_t size);
+int __wrap_ftruncate64(int file, off_t size);
+int __wrap_ftruncate64(int file, off_t size)
+{
+    if (++opens != failing_open)
+        return __real_ftruncate64(file, size);
+    errno = ENOSPC;
+    return -1;
 }
 
 static NTSTATUS create(uint32_t flags, D3DKMT_HANDLE *ret_resource, D3DKMT_HANDLE *ret_global)
@@ -130,10 +151,9 @@ static NTSTATUS do_allow(void)
     return kmt_ConfigureSharedResource(&allow);
 }
 
-/* What can be seen of what was done. */
+/* What can be seen of what was done; compared as bytes, so there are no holes in it. */
 struct sight {
-    uint64_t live, openings, devices;
-    unsigned files, handles, records;
+    uint64_t live, openings, devices, files, handles, records;
 };
 
 static struct sight look(void)

@@ -45,7 +45,7 @@ static void examine(const char *bytes, size_t length)
 {
     char *text = malloc(length + 1);
     static struct vid_plan plan;
-    const char *wrong = NULL;
+    struct vid_plan_wrong wrong = {0};
     if (!text)
         abort();
     memcpy(text, bytes, length);
@@ -58,9 +58,8 @@ static void examine(const char *bytes, size_t length)
             stop(text, "a plan beyond its limits");
         for (uint32_t i = 0; i < plan.adapter_count; i++)
             check_adapter(text, &plan.adapters[i]);
-    } else if (!wrong || !*wrong) {
-        if (*text)
-            stop(text, "refused without saying where");
+    } else if (!wrong.why || wrong.at < text || wrong.at + wrong.length > text + length) {
+        stop(text, "refused without saying where");
     }
     free(text);
 }

@@ -204,7 +204,7 @@ static void one_operation(void)
 static void make_machine(void)
 {
     static struct vid_plan machine_plan;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     mm = &views[1];
     if (!vid_plan_parse("adapter local=6M nonlocal=3M fail=7:50", &machine_plan, &wrong))
         abort();

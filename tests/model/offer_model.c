@@ -23,7 +23,7 @@ struct page {
     uint64_t word; /* what is at `place`; the rest is zero */
     uint32_t place;
     bool offered, offer_lost, reset, reset_lost;
-    bool slept; /* as it was offered: a loss is a reset's too */
+    bool since; /* reset, and not undone: what an offer loses is the undo's to tell, too */
     uint32_t protect;
 };
 
@@ -71,7 +71,7 @@ static void look(void)
             continue;
         CHECK(word == 0 && (page->offered || page->reset));
         page->offer_lost |= page->offered;
-        page->reset_lost |= page->reset || page->slept;
+        page->reset_lost |= page->reset || page->since;
         page->word = 0;
         dropped++;
     }
@@ -103,26 +103,9 @@ static void do_write(uint32_t first, uint32_t count)
     }
 }
 
-/* As the kernel sees it: pages that may be written, but for their sleep. */
-static void find_sleepers(uint32_t first, uint32_t count)
-{
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[512], access[8];
-    uint64_t start, end;
-    CHECK(maps);
-    while (fgets(line, sizeof line, maps)) {
-        CHECK(sscanf(line, "%lx-%lx %7s", &start, &end, access) == 3);
-        for (uint32_t i = first; i < first + count; i++)
-            if (start <= address_of(i) && address_of(i) < end && model[i].reset)
-                model[i].slept = access[1] == '-' && model[i].protect == PAGE_READWRITE;
-    }
-    fclose(maps);
-}
-
 static void do_offer(uint32_t first, uint32_t count)
 {
     look();
-    find_sleepers(first, count);
     setenv("WINMEM_OFFER_BUDGET", below(8) ? "1G" : "64K", 1);
     CHECK(mm_offer(address_of(first), (uint64_t)count * PAGE_SIZE, 1 + below(4)) == STATUS_SUCCESS);
     for (uint32_t i = first; i < first + count; i++) {
@@ -134,18 +117,18 @@ static void do_offer(uint32_t first, uint32_t count)
 
 static void do_reclaim(uint32_t first, uint32_t count)
 {
-    bool discarded = false, lost = false, lost_of_sleep = false;
+    bool discarded = false, lost = false, lost_of_reset = false;
     look();
     CHECK(mm_reclaim(address_of(first), (uint64_t)count * PAGE_SIZE, &discarded) == STATUS_SUCCESS);
     look();
     for (uint32_t i = first; i < first + count; i++) {
         lost |= model[i].offer_lost;
-        lost_of_sleep |= model[i].offer_lost && model[i].slept;
-        model[i].offered = model[i].offer_lost = model[i].slept = false;
+        lost_of_reset |= model[i].offer_lost && model[i].since;
+        model[i].offered = model[i].offer_lost = false;
     }
     CHECK(discarded == lost);
     told += lost;
-    told_twice += lost_of_sleep;
+    told_twice += lost_of_reset;
 }
 
 static NTSTATUS allocate(uint32_t first, uint32_t count, uint32_t type)
@@ -175,7 +158,7 @@ static void do_reset(uint32_t first, uint32_t count)
         /* what is gone still stays so; something new is there else, unless it cannot sleep */
         if (model[i].word && model[i].protect == PAGE_READWRITE)
             model[i].reset_lost = false;
-        model[i].reset = true;
+        model[i].reset = model[i].since = true;
     }
     look();
 }
@@ -188,7 +171,7 @@ static void do_undo(uint32_t first, uint32_t count)
     look();
     for (uint32_t i = first; i < first + count && !refused; i++) {
         lost |= model[i].reset_lost;
-        model[i].reset = model[i].reset_lost = false;
+        model[i].reset = model[i].reset_lost = model[i].since = false;
     }
     CHECK(status == (refused ? STATUS_CONFLICTING_ADDRESSES
                      : lost  ? STATUS_UNSUCCESSFUL

@@ -15,6 +15,7 @@
 #define GRANULE_PAGES 16u
 #define GRANULES      192u
 #define PAGES         (GRANULES * GRANULE_PAGES)
+#define ARENA         (16ull << 10) /* not enough nodes for all that may be there */
 #define WINDOW        (1ull << 36)
 #define WINDOW_END    (WINDOW + (uint64_t)PAGES * PAGE_SIZE)
 
@@ -305,18 +306,18 @@ int main(void)
     const char *seed = getenv("WINMEM_SEED"), *rounds = getenv("WINMEM_ROUNDS");
     uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL),
              count = rounds ? strtoull(rounds, NULL, 0) : 500000;
-    void *index = NULL;
+    void *numbers, *arena;
     printf("region_model: WINMEM_SEED=%lu\n", first);
     fflush(stdout);
     host_init();
     state = first;
     region_map_init(&map, NULL);
     run(count);
-    CHECK(host->bookkeeping((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY *
-                                sizeof(struct region *),
-                            false, &index) == 0);
+    CHECK(host->bookkeeping((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY * sizeof(uint32_t),
+                            false, &numbers) == 0);
+    CHECK(host->bookkeeping(ARENA, false, &arena) == 0);
     memset(model, 0, sizeof model);
-    region_map_init(&map, index);
+    region_map_init(&map, &(struct region_index){numbers, arena, ARENA});
     run(count);
     return 0;
 }

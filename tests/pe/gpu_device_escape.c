@@ -246,15 +246,21 @@ static void kmt226(void)
 {
     D3DKMT_VIDMM_ESCAPE set = {.Type = D3DKMT_VIDMMESCAPETYPE_SET_BUDGET,
                                .SetBudget = {12 * SIZE, 17 * SIZE}};
-    D3DKMT_HANDLE device = make_device(); /* who has none has no part in the budgets */
+    D3DKMT_HANDLE device;
 
-    good(escape(D3DKMT_ESCAPE_VIDMM, 0, &set, sizeof set));
-    same("local", budget(D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL), 12 * SIZE);
-    same("not local", budget(D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL), 17 * SIZE);
+    for (unsigned i = 0; i < 3; i++) { /* before, with, and after a device */
+        if (i == 1)
+            device = make_device();
+        if (i == 0)
+            good(escape(D3DKMT_ESCAPE_VIDMM, 0, &set, sizeof set));
+        same("local", budget(D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL), 12 * SIZE);
+        same("not local", budget(D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL), 17 * SIZE);
+        if (i == 1)
+            good(drop_device(device));
+    }
     set.SetBudget.LocalMemoryBudget = set.SetBudget.SystemMemoryBudget = 0; /* as it was */
     good(escape(D3DKMT_ESCAPE_VIDMM, 0, &set, sizeof set));
     ok("as it was", budget(D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL) != 12 * SIZE);
-    good(drop_device(device));
 }
 
 static void kmt227(void)

@@ -53,4 +53,85 @@ static void vanish(void)
     end();
 }
 
-const struct statement life_statements[] = {{"GM-001", compete}, {"GM-002", vanish}, END};
+/* Asks whoever runs the program to do something with the adapter. FALSE: there is nobody. */
+static BOOL ask_for(const char *what)
+{
+    char byte;
+    DWORD count = 0;
+    kit_print("GM-003 ");
+    kit_print(what);
+    kit_print("\r\n");
+    return ReadFile(GetStdHandle(STD_INPUT_HANDLE), &byte, 1, &count, NULL) && count;
+}
+
+static D3DKMT_HANDLE make_shared(D3DKMT_HANDLE *parts, D3DKMT_HANDLE *ret_global)
+{
+    D3DKMT_HANDLE resource = 0;
+    same("a shared resource",
+         create(0, parts, 2,
+                D3DKMT_CREATEALLOCATIONFLAGS_CreateResource |
+                    D3DKMT_CREATEALLOCATIONFLAGS_CreateShared,
+                &resource, ret_global),
+         OK);
+    fill(parts[0], MIB, 1);
+    return resource;
+}
+
+static NTSTATUS destroy_resource(D3DKMT_HANDLE resource)
+{
+    const D3DKMT_DESTROYALLOCATION2 data = {.hDevice = device, .hResource = resource};
+    return D3DKMTDestroyAllocation2(&data);
+}
+
+/* The adapter is taken out while things are resident, offered and shared, and comes back as new. */
+static void removal(void)
+{
+    D3DKMT_HANDLE held, offered, lost, parts[2], resource, global = 0, second;
+    D3DKMT_QUERYRESOURCEINFO query = {0};
+    struct child child;
+    UINT64 alone;
+    begin();
+    alone = memory(0).Budget;
+    held = make(10 * MIB);
+    offered = make(10 * MIB);
+    lost = make(10 * MIB);
+    resource = make_shared(parts, &global);
+    same("resident", resident(held), OK);
+    same("resident", resident(offered), OK);
+    same("offer", offer(offered, HIGH, 0), OK);
+    same("offer", offer(lost, LOW, 0), OK);
+    if (!child_start_with(&child, "open", global))
+        return;
+    ok("the other process wrote", holds(parts[0], MIB, 2));
+    if (!ask_for("remove")) {
+        child_end(&child);
+        end();
+        kit_skip("nobody removes the adapter");
+        return;
+    }
+    same("resident", resident(held), GONE);
+    same("reclaim", reclaim_all(&offered, 1, NULL), GONE);
+    same("reclaim", reclaim_all(&lost, 1, NULL), GONE);
+    same("offer", offer(held, LOW, 0), GONE);
+    same("lock", lock_status(parts[0]), GONE);
+    same("no device", make_device(), 0);
+    query.hDevice = device;
+    query.hGlobalShare = global;
+    same("what is shared", D3DKMTQueryResourceInfo(&query), GONE);
+    same("the other process ends", child_end(&child), 0);
+    same("destroy", destroy(offered), OK);
+    same("destroy", destroy_resource(resource), OK);
+    if (!ask_for("restore"))
+        ok("somebody puts it in again", FALSE);
+    same("a device of before stays lost", resident(held), GONE);
+    second = make_device();
+    ok("a new device", second);
+    destroy_device(second);
+    begin(); /* the old one goes with what it still has */
+    same("the budget", memory(0).Budget, alone);
+    same("all of the room", resident(make(60 * MIB)), OK);
+    end();
+}
+
+const struct statement life_statements[] = {
+    {"GM-001", compete}, {"GM-002", vanish}, {"GM-003", removal}, END};

@@ -19,6 +19,7 @@ SOURCES = Path(__file__).parent
 STATEMENT = re.compile(r'\bS\((\d{3})\)|\{"([A-Z]{2}-\d{3})"|\bS\("([A-Z]{2}-\d{3})"')
 VERDICT = re.compile(r"^([A-Z]{2,3}-\d{3}) (pass|fail|skip)(.*)$")
 SPEC = SOURCES.parents[1] / "spec"
+GPU_MACHINE = "adapter local=64M nonlocal=64M; adapter local=32M nonlocal=32M"
 SECONDS = 100  # for one program; the slowest takes about 5
 
 
@@ -195,7 +196,40 @@ def stdin(program, checks):
     checks.same("not UTF-8", program.run(text=b"a\xff\xfeb")[:2], (1, b"this is not UTF-8\n"))
 
 
-PROGRAMS = {"hello": hello, "missing": missing, "args": args, "stdin": stdin, "usedll": usedll, "delay": delay}
+def gpu_memory(program, checks):
+    """On another machine than its own it says which one it needs; its adapter is removed and comes back while it works."""
+    statements(program, "gpu_memory", checks)
+    if program.name != "winmem":
+        return
+    for machine in ("adapter local=1G", "adapter local=64M nonlocal=64M; adapter local=32M nonlocal=33M"):
+        code, output, _ = program.run(environment={"WINMEM_GPU": machine})
+        checks.same(f"on '{machine}'", (code, output), (77, f"skipped: gpu_memory.exe needs WINMEM_GPU='{GPU_MACHINE}'\n".encode()))
+    # with the machine's file cut off instead: up to there all is the same, but nothing comes back
+    cut = lambda word, machine: word == "remove" and os.truncate(os.path.join(machine, "gpu-default"), 0)
+    said = removal(program, cut)
+    checks.same("its machine cut off", (said[:2], said[2].split(":")[0]), (["GM-003 remove", "GM-003 restore"], "GM-003 fail  a new device"))
+    checks.same("its adapter removed and restored", removal(program), ["GM-003 remove", "GM-003 restore", "GM-003 pass", "1 passed, 0 failed, 0 skipped"])
+
+
+def removal(program, act=None):
+    """What the program says when whoever runs it does what it asks for, or act(word, directory)."""
+    said = []
+    with tempfile.TemporaryDirectory(prefix="winmem-test-") as machine:
+        env = {**os.environ, "WINMEM_GPU_DIR": machine}
+        with subprocess.Popen([*program.runner, str(program.path), "GM-003"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as process:
+            for line in process.stdout:
+                said.append(line.decode().strip())
+                if word := re.fullmatch("GM-003 (remove|restore)", said[-1]):
+                    if act:
+                        act(word[1], machine)
+                    else:
+                        subprocess.run([program.runner[0], "gpu", word[1], "0"], env=env, timeout=SECONDS, check=True)
+                    process.stdin.write(b"\n")
+                    process.stdin.flush()
+    return said
+
+
+PROGRAMS = {"hello": hello, "missing": missing, "args": args, "stdin": stdin, "usedll": usedll, "delay": delay, "gpu_memory": gpu_memory}
 
 
 def main(path, *runner):

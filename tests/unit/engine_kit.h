@@ -40,7 +40,7 @@ static inline void kit_see(struct vid_machine *machine)
 static inline void kit_make(const char *text)
 {
     struct vid_plan plan;
-    const char *wrong;
+    struct vid_plan_wrong wrong;
     struct vid_machine *machine;
     ck_assert(vid_plan_parse(text, &plan, &wrong));
     machine = kit_memory(&plan, MAP_PRIVATE);

@@ -6,6 +6,21 @@ static uint64_t budget(unsigned process)
     return ONE->adapter->usage[process].budget[VID_LOCAL];
 }
 
+/* For who works in the background, too, and of a budget that was set. */
+START_TEST(what_is_told_without_a_device_holds_with_one)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        vidmm_set_background(ONE, 3, i == 1);
+        THREE->adapter->usage[3].fixed[VID_LOCAL] = i == 2 ? 5 * PAGE : 0;
+        uint64_t told = vidmm_budget(THREE, 3, VID_LOCAL);
+        vidmm_add_device(THREE);
+        ck_assert_uint_eq(vidmm_budget(THREE, 3, VID_LOCAL), told);
+        vidmm_remove_device(THREE);
+        ck_assert_uint_eq(vidmm_budget(THREE, 3, VID_LOCAL), told);
+    }
+}
+END_TEST
+
 START_TEST(budgets_shift)
 {
     uint64_t all = 2 * MIB - 2 * MIB / 20;
@@ -107,6 +122,7 @@ END_TEST
 int main(void)
 {
     TCase *tests = rules_case("gpu_budget");
+    tcase_add_test(tests, what_is_told_without_a_device_holds_with_one);
     tcase_add_test(tests, budgets_shift);
     tcase_add_test(tests, who_is_over_a_smaller_budget_is_told);
     tcase_add_test(tests, evicting_what_is_missing_is_enough);

@@ -245,6 +245,37 @@ START_TEST(a_budget_that_is_set_is_read) /* KMT-226 */
 }
 END_TEST
 
+static void own_background(bool background)
+{
+    vidmm_lock(kit_mm());
+    vidmm_set_background(kit_mm(), kit_mm()->process, background);
+    vidmm_unlock(kit_mm());
+}
+
+/* What is read without a device is what it will be with one. */
+START_TEST(a_budget_without_a_device_is_the_same) /* KMT-226 */
+{
+    D3DKMT_HANDLE other;
+    D3DKMT_VIDMM_ESCAPE data = {.Type = D3DKMT_VIDMMESCAPETYPE_SET_BUDGET,
+                                .SetBudget = {11 * MIB, 0}};
+    destroy_device(device);
+    device = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t before;
+        if (i == 1)
+            own_background(true);
+        if (i == 2)
+            ck_assert_int_eq(memory(&data), STATUS_SUCCESS);
+        before = budget();
+        ck_assert_uint_eq(i == 2, before == 11 * MIB);
+        other = make_device();
+        ck_assert_uint_eq(budget(), before);
+        destroy_device(other);
+        ck_assert_uint_eq(budget(), before);
+    }
+}
+END_TEST
+
 START_TEST(what_the_driver_does_not_know_is_refused) /* KMT-227 */
 {
     D3DKMT_TDRDBGCTRL_ESCAPE data = {0};
@@ -302,6 +333,7 @@ int main(void)
     tcase_add_test(tests, evicted_memory_comes_back_whole);
     tcase_add_test(tests, sizes_choose_what_is_evicted);
     tcase_add_test(tests, a_budget_that_is_set_is_read);
+    tcase_add_test(tests, a_budget_without_a_device_is_the_same);
     tcase_add_test(tests, what_the_driver_does_not_know_is_refused);
     tcase_add_test(tests, others_are_no_administrators);
     return suite_run("gpu_escape", tests);

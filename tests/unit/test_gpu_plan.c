@@ -7,12 +7,17 @@
 #include "memoryapi/base.h"
 
 static struct vid_plan plan;
-static const char *wrong;
+static char wrong[2048]; /* the word or the part */
+static const char *why;
 
 static bool parse(const char *text)
 {
-    wrong = NULL;
-    return vid_plan_parse(text, &plan, &wrong);
+    struct vid_plan_wrong told;
+    if (vid_plan_parse(text, &plan, &told))
+        return true;
+    snprintf(wrong, sizeof wrong, "%.*s", (int)told.length, told.at);
+    why = told.why;
+    return false;
 }
 
 START_TEST(the_default_machine)
@@ -29,12 +34,12 @@ END_TEST
 START_TEST(every_word)
 {
     const struct vid_plan_adapter *a = plan.adapters;
-    ck_assert(parse("name=a-Z_09 seed=0x10;adapter local=3M nonlocal=4K local-bandwidth=5G "
+    ck_assert(parse("name=a-Z_09;adapter local=3M nonlocal=4K local-bandwidth=5G "
                     "nonlocal-bandwidth=6 local-latency=7ms nonlocal-latency=8us name=card "
                     "vendor=4318 device=0xFFFFFFFF call=9ns fail=10:11 poison=1\n;\t adapter "
                     "nonlocal=1T fail=12; seed=13"));
     ck_assert_str_eq(plan.name, "a-Z_09");
-    ck_assert_uint_eq(plan.seed, 13); /* the last word counts */
+    ck_assert_uint_eq(plan.seed, 13); /* behind an adapter, too */
     ck_assert_uint_eq(plan.adapter_count, 2);
     ck_assert_uint_eq(a[0].segments[VID_LOCAL].size, 3 << 20);
     ck_assert_uint_eq(a[0].segments[VID_NONLOCAL].size, 4096);
@@ -86,14 +91,13 @@ START_TEST(nonsense)
         {"adapter fail=", "fail="},
         {"adapter fail=1:", "fail=1:"},
         {"adapter fail=1:0", "fail=1:0"},
-        {"adapter fail=1;2", "2"},
+        {"adapter local=1M fail=1;2", "2"},
         {"adapter fail=1:2:3", "fail=1:2:3"},
         {"adapter poison=2", "poison=2"},
         {"adapter=1", "adapter=1"},
-        {"seed=1 name=/x; adapter local=1M", "name=/x; adapter local=1M"},
+        {"seed=1 name=/x; adapter local=1M", "name=/x"},
         {"seed=18446744073709551616", "seed=18446744073709551616"},
-        {"name=12345678901234567890123456789012; adapter", "name=12345678901234567890123456789012; "
-                                                           "adapter"},
+        {"name=12345678901234567890123456789012; adapter", "name=12345678901234567890123456789012"},
         {"local=1M", "local=1M"},
         {"adapter local=1M; local=1M", "local=1M"},
     };
@@ -104,18 +108,74 @@ START_TEST(nonsense)
 }
 END_TEST
 
-START_TEST(an_adapter_with_memory_is_needed)
+START_TEST(an_adapter_is_needed)
 {
-    static const char *const texts[] = {"",
-                                        "  ;;\n",
-                                        "name=x",
-                                        "adapter",
-                                        "adapter poison=1",
-                                        "adapter local=0 nonlocal=0",
-                                        "adapter local=1M; adapter vendor=1"};
+    static const char *const texts[] = {"", "  ;;\n", "name=x", "seed=1;"};
     for (size_t i = 0; i < array_length(texts); i++) {
         ck_assert(!parse(texts[i]));
-        ck_assert_str_eq(wrong, "an adapter with memory is missing");
+        ck_assert_str_eq(why, "an adapter is missing");
+        ck_assert_uint_le(strlen(wrong), strlen(texts[i]));
+    }
+    ck_assert(!parse("seed=1; "));
+    ck_assert_str_eq(wrong, "seed=1");
+}
+END_TEST
+
+/* Told with the adapter that has none. */
+START_TEST(an_adapter_needs_memory)
+{
+    static const struct {
+        const char *text, *wrong;
+    } cases[] = {
+        {"adapter", "adapter"},
+        {"seed=2; adapter poison=1 ;", "adapter poison=1"},
+        {"adapter local=0 nonlocal=0", "adapter local=0 nonlocal=0"},
+        {"adapter local=1M; adapter vendor=1", "adapter vendor=1"},
+        {"adapter vendor=1\nadapter local=1M", "adapter vendor=1"},
+        {"adapter vendor=1; seed=2; adapter local=1M", "adapter vendor=1"},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        ck_assert_msg(!parse(cases[i].text), "%s", cases[i].text);
+        ck_assert_str_eq(wrong, cases[i].wrong);
+        ck_assert_str_eq(why, "an adapter has to have memory (local=SIZE, nonlocal=SIZE)");
+    }
+}
+END_TEST
+
+START_TEST(a_word_stands_once)
+{
+    static const struct {
+        const char *text, *wrong;
+    } cases[] = {
+        {"adapter local=1M local=2M", "local=2M"},
+        {"adapter local=1M nonlocal=1M nonlocal=1M", "nonlocal=1M"},
+        {"adapter local=1M call=1us local-latency=1us call=2us", "call=2us"},
+        {"name=a name=b; adapter local=1M", "name=b"},
+        {"seed=1; adapter local=1M; seed=1", "seed=1"},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        ck_assert_msg(!parse(cases[i].text), "%s", cases[i].text);
+        ck_assert_str_eq(wrong, cases[i].wrong);
+        ck_assert_str_eq(why, "this word was there before");
+    }
+    ck_assert(parse("name=a; adapter name=a local=1M local-latency=1us nonlocal-latency=1us; "
+                    "adapter name=a local=1M; seed=1"));
+}
+END_TEST
+
+START_TEST(the_reason)
+{
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"adapter local=1X", "it cannot have this value"},
+        {"adapter colour=red", "there is no such word here"},
+        {"local=1M", "there is no such word here"},
+        {"seed=x", "it cannot have this value"},
+    };
+    for (size_t i = 0; i < array_length(cases); i++) {
+        ck_assert_msg(!parse(cases[i].text), "%s", cases[i].text);
+        ck_assert_str_eq(why, cases[i].why);
     }
 }
 END_TEST
@@ -130,7 +190,8 @@ START_TEST(limits)
     ck_assert_uint_gt(vid_machine_size(&plan), VID_ADAPTERS * (VID_ALLOCATIONS * 64ull));
     strcat(text, "adapter local=1M");
     ck_assert(!parse(text));
-    ck_assert_str_eq(wrong, "adapter local=1M");
+    ck_assert_str_eq(wrong, "adapter");
+    ck_assert_str_eq(why, "there are too many adapters");
     memset(name, 'n', sizeof name);
     snprintf(text, sizeof text, "name=%.31s; adapter local=1M name=%.63s", name, name);
     ck_assert(parse(text));
@@ -159,7 +220,10 @@ int main(void)
     tcase_add_test(tests, the_default_machine);
     tcase_add_test(tests, every_word);
     tcase_add_test(tests, nonsense);
-    tcase_add_test(tests, an_adapter_with_memory_is_needed);
+    tcase_add_test(tests, an_adapter_is_needed);
+    tcase_add_test(tests, an_adapter_needs_memory);
+    tcase_add_test(tests, a_word_stands_once);
+    tcase_add_test(tests, the_reason);
     tcase_add_test(tests, limits);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);

@@ -122,6 +122,86 @@ START_TEST(an_nt_handle_keeps_the_memory_without_any_device) /* KMT-333, 335, 33
 }
 END_TEST
 
+/* What the child of a fork does with an NT handle of its parent, which is in its table, too. */
+static HANDLE of_parent, fence_of_parent;
+
+static int use_in_child(D3DKMT_HANDLE unused, int tell)
+{
+    D3DKMT_OPENRESOURCEFROMNTHANDLE open;
+    D3DDDI_OPENALLOCATIONINFO2 list[COUNT];
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE sync = {.hNtHandle = fence_of_parent};
+    D3DKMT_HANDLE device = make_device();
+    volatile uint32_t *contents;
+    (void)unused;
+    if (try_open_nt(device, of_parent, &open, list) != STATUS_SUCCESS ||
+        kmt_OpenSyncObjectFromNtHandle(&sync) != STATUS_SUCCESS)
+        return 1;
+    contents = lock(device, list[1].hAllocation);
+    if (contents[11] != 12)
+        return 2;
+    contents[11] = 13;
+    unlock(device, list[1].hAllocation);
+    destroy_device(device);
+    if (handle_close(of_parent) != STATUS_SUCCESS ||
+        try_open_nt(device, of_parent, &open, list) != STATUS_INVALID_HANDLE)
+        return 3;
+    return write(tell, "", 1) != 1;
+}
+
+/* The parent has closed its handle and its device meanwhile: nothing is left of what it shared. */
+static int use_too_late(D3DKMT_HANDLE gate, int tell)
+{
+    D3DKMT_OPENRESOURCEFROMNTHANDLE open;
+    D3DDDI_OPENALLOCATIONINFO2 list[COUNT];
+    D3DKMT_OPENSYNCOBJECTFROMNTHANDLE sync = {.hNtHandle = fence_of_parent};
+    D3DKMT_HANDLE device = make_device(), fence;
+    char byte;
+    if (write(tell, "", 1) != 1 || read((int)gate, &byte, 1) != 1)
+        return 1;
+    if (try_open_nt(device, of_parent, &open, list) != STATUS_INVALID_PARAMETER)
+        return 2;
+    /* what took its place in the machine is not mistaken for it */
+    struct made made = make(device, NT_SHARED);
+    fence = make_fence(device, NT_FENCE);
+    if (!fence || !made.resource ||
+        try_open_nt(device, of_parent, &open, list) != STATUS_INVALID_PARAMETER)
+        return 3;
+    NTSTATUS status = kmt_OpenSyncObjectFromNtHandle(&sync);
+    if (status >= 0)
+        return 4;
+    if (handle_close(of_parent) != STATUS_SUCCESS ||
+        handle_close(fence_of_parent) != STATUS_SUCCESS)
+        return 5;
+    return 0;
+}
+
+START_TEST(an_nt_handle_works_in_the_child_of_a_fork)
+{
+    D3DKMT_HANDLE device = make_device();
+    struct made made = make(device, NT_SHARED);
+    int told, gate[2];
+    char byte;
+    of_parent = share(made.resource, NULL);
+    fence_of_parent = share(make_fence(device, NT_FENCE), NULL);
+    volatile uint32_t *contents = lock(device, made.allocations[1]);
+    contents[11] = 12;
+    pid_t child = start(use_in_child, 0, &told);
+    ck_assert_int_eq(finish(child, told), 0);
+    ck_assert_uint_eq(contents[11], 13);
+    ck_assert_uint_eq(live(), COUNT); /* the child's handle was its own */
+
+    ck_assert_int_eq(pipe(gate), 0);
+    child = start(use_too_late, (D3DKMT_HANDLE)gate[0], &told);
+    ck_assert_int_eq(read(told, &byte, 1), 1);
+    ck_assert_int_eq(handle_close(of_parent), STATUS_SUCCESS);
+    ck_assert_int_eq(handle_close(fence_of_parent), STATUS_SUCCESS);
+    destroy_device(device);
+    ck_assert_uint_eq(live(), 0);
+    ck_assert_int_eq(write(gate[1], "", 1), 1);
+    ck_assert_int_eq(finish(child, told), 0);
+}
+END_TEST
+
 START_TEST(only_three_combinations_can_be_shared) /* KMT-336, 382, 009 */
 {
     D3DKMT_HANDLE device = make_device(), mutex = make_mutex(true);
@@ -312,6 +392,7 @@ int main(void)
     TCase *tests = tcase_create("share nt");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, an_nt_handle_keeps_the_memory_without_any_device);
+    tcase_add_test(tests, an_nt_handle_works_in_the_child_of_a_fork);
     tcase_add_test(tests, only_three_combinations_can_be_shared);
     tcase_add_test(tests, an_offer_holds_for_every_device_and_any_may_reclaim);
     tcase_add_test(tests, a_name_is_found_while_a_handle_has_it);

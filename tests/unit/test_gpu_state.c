@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <winmem/d3dkmthk.h>
 #include <winmem/memoryapi.h>
+#include "d3dkmt/clock.h"
 #include "d3dkmt/plan.h"
 #include "d3dkmt/state.h"
 #include "memoryapi/host.h"
@@ -217,8 +218,36 @@ START_TEST(a_plan_that_is_not_understood_counts_as_not_set)
 {
     setenv("WINMEM_GPU", "name=t; adapter local=lots", 1);
     ck_assert_int_eq(listen_to(gpu_attach), STATUS_SUCCESS);
-    ck_assert(strstr(said, "WINMEM_GPU") != NULL);
+    ck_assert_str_eq(said, "winmem: WINMEM_GPU: 'local=lots': it cannot have this value; counts as "
+                           "not set; allowed: [name=NAME] [seed=N]; adapter local=SIZE ...\n");
     ck_assert_str_eq(gpu_machine()->description, vid_plan_default);
+}
+END_TEST
+
+static NTSTATUS see_ticker(void)
+{
+    return ticker_is_on();
+}
+
+/* By number of the test: what is said, and whether time goes on by itself. */
+START_TEST(the_setting_of_the_ticker)
+{
+    static const struct {
+        const char *value, *said;
+        bool on;
+    } cases[] = {
+        {"nonsense", "winmem: WINMEM_GPU_TICK='nonsense': counts as not set; allowed: 0, 1\n",
+         true},
+        {"00", "winmem: WINMEM_GPU_TICK='00': counts as not set; allowed: 0, 1\n", true},
+        {"0", "", false},
+        {"1", "", true},
+        {"", "", true},
+    };
+    setenv("WINMEM_GPU_TICK", cases[_i].value, 1);
+    ck_assert_int_eq(listen_to(see_ticker), cases[_i].on);
+    ck_assert_str_eq(said, cases[_i].said);
+    ck_assert_int_eq(listen_to(see_ticker), cases[_i].on);
+    ck_assert_str_eq(said, ""); /* said once */
 }
 END_TEST
 
@@ -379,6 +408,57 @@ START_TEST(a_full_disk_fails_an_allocation)
 }
 END_TEST
 
+static NTSTATUS create_one(void)
+{
+    struct vid_wish wish = {.size = MIB, .device = 1, .wanted = 1, .allowed = 1 << VID_LOCAL};
+    uint32_t opening;
+    vidmm_lock(gpu_adapter(0));
+    NTSTATUS status = vidmm_create(gpu_adapter(0), &wish, &opening);
+    vidmm_unlock(gpu_adapter(0));
+    return status;
+}
+
+static NTSTATUS share_one(void)
+{
+    return share_contents_create(9, MIB);
+}
+
+static NTSTATUS share_one_back(void)
+{
+    return share_contents_back(8);
+}
+
+/* By number of the test: who says that there is no room; and only the first time. */
+START_TEST(no_room_is_told_once)
+{
+    static const struct {
+        NTSTATUS (*work)(void);
+        const char *what;
+    } cases[] = {{create_one, "more allocations"},
+                 {share_one, "shared memory"},
+                 {share_one_back, "shared memory"}};
+    struct host_ops fake = *host;
+    char line[256];
+    attached();
+    ck_assert_int_eq(share_contents_create(8, 4096), STATUS_SUCCESS);
+    snprintf(line, sizeof line,
+             "winmem: simulated GPU: %s: no room for %s: No space left on device; calls that need "
+             "it fail\n",
+             directory, cases[_i].what);
+    real = host;
+    fake.shared_fill = fake_fill;
+    for (unsigned time = 0; time < 2; time++) {
+        calls = 0;
+        fail_at = 1;
+        host = &fake;
+        NTSTATUS status = listen_to(cases[_i].work);
+        host = real;
+        ck_assert_int_eq(status, STATUS_NO_MEMORY);
+        ck_assert_str_eq(said, time ? "" : line);
+    }
+}
+END_TEST
+
 START_TEST(a_small_file_system_is_no_memory)
 {
     if (geteuid() != 0 || mount("winmem", directory, "tmpfs", 0, "size=1m,mode=0700") != 0)
@@ -465,11 +545,13 @@ int main(void)
     tcase_add_test(tests, another_plan_is_for_a_machine_that_nobody_uses);
     tcase_add_test(tests, without_a_plan_the_machine_that_is_there_will_do);
     tcase_add_test(tests, a_plan_that_is_not_understood_counts_as_not_set);
+    tcase_add_loop_test(tests, the_setting_of_the_ticker, 0, 5);
     tcase_add_test(tests, what_was_configured_stays_while_nobody_is_there);
     tcase_add_test(tests, makers_race);
     tcase_add_test(tests, a_maker_that_dies_leaves_no_machine);
     tcase_add_test(tests, a_full_disk_is_no_memory);
     tcase_add_test(tests, a_full_disk_fails_an_allocation);
+    tcase_add_loop_test(tests, no_room_is_told_once, 0, 3);
     tcase_add_test(tests, a_small_file_system_is_no_memory);
     tcase_add_test(tests, a_file_system_that_fills_up_raises_no_signal);
     tcase_add_test(tests, a_tool_looks_without_a_slot);

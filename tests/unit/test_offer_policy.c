@@ -61,8 +61,15 @@ static struct mm_offers state(void)
     return offers;
 }
 
+/* Low ones are given at once, and no thread looks. */
+static void give_low_at_once(void)
+{
+    setenv("WINMEM_AVAILABLE", "1024G", 1);
+}
+
 START_TEST(high_priorities_are_held_while_there_is_room)
 {
+    give_low_at_once();
     offer(0, 8, 4);
     offer(8, 8, 3);
     offer(16, 8, 2);
@@ -168,8 +175,65 @@ START_TEST(the_same_priority_again_changes_nothing)
 }
 END_TEST
 
+/* The thread looks at memory, once more than it has. */
+static void look(void)
+{
+    pressure_look_again();
+    usleep(50000);
+}
+
+START_TEST(low_priorities_are_held_for_a_moment)
+{
+    offer(0, 8, 1);
+    offer(8, 8, 2);
+    offer(16, 8, 3);
+    offer(24, 8, 4);
+    ck_assert_uint_eq(state().held, 32 * P);
+    ck_assert_uint_eq(reclaim(0, 4), 0);
+    for (unsigned i = 0; i < 100 && state().given < 12 * P; i++)
+        look();
+    ck_assert_uint_eq(state().given, 12 * P);
+    look();
+    look();
+    ck_assert_uint_eq(state().held, 16 * P);
+    /* as the kernel would, from now on */
+    ck_assert_int_eq(madvise(memory + 5 * P, P, MADV_DONTNEED), 0);
+    ck_assert_int_eq(madvise(memory + 9 * P, P, MADV_DONTNEED), 0);
+    ck_assert_uint_eq(reclaim(4, 1), 0);
+    ck_assert_uint_eq(reclaim(5, 1), LOST);
+    ck_assert_uint_eq(reclaim(8, 1), 0);
+    ck_assert_uint_eq(reclaim(9, 1), LOST);
+    ck_assert_uint_eq(reclaim(6, 2), 0);
+    ck_assert_uint_eq(reclaim(10, 22), 0);
+    ck_assert(mm_space_is_valid());
+}
+END_TEST
+
+/* Not by the look that follows the offer, which may come at once, but by one after it. */
+START_TEST(a_moment_lasts_from_look_to_look)
+{
+    offer(63, 1, 4); /* starts the thread, which looks */
+    usleep(100000);
+    for (unsigned i = 0; i < 10; i++) {
+        offer(0, 8, 1);
+        uint64_t start = state().given;
+        ck_assert_uint_eq(start, 0);
+        look(); /* sees it for the first time; a look of the thread's own is rarer: each second */
+        bool held = state().held == 9 * P;
+        look();
+        bool given = state().given == 8 * P;
+        ck_assert_uint_eq(reclaim(0, 8), 0);
+        if (held && given)
+            break;
+        ck_assert_uint_lt(i, 9);
+    }
+    ck_assert_uint_eq(reclaim(63, 1), 0);
+}
+END_TEST
+
 START_TEST(a_held_offer_of_low_priority_becomes_the_kernels)
 {
+    give_low_at_once();
     offer(0, 8, 4);
     offer(0, 8, 1);
     ck_assert_uint_eq(state().held, 0);
@@ -184,6 +248,7 @@ END_TEST
 START_TEST(parts_that_are_gone_are_not_dropped)
 {
     char *other = memory + 32 * P;
+    give_low_at_once();
     offer(0, 16, 2);
     ck_assert_uint_eq(reclaim(3, 2), 0);
     ck_assert(VirtualFree(memory + 8 * P, 2 * P, MEM_DECOMMIT));
@@ -279,6 +344,8 @@ int main(void)
     tcase_add_checked_fixture(tests, start, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, high_priorities_are_held_while_there_is_room);
+    tcase_add_test(tests, low_priorities_are_held_for_a_moment);
+    tcase_add_test(tests, a_moment_lasts_from_look_to_look);
     tcase_add_test(tests, an_offer_across_a_cut);
     tcase_add_test(tests, beyond_the_budget_the_lowest_priority_goes_and_the_oldest_first);
     tcase_add_test(tests, without_a_budget_worth_the_name_all_goes_but_zeros);

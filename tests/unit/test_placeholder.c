@@ -3,6 +3,7 @@
  * Sources: sdk-api memoryapi/VirtualAlloc2, memoryapi/VirtualFree.
  */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 #include <winmem/memoryapi.h>
 #include <winmem/winternl.h>
@@ -295,6 +296,7 @@ END_TEST
 
 START_TEST(offered_and_protected_pages_go_too)
 {
+    setenv("WINMEM_AVAILABLE", "1024G", 1); /* low offers are the kernel's at once */
     char *memory = VirtualAlloc(NULL, 16 * P, RC, PAGE_READWRITE);
     DWORD old;
     memset(memory, 6, 16 * P);

@@ -61,6 +61,7 @@ static void lose(char *memory, unsigned page)
 static void use_lazy(void)
 {
     setenv("WINMEM_RETURN", "lazy", 1);
+    setenv("WINMEM_AVAILABLE", "1024G", 1); /* low offers are the kernel's at once */
     unsetenv("WINMEM_OFFER_DISCARD");
     fault_init();
 }
@@ -311,19 +312,80 @@ START_TEST(what_an_offer_loses_of_a_reset_is_told_twice)
 }
 END_TEST
 
-START_TEST(an_offer_that_kept_all_leaves_nothing_to_tell)
+START_TEST(an_offer_that_kept_all_is_not_the_last)
 {
     char *memory = allocate(16 * P);
     reset(memory, 16 * P);
     ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
     ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), 0);
     check(memory, 0, 16);
-    /* awake: a loss by an offer now is the offer's alone */
+    /* awake, and nobody has written to it: there is no other time to tell that it is gone */
     ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
     lose(memory, 1);
     ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), ERROR_BUSY);
+    undo(memory + 2 * P, 14 * P, false);
+    undo(memory, 2 * P, true);
+    undo(memory, 16 * P, false);
+    /* undone: a loss by an offer now is the offer's alone */
+    ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
+    lose(memory, 3);
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), ERROR_BUSY);
     undo(memory, 16 * P, false);
     release(memory);
+}
+END_TEST
+
+/* A write wakes its surroundings, which are offered then: their loss is still the undo's to tell. */
+START_TEST(a_neighbour_that_was_woken_is_offered_and_lost)
+{
+    static const char *const modes[] = {"lazy", "keep", "now"};
+    for (unsigned i = 0; i < 3; i++) {
+        char *memory = allocate(16 * P);
+        setenv("WINMEM_RETURN", "lazy", 1);
+        reset(memory, 8 * P);
+        memory[3 * P + 77] = 100; /* all of the eight pages are awake */
+        reset(memory + 12 * P, 2 * P);
+        lose(memory, 12);
+        memory[12 * P] = 1; /* awake, and one of the two is lost */
+        setenv("WINMEM_RETURN", modes[i], 1);
+        ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * P, VmOfferPriorityLow), 0);
+        ck_assert(mm_space_is_valid());
+        if (i < 2) {
+            lose(memory, 5);
+            lose(memory, 9);
+            lose(memory, 13);
+        }
+        ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * P), ERROR_BUSY);
+        undo(memory + 4 * P, P, i == 2);
+        undo(memory + 5 * P, P, true);
+        undo(memory + 8 * P, 4 * P, false); /* never was reset */
+        undo(memory + 12 * P, P, true);
+        undo(memory + 13 * P, P, true);
+        undo(memory + 14 * P, 2 * P, false);
+        release(memory);
+    }
+}
+END_TEST
+
+/* Where nothing sleeps, a reset still makes a loss by an offer the undo's to tell. */
+START_TEST(what_never_slept_is_offered_and_lost)
+{
+    static const char *const modes[] = {"keep", "lazy"};
+    for (unsigned i = 0; i < 2; i++) {
+        DWORD old;
+        char *memory = allocate(4 * P);
+        setenv("WINMEM_RETURN", modes[i], 1);
+        ck_assert(VirtualProtect(memory, 4 * P, PAGE_READONLY, &old));
+        reset(memory, 2 * P);
+        ck_assert_uint_eq(OfferVirtualMemory(memory, 4 * P, VmOfferPriorityLow), 0);
+        lose(memory, 1);
+        lose(memory, 2);
+        ck_assert_uint_eq(ReclaimVirtualMemory(memory, 4 * P), ERROR_BUSY);
+        undo(memory, P, false);
+        undo(memory + 2 * P, 2 * P, false);
+        undo(memory, 2 * P, true);
+        release(memory);
+    }
 }
 END_TEST
 
@@ -486,7 +548,9 @@ int main(void)
     tcase_add_test(tests, a_test_decides_what_is_lost);
     tcase_add_test(tests, other_calls_meet_what_sleeps);
     tcase_add_test(tests, what_an_offer_loses_of_a_reset_is_told_twice);
-    tcase_add_test(tests, an_offer_that_kept_all_leaves_nothing_to_tell);
+    tcase_add_test(tests, an_offer_that_kept_all_is_not_the_last);
+    tcase_add_test(tests, a_neighbour_that_was_woken_is_offered_and_lost);
+    tcase_add_test(tests, what_never_slept_is_offered_and_lost);
     tcase_add_test(tests, a_stack_that_grows_remembers_what_was_lost);
     tcase_add_test(tests, released_asleep);
     tcase_add_test(tests, memory_of_several_protections);

@@ -38,30 +38,69 @@ static int refuse(const char *what, const char *why)
     return 1;
 }
 
-bool gpu_read_adapter(const char *text, uint32_t *ret_index)
+/* What keeps a command from its machine. */
+static int missing(enum gpu_found found)
+{
+    switch (found) {
+    case GPU_FOUND:
+        return 0;
+    case GPU_ABSENT:
+        fputs("winmem: gpu: there is no machine: a program that uses the GPU makes it "
+              "(WINMEM_GPU, WINMEM_GPU_DIR)\n",
+              stderr);
+        return 1;
+    case GPU_IN_USE:
+        fputs("winmem: gpu: the machine is in use\n", stderr);
+        return 1;
+    default:
+        return 1; /* said where it was found out */
+    }
+}
+
+int gpu_open(void)
+{
+    return missing(gpu_observe());
+}
+
+static bool read_number(const char *text, uint64_t *ret_number)
+{
+    const char *rest = text;
+    return setting_number(&rest, ret_number) && !*rest;
+}
+
+int gpu_open_adapter(const char *text, uint32_t *ret_index)
 {
     uint64_t number;
-    const char *rest = text;
-    if (setting_number(&rest, &number) && !*rest && number < gpu_adapter_count()) {
-        *ret_index = (uint32_t)number;
-        return true;
+    if (!read_number(text, &number)) {
+        refuse(text, "is no adapter's number");
+        return GPU_USAGE;
     }
-    refuse(text, "there is no such adapter");
+    if (gpu_open() != 0)
+        return 1;
+    if (number >= gpu_adapter_count())
+        return refuse(text, "there is no such adapter");
+    *ret_index = (uint32_t)number;
+    return 0;
+}
+
+static bool read_process(const char *text, uint64_t *ret_pid)
+{
+    if (read_number(text, ret_pid) && *ret_pid)
+        return true;
+    refuse(text, "is no process id");
     return false;
 }
 
-static bool read_process(const char *text, uint16_t *ret_slot)
+/* pre: open. VID_NONE: there is no such process, said. */
+static uint16_t find_process(uint64_t pid)
 {
-    uint64_t pid;
-    const char *rest = text;
-    if (setting_number(&rest, &pid) && !*rest && pid)
-        for (uint16_t slot = 1; slot < VID_PROCESSES; slot++)
-            if (gpu_machine()->processes[slot].pid == pid) {
-                *ret_slot = slot;
-                return true;
-            }
+    char text[24];
+    for (uint16_t slot = 1; slot < VID_PROCESSES; slot++)
+        if (gpu_machine()->processes[slot].pid == pid)
+            return slot;
+    snprintf(text, sizeof text, "%lu", pid);
     refuse(text, "no such process uses the machine");
-    return false;
+    return VID_NONE;
 }
 
 static bool read_size(const char *text, uint64_t *ret_size)
@@ -75,11 +114,16 @@ static bool read_size(const char *text, uint64_t *ret_size)
 static int reset(int argc, char **argv)
 {
     uint32_t index;
+    uint64_t pid = 0;
     uint16_t hung = VID_PROCESSES;
+    int code;
     if (argc != 2 && !(argc == 4 && strcmp(argv[2], "--process") == 0))
         return gpu_usage();
-    if (!gpu_read_adapter(argv[1], &index) || (argc == 4 && !read_process(argv[3], &hung)))
-        return 1;
+    if (argc == 4 && !read_process(argv[3], &pid))
+        return GPU_USAGE;
+    code = gpu_open_adapter(argv[1], &index);
+    if (code || (pid && (hung = find_process(pid)) == VID_NONE))
+        return code ? code : 1;
     vidmm_lock(gpu_adapter(index));
     vidmm_reset_adapter(gpu_adapter(index), hung);
     vidmm_unlock(gpu_adapter(index));
@@ -103,10 +147,9 @@ static int change(int argc, char **argv)
     uint32_t index;
     unsigned which = 0;
     bool fits;
-    if (argc != 2)
-        return gpu_usage();
-    if (!gpu_read_adapter(argv[1], &index))
-        return 1;
+    int code = argc == 2 ? gpu_open_adapter(argv[1], &index) : gpu_usage();
+    if (code)
+        return code;
     while (strcmp(changes[which].name, argv[0]) != 0)
         which++;
     vidmm_lock(gpu_adapter(index));
@@ -123,14 +166,18 @@ static int pressure(int argc, char **argv)
     uint64_t bytes;
     unsigned place = VID_LOCAL;
     bool done;
+    int code;
     if (argc != 3 && argc != 4)
         return gpu_usage();
     if (argc == 4 && strcmp(argv[2], "nonlocal") == 0)
         place = VID_NONLOCAL;
     else if (argc == 4 && strcmp(argv[2], "local") != 0)
         return gpu_usage();
-    if (!gpu_read_adapter(argv[1], &index) || !read_size(argv[argc - 1], &bytes))
-        return 1;
+    if (!read_size(argv[argc - 1], &bytes))
+        return GPU_USAGE;
+    code = gpu_open_adapter(argv[1], &index);
+    if (code)
+        return code;
     const struct vidmm *mm = gpu_adapter(index);
     if (bytes > mm->adapter->segments[place].size)
         return refuse(argv[argc - 1], "it has not so much memory");
@@ -147,10 +194,14 @@ static int discard(int argc, char **argv)
     uint32_t index;
     uint64_t most = 0, before;
     char text[16];
+    int code;
     if (argc != 2 && argc != 3)
         return gpu_usage();
-    if (!gpu_read_adapter(argv[1], &index) || (argc == 3 && !read_size(argv[2], &most)))
-        return 1;
+    if (argc == 3 && !read_size(argv[2], &most))
+        return GPU_USAGE;
+    code = gpu_open_adapter(argv[1], &index);
+    if (code)
+        return code;
     const struct vidmm *mm = gpu_adapter(index);
     vidmm_lock(mm);
     before = mm->adapter->discards;
@@ -164,11 +215,14 @@ static int discard(int argc, char **argv)
 
 static int background(int argc, char **argv)
 {
+    uint64_t pid;
     uint16_t slot;
     bool on;
     if (argc != 3 || (strcmp(argv[2], "on") != 0 && strcmp(argv[2], "off") != 0))
         return gpu_usage();
-    if (!read_process(argv[1], &slot))
+    if (!read_process(argv[1], &pid))
+        return GPU_USAGE;
+    if (gpu_open() != 0 || (slot = find_process(pid)) == VID_NONE)
         return 1;
     on = strcmp(argv[2], "on") == 0;
     for (uint32_t i = 0; i < gpu_adapter_count(); i++) {
@@ -177,25 +231,6 @@ static int background(int argc, char **argv)
         vidmm_unlock(gpu_adapter(i));
     }
     return 0;
-}
-
-/* What keeps a command from its machine. */
-static int missing(enum gpu_found found)
-{
-    switch (found) {
-    case GPU_FOUND:
-        return 0;
-    case GPU_ABSENT:
-        fputs("winmem: gpu: there is no machine: a program that uses the GPU makes it "
-              "(WINMEM_GPU, WINMEM_GPU_DIR)\n",
-              stderr);
-        return 1;
-    case GPU_IN_USE:
-        fputs("winmem: gpu: the machine is in use\n", stderr);
-        return 1;
-    default:
-        return 1; /* said where it was found out */
-    }
 }
 
 int cmd_gpu(int argc, char **argv)
@@ -209,25 +244,25 @@ int cmd_gpu(int argc, char **argv)
         {"remove", change},   {"restore", change},        {"pressure", pressure},
         {"discard", discard}, {"background", background},
     };
-    const char *wrong;
+    char why[300];
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(help, stdout);
         return 0;
     }
-    if (gpu_plan_is_refused(&wrong)) {
-        fprintf(stderr, "winmem gpu: WINMEM_GPU is not understood: '%s'\n", wrong);
+    if (gpu_plan_is_refused(why)) {
+        fprintf(stderr, "winmem: gpu: WINMEM_GPU is not understood: %s\n", why);
         return 2;
     }
+    gpu_be_impatient();
     if (argc == 2 && strcmp(argv[1], "destroy") == 0)
         return missing(gpu_destroy());
     for (size_t i = 0; argc > 1 && i < array_length(commands); i++) {
         if (strcmp(commands[i].name, argv[1]) != 0)
             continue;
-        int code = missing(gpu_observe());
-        if (!code) {
-            code = commands[i].run(argc - 1, argv + 1);
-            gpu_detach();
-        }
+        int code = commands[i].run(argc - 1, argv + 1);
+        if (gpu_is_lost()) /* said already */
+            code = 1;
+        gpu_detach();
         return code;
     }
     return gpu_usage();

@@ -42,7 +42,16 @@ int gpu_top(int argc, char **argv);
 /* gpu_timeline.c */
 int gpu_timeline(int argc, char **argv);
 
+/* gpu_strays.c: who uses a machine that `list` cannot see any more. */
+void gpu_warn_of_strays(void);
+/* gpu_holder.c: who keeps the machine locked is told after a while, and the command ends. */
+void gpu_be_impatient(void);
+
+/*
+ * What commands begin with, after they looked at their words: 0, or the exit code, and why is said.
+ * open_adapter reads an adapter's number before it opens the machine.
+ */
 #define GPU_USAGE 2
 int gpu_usage(void);
-/* An adapter's number; false: there is no such adapter, said. */
-bool gpu_read_adapter(const char *text, uint32_t *ret_index);
+int gpu_open(void);
+int gpu_open_adapter(const char *text, uint32_t *ret_index);

@@ -112,9 +112,14 @@ static void print_json_adapter(const struct gpu_figures *figures)
 
 int gpu_list(int argc, char **argv)
 {
+    int code;
     bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
     if (argc > 1 && !json)
         return gpu_usage();
+    code = gpu_open();
+    gpu_warn_of_strays();
+    if (code)
+        return code;
     if (json) {
         fputs("{\"machine\": ", stdout);
         print_string(gpu_machine()->description);

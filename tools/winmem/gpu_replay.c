@@ -31,6 +31,8 @@ void replay_label(const struct replay_process *process, char ret_text[80])
         snprintf(ret_text, 80, "%.40s (%u)", process->name, process->pid);
     else if (process->pid)
         snprintf(ret_text, 80, "process %u", process->pid);
+    else if (process->name[0])
+        snprintf(ret_text, 80, "%.40s", process->name);
     else
         snprintf(ret_text, 80, "slot %u", process->slot);
 }
@@ -69,11 +71,13 @@ static void count(struct player *player, const struct piece *piece, bool add)
         values->offered += size;
 }
 
-static void leave(struct player *player, uint16_t slot)
+static void leave(struct player *player, uint16_t slot, uint32_t pid)
 {
     uint8_t process = player->process_of[slot];
     if (!process)
         return;
+    if (!player->replay->processes[process - 1].pid) /* it came before the first event */
+        player->replay->processes[process - 1].pid = pid;
     for (uint32_t i = 1; i < player->source->allocations; i++)
         if (player->pieces[i].owner == process)
             player->pieces[i] = (struct piece){.settled = true};
@@ -172,7 +176,7 @@ static void play(struct player *player, const struct vid_event *event)
         process_of(player, event->process, (uint32_t)event->bytes);
         break;
     case VID_EVENT_LEAVE:
-        leave(player, event->process % VID_PROCESSES);
+        leave(player, event->process % VID_PROCESSES, (uint32_t)event->bytes);
     }
 }
 
@@ -196,6 +200,33 @@ static void settle(struct player *player, struct replay_column *column)
     for (uint32_t i = 0; i < replay->count; i++)
         offered += player->values[i].offered;
     replay->peak_offered = offered > replay->peak_offered ? offered : replay->peak_offered;
+}
+
+/* Whose budgets were what, before the first event that changes them; else what they are now. */
+static void find_budgets(struct player *player)
+{
+    const struct replay_source *source = player->source;
+    bool settled[VID_PROCESSES][VID_PLACES] = {{0}};
+    for (uint64_t i = 0; i < source->count; i++) {
+        const struct vid_event *event = &source->events[i];
+        uint16_t slot = event->process % VID_PROCESSES;
+        uint8_t process = player->process_of[slot];
+        if (event->kind == VID_EVENT_ARRIVE) {
+            for (unsigned place = 0; place < VID_PLACES; place++)
+                settled[slot][place] = true; /* what comes later is another's */
+        } else if (event->kind == VID_EVENT_BUDGET && event->place < VID_PLACES && process &&
+                   !settled[slot][event->place]) {
+            player->values[process - 1].budget[event->place] = (uint64_t)event->before << 20;
+            settled[slot][event->place] = true;
+        }
+    }
+    for (uint32_t i = 0; i < source->figures->count; i++) {
+        const struct gpu_process *now = &source->figures->processes[i];
+        uint8_t process = player->process_of[now->slot];
+        for (unsigned place = VID_LOCAL; place < VID_PLACES && process; place++)
+            if (!settled[now->slot][place])
+                player->values[process - 1].budget[place] = now->budget[place];
+    }
 }
 
 /*
@@ -276,8 +307,10 @@ struct replay *replay_make(const struct replay_source *source)
             replay->first = 0;
             replay->last = source->count;
         }
-        if (source->lost)
+        if (source->lost) {
             find_beginning(player);
+            find_budgets(player);
+        }
         play_all(player);
         name_processes(player);
     } else {

@@ -12,7 +12,8 @@ static void copy_events(const struct vidmm *mm, struct replay_source *source)
     for (uint64_t i = first; i < all; i++) {
         const struct vid_event *event = &mm->events[i % VID_EVENTS];
         source->events[source->count++] = *event;
-        if (event->allocation >= source->allocations && event->allocation < VID_ALLOCATIONS)
+        if (VID_EVENT_CREATE <= event->kind && event->kind <= VID_EVENT_DISCARD &&
+            event->allocation >= source->allocations && event->allocation < VID_ALLOCATIONS)
             source->allocations = event->allocation + 1;
     }
     source->lost = first;
@@ -55,21 +56,23 @@ static int write_file(const char *path, const struct replay_source *source, stru
 
 int gpu_timeline(int argc, char **argv)
 {
-    struct replay_source *source = calloc(1, sizeof *source);
+    struct replay_source *source;
     struct replay *replay = NULL;
-    uint32_t index = 0;
-    int code = 1;
-    if (argc != 2 && argc != 3) {
-        free(source);
+    uint32_t index;
+    int code;
+    if (argc != 2 && argc != 3)
         return gpu_usage();
-    }
-    if (source && (argc == 2 || gpu_read_adapter(argv[2], &index))) {
-        if (copy(index, source))
-            replay = replay_make(source);
-        if (replay)
-            code = write_file(argv[1], source, replay);
-        else
-            fputs("winmem: gpu: no memory\n", stderr);
+    code = gpu_open_adapter(argc == 2 ? "0" : argv[2], &index);
+    if (code)
+        return code;
+    source = calloc(1, sizeof *source);
+    if (source && copy(index, source))
+        replay = replay_make(source);
+    if (replay) {
+        code = write_file(argv[1], source, replay);
+    } else {
+        fputs("winmem: gpu: no memory\n", stderr);
+        code = 1;
     }
     if (source) {
         free(source->figures);

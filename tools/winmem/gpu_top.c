@@ -107,6 +107,8 @@ int gpu_top(int argc, char **argv)
     struct sigaction action = {.sa_handler = stop};
     if (!read_arguments(argc, argv, &count, &seconds))
         return gpu_usage();
+    if (gpu_open() != 0)
+        return 1;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (terminal)
