@@ -202,11 +202,13 @@ static uint64_t limit_of(const char *folder, unsigned version)
     return limit;
 }
 
-static uint64_t left_of(const char *folder, unsigned version, uint64_t limit)
+static uint64_t left_of(const char *folder, unsigned version, uint64_t limit, uint64_t *ret_unused)
 {
     uint64_t used;
+    *ret_unused = limit;
     if (!number_in(folder, version == 1 ? "memory.usage_in_bytes" : "memory.current", &used))
         return limit;
+    *ret_unused = used < limit ? limit - used : 0;
     uint64_t cache = droppable(folder, version);
     used -= cache < used ? cache : used;
     return used < limit ? limit - used : 0;
@@ -226,7 +228,8 @@ static uint64_t swap_limit_of(const char *folder, unsigned version, uint64_t lim
 void memory_group_read(const struct memory_group *group, struct memory_group_state *ret_state)
 {
     char path[TEXT_PATH];
-    *ret_state = (struct memory_group_state){UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    uint64_t unused;
+    *ret_state = (struct memory_group_state){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     if (group->version == 0)
         return;
     memcpy(path, group->path, sizeof path);
@@ -236,7 +239,8 @@ void memory_group_read(const struct memory_group *group, struct memory_group_sta
         ret_state->swap_limit = swap < ret_state->swap_limit ? swap : ret_state->swap_limit;
         if (limit == UINT64_MAX)
             continue;
-        uint64_t left = left_of(path, group->version, limit);
+        uint64_t left = left_of(path, group->version, limit, &unused);
+        ret_state->unused = unused < ret_state->unused ? unused : ret_state->unused;
         ret_state->limit = limit < ret_state->limit ? limit : ret_state->limit;
         ret_state->available = left < ret_state->available ? left : ret_state->available;
     } while (go_up(path, group->mount));

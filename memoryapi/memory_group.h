@@ -18,6 +18,7 @@ struct memory_group {
 struct memory_group_state {
     uint64_t limit;      /* the lowest of the group and its ancestors */
     uint64_t available;  /* the least that one of them leaves; caches to be dropped are left */
+    uint64_t unused;     /* the same without the caches; always up to date */
     uint64_t swap_limit; /* swap it may use beside memory */
 };
 

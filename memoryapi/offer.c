@@ -277,14 +277,14 @@ static void reopen(const struct region *region, struct offer *offers)
 }
 
 /* Now that its pages are offered: what the host gets of them. It may refuse without harm. */
-static void give(struct offer *offer, bool held)
+static void give(struct offer *offer)
 {
     enum return_mode mode = offer_return_mode(RETURN_LAZY);
     uint64_t size = offer->pages * PAGE_SIZE;
 
     if (offer->stage != OFFER_GIVEN)
         return;
-    if (mode == RETURN_LAZY && !held)
+    if (mode == RETURN_LAZY)
         host->offer(offer->base, size);
     offer_discard_for_test(offer, offer->priority);
     if (mode == RETURN_NOW && host->drop(offer->base, size) == 0)
@@ -313,7 +313,7 @@ static NTSTATUS offer_pages(struct region *region, uint64_t start, uint64_t end,
         space_change(region, offer->base, offer->base + offer->pages * PAGE_SIZE, become_offered,
                      offer);
         offer_enlist(offer, offer->pages);
-        give(offer, held);
+        give(offer);
     }
     return STATUS_SUCCESS;
 }
@@ -327,7 +327,7 @@ NTSTATUS mm_offer(uint64_t base, uint64_t size, uint32_t priority)
         status = STATUS_INVALID_PARAMETER;
     if (status != STATUS_SUCCESS)
         return status;
-    held = offer_is_held(size, priority);
+    held = offer_is_held(priority);
     status = claim_committed(base, size, &region);
     if (status == STATUS_SUCCESS)
         status = region->kind == MM_PRIVATE && !region->physical &&

@@ -40,6 +40,7 @@ struct offer {
     struct offer *next;    /* of the same call, while it is at work; of those to be freed */
     struct offer *rest_of; /* what a cut makes it a part of, while that is at work */
     bool taken_over;       /* from an offer of another priority */
+    bool lost;             /* some of it, as far as somebody has looked */
     uint8_t priority;      /* 0: of memory that is reset */
     uint8_t stage;         /* enum offer_stage */
     uint64_t offered;      /* pages, in the order until it is 0 (offer_order.h); under books */

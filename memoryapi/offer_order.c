@@ -85,6 +85,11 @@ void offer_end(const struct run_state *state, uint64_t pages)
     books_unlock();
 }
 
+static struct offer_key key_of(const struct offer *offer)
+{
+    return (struct offer_key){offer->base, offer->pages * PAGE_SIZE, offer->age, offer->priority};
+}
+
 bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key)
 {
     const struct offer *first = NULL;
@@ -98,9 +103,21 @@ bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key)
             first = NULL;
     }
     if (first)
-        *ret_key = (struct offer_key){first->base, first->pages * PAGE_SIZE, first->age};
+        *ret_key = key_of(first);
     books_unlock();
     return first != NULL;
+}
+
+unsigned offer_last_given(uint32_t priority, struct offer_key *ret_keys, unsigned room)
+{
+    unsigned count = 0;
+    books_lock();
+    for (unsigned each = PRIORITIES - 1; each >= priority; each--)
+        for (const struct offer *offer = order.given[each].newest; offer && count < room;
+             offer = offer->older)
+            ret_keys[count++] = key_of(offer);
+    books_unlock();
+    return count;
 }
 
 void mm_offer_state(struct mm_offers *ret_offers)

@@ -13,6 +13,7 @@
  */
 struct offer_key {
     uint64_t base, size, age;
+    uint32_t priority;
 };
 
 /* So many of its pages are offered from now on. */
@@ -28,3 +29,5 @@ struct offer_filter {
 };
 /* The first of those in the order. */
 bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key);
+/* The last ones in the order that are given, of at least `priority`, from the end; at most `room`. */
+unsigned offer_last_given(uint32_t priority, struct offer_key *ret_keys, unsigned room);

@@ -14,6 +14,7 @@
 #include "memoryapi/base.h"
 #include "memoryapi/futex.h"
 #include "memoryapi/memory_group.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/pressure_source.h"
 #include "memoryapi/setting.h"
 #include "memoryapi/textfile.h"
@@ -23,8 +24,11 @@
 #define LOW_STEP     (32 * MIB) /* for each */
 #define LOW_PER      (4 * GIB)
 #define LOW_MOST     (64 * MIB)
-#define FILL_RATE    (4 * GIB) /* bytes a second that a machine may be able to use up */
-#define PERIOD_LEAST 20        /* milliseconds between two looks */
+#define SPARE_LEAST  (128 * MIB) /* of a small group it may be more than all */
+#define SPARE_MOST   (256 * MIB)
+#define FILL_RATE    (16 * GIB) /* bytes a second that a machine may be able to use up */
+#define PERIOD_LEAST 20         /* milliseconds between two looks */
+#define PERIOD_HELD  5          /* while offers are held that would have to be given */
 #define PERIOD_MOST  1000
 #define SUBSCRIBERS  8
 
@@ -131,6 +135,7 @@ static bool read_machine(struct mm_memory *memory)
     uint64_t buffers = 0;
     const struct text_key keys[] = {
         {"MemTotal:", &memory->machine_total},
+        {"MemFree:", &memory->unused},
         {"MemAvailable:", &memory->machine_available},
         {"SwapTotal:", &memory->swap_total},
         {"SwapFree:", &memory->swap_free},
@@ -149,11 +154,17 @@ static bool read_machine(struct mm_memory *memory)
     return memory->machine_total != 0;
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void set_levels(struct mm_memory *memory)
 {
     uint64_t low = (memory->total + LOW_PER - 1) / LOW_PER * LOW_STEP;
     memory->low = least(least(low, LOW_MOST), memory->total / 8);
     memory->high = 3 * memory->low;
+    memory->spare = least(most(memory->total / 8, SPARE_LEAST), SPARE_MOST);
     memory->level = memory->available < memory->low    ? MEMORY_LOW
                     : memory->available < memory->high ? MEMORY_MIDDLE
                                                        : MEMORY_HIGH;
@@ -174,6 +185,7 @@ bool pressure_read(struct mm_memory *ret_memory)
         memory.total = least(memory.machine_total, state.limit);
         memory.available = least(least(memory.machine_available, state.available), memory.total);
         memory.available = pretended(memory.available);
+        memory.unused = least(least(memory.unused, state.unused), memory.available);
         memory.pretended = setting_kind() != OVERRIDE_NONE;
         memory.swap_total = least(memory.swap_total, state.swap_limit);
         memory.swap_free = least(memory.swap_free, memory.swap_total);
@@ -191,10 +203,14 @@ static int period(const struct mm_memory *memory)
 {
     if (setting_kind() == OVERRIDE_FILE)
         return PERIOD_LEAST;
+    struct mm_offers offers;
+    mm_offer_state(&offers);
+    uint64_t shortest = offers.held ? PERIOD_HELD : PERIOD_LEAST;
     uint64_t floor = memory->level == MEMORY_HIGH ? memory->high : memory->low;
+    if (offers.held)
+        floor = most(floor, memory->spare);
     uint64_t left = memory->available > floor ? memory->available - floor : 0;
-    uint64_t time = left * 1000 / FILL_RATE;
-    return time < PERIOD_LEAST ? PERIOD_LEAST : time > PERIOD_MOST ? PERIOD_MOST : (int)time;
+    return (int)least(most(left * 1000 / FILL_RATE, shortest), PERIOD_MOST);
 }
 
 /* One that is not there any more is passed over. */
@@ -222,7 +238,7 @@ static void renew_source(const struct mm_memory *memory)
 {
     futex_lock(&watch.lock);
     if (memory)
-        pressure_source_open(&watch.source, memory->limit, memory->high);
+        pressure_source_open(&watch.source, memory->limit, most(memory->high, memory->spare));
     else
         pressure_source_close(&watch.source);
     futex_unlock(&watch.lock);

@@ -27,6 +27,7 @@ enum memory_level { MEMORY_LOW, MEMORY_MIDDLE, MEMORY_HIGH };
 struct mm_memory {
     uint64_t total;     /* the machine's memory, or the limit of the container when lower */
     uint64_t available; /* what can be had without swapping; at most `total` */
+    uint64_t unused;    /* the part of it that nobody has at the moment; always up to date */
     bool pretended;     /* by WINMEM_AVAILABLE */
     uint64_t limit;     /* the container's, UINT64_MAX: none */
     uint64_t machine_total, machine_available;
@@ -36,6 +37,7 @@ struct mm_memory {
     uint64_t cached;                     /* files in memory */
     uint64_t kernel, kernel_reclaimable; /* slabs; the second is part of the first */
     uint64_t low, high;                  /* where the levels begin */
+    uint64_t spare;                      /* what may be used up before anybody has looked */
     enum memory_level level;
 };
 

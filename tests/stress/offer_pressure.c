@@ -9,6 +9,8 @@
  *           WINMEM_RETURN=keep, since an order can be asserted only of what the policy drops by
  *           itself: otherwise VeryLow and Low are the kernel's at once, and it takes single pages of
  *           them in an order of its own (offer_policy.h);
+ *   order   one large block of each priority, the lowest offered last, nothing set: the kernel takes
+ *           single pages, but none of a block while there is enough of the ones before it;
  *   resets  MEM_RESET and its undo while threads write to a part of the pages;
  *   fast    as in policy, but memory goes faster than anybody can look, and the kernel drops too:
  *           no order, only that each loss is told.
@@ -301,6 +303,53 @@ static void part_fast(struct count *count, unsigned rounds)
     part_blocks(count, rounds, false);
 }
 
+#define LARGE_PAGES (11u * BLOCK_PAGES) /* 44 MiB */
+
+static void offer_falling(uint64_t blocks[PRIORITIES + 1])
+{
+    for (unsigned priority = PRIORITIES; priority > 0; priority--) {
+        blocks[priority] = allocate((uint64_t)LARGE_PAGES * PAGE_SIZE);
+        for (unsigned page = 0; page < LARGE_PAGES; page++)
+            *(volatile uint64_t *)(blocks[priority] + page * PAGE_SIZE) = page + 1;
+    }
+    for (unsigned priority = PRIORITIES; priority > 0; priority--)
+        if (mm_offer(blocks[priority], (uint64_t)LARGE_PAGES * PAGE_SIZE, priority) !=
+            STATUS_SUCCESS)
+            abort();
+}
+
+/* What is used takes the first block, and at most half of the second. */
+static void part_order(struct count *count, unsigned rounds)
+{
+    uint64_t blocks[PRIORITIES + 1];
+    for (unsigned round = 0; round < rounds; round++) {
+        unsigned lost[PRIORITIES + 1] = {0};
+        offer_falling(blocks);
+        count->offered += PRIORITIES * LARGE_PAGES;
+        nap(200);
+        use_slowly(POLICY_LIMIT - (uint64_t)PRIORITIES * LARGE_PAGES * PAGE_SIZE + 44 * MIB);
+        for (unsigned priority = 1; priority <= PRIORITIES; priority++) {
+            bool discarded = false;
+            if (mm_reclaim(blocks[priority], (uint64_t)LARGE_PAGES * PAGE_SIZE, &discarded) !=
+                STATUS_SUCCESS)
+                abort();
+            for (unsigned page = 0; page < LARGE_PAGES; page++)
+                lost[priority] +=
+                    *(volatile uint64_t *)(blocks[priority] + page * PAGE_SIZE) != page + 1;
+            count->wrong += discarded != (lost[priority] != 0);
+            count->dropped += lost[priority];
+            count->intact += LARGE_PAGES - lost[priority];
+            count->by_priority[priority] += lost[priority];
+            release(blocks[priority]);
+        }
+        if (lost[3] || lost[4] || lost[1] < LARGE_PAGES / 2 || lost[2] > lost[1]) {
+            printf("offer_pressure: round %u: %u, %u, %u, %u pages lost\n", round, lost[1], lost[2],
+                   lost[3], lost[4]);
+            count->wrong++;
+        }
+    }
+}
+
 /* The second word of some pages is written meanwhile, each by one thread. */
 struct writer {
     pthread_t thread;
@@ -446,6 +495,7 @@ int main(void)
     }
     bool right = part("offers", part_offers, rounds, LIMIT, limit_file);
     right &= part("policy", part_policy, rounds, POLICY_LIMIT, limit_file);
+    right &= part("order", part_order, rounds, POLICY_LIMIT, limit_file);
     right &= part("resets", part_resets, rounds, LIMIT, limit_file);
     right &= part("fast", part_fast, rounds, POLICY_LIMIT, limit_file);
     /* a group stays busy for a moment after its last process */

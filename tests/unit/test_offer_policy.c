@@ -179,10 +179,10 @@ END_TEST
 static void look(void)
 {
     pressure_look_again();
-    usleep(50000);
+    usleep(120000);
 }
 
-START_TEST(low_priorities_are_held_for_a_moment)
+START_TEST(the_lowest_priority_is_held_for_a_moment)
 {
     offer(0, 8, 1);
     offer(8, 8, 2);
@@ -190,21 +190,17 @@ START_TEST(low_priorities_are_held_for_a_moment)
     offer(24, 8, 4);
     ck_assert_uint_eq(state().held, 32 * P);
     ck_assert_uint_eq(reclaim(0, 4), 0);
-    for (unsigned i = 0; i < 100 && state().given < 12 * P; i++)
+    for (unsigned i = 0; i < 100 && state().given < 4 * P; i++)
         look();
-    ck_assert_uint_eq(state().given, 12 * P);
+    ck_assert_uint_eq(state().given, 4 * P);
     look();
     look();
-    ck_assert_uint_eq(state().held, 16 * P);
+    ck_assert_uint_eq(state().held, 24 * P);
     /* as the kernel would, from now on */
     ck_assert_int_eq(madvise(memory + 5 * P, P, MADV_DONTNEED), 0);
-    ck_assert_int_eq(madvise(memory + 9 * P, P, MADV_DONTNEED), 0);
     ck_assert_uint_eq(reclaim(4, 1), 0);
     ck_assert_uint_eq(reclaim(5, 1), LOST);
-    ck_assert_uint_eq(reclaim(8, 1), 0);
-    ck_assert_uint_eq(reclaim(9, 1), LOST);
-    ck_assert_uint_eq(reclaim(6, 2), 0);
-    ck_assert_uint_eq(reclaim(10, 22), 0);
+    ck_assert_uint_eq(reclaim(6, 26), 0);
     ck_assert(mm_space_is_valid());
 }
 END_TEST
@@ -344,7 +340,7 @@ int main(void)
     tcase_add_checked_fixture(tests, start, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, high_priorities_are_held_while_there_is_room);
-    tcase_add_test(tests, low_priorities_are_held_for_a_moment);
+    tcase_add_test(tests, the_lowest_priority_is_held_for_a_moment);
     tcase_add_test(tests, a_moment_lasts_from_look_to_look);
     tcase_add_test(tests, an_offer_across_a_cut);
     tcase_add_test(tests, beyond_the_budget_the_lowest_priority_goes_and_the_oldest_first);
