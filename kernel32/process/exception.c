@@ -27,7 +27,9 @@
 
 /* What delivery puts on the stack of the thread that faulted. */
 struct exception_frame {
-    CONTEXT context;
+    uint64_t spare;
+    uint64_t end;    /* as a return address: 0, here the frames of delivery end */
+    CONTEXT context; /* right above it: by that it is found when the stack is walked */
     EXCEPTION_RECORD record;
     struct dispatch dispatch;
 };
@@ -183,7 +185,7 @@ static bool deliver(struct fault *fault)
     struct thread *thread = thread_self();
     ucontext_t *signal = fault->context;
     greg_t *registers = signal->uc_mcontext.gregs;
-    struct exception_frame built;
+    struct exception_frame built = {.end = 0};
 
     if (!thread || !thread->teb)
         return false;
@@ -207,7 +209,7 @@ static bool deliver(struct fault *fault)
     gate_self.depth = 1; /* delivery is our code */
     registers[REG_RIP] = (greg_t)fault_entry;
     registers[REG_RDI] = (greg_t)frame;
-    registers[REG_RSP] = (greg_t)(place - sizeof(uint64_t)); /* as after a call: 16n + 8 */
+    registers[REG_RSP] = (greg_t)&frame->end; /* as after a call: 16n + 8 */
     registers[REG_EFL] &= ~(greg_t)(TRAP_FLAG | DIRECTION_FLAG);
     return true;
 }

@@ -54,64 +54,54 @@ _Noreturn void winmem_unwind(const CONTEXT *context, uint64_t target, uint64_t t
 
 /*
  * Entry: rsp is 16n + 8. The four register arguments go to their home; CONTEXT (1232 bytes) and 8
- * bytes of padding below.
+ * bytes of padding below. `function` gets CONTEXT, and what `arguments` loads.
  */
-#define CAPTURE_GATE(name)                                                                         \
-    ".globl gate_" name "\n.hidden gate_" name "\ngate_" name ":\n"                                \
-    "    mov %rcx, 8(%rsp)\n    mov %rdx, 16(%rsp)\n    mov %r8, 24(%rsp)\n    mov %r9, "          \
-    "32(%rsp)\n"                                                                                   \
-    "    sub $1240, %rsp\n    mov %rsp, %rcx\n    call winmem_capture\n"                           \
-    "    mov 1240(%rsp), %rax\n    mov %rax, 0xF8(%rsp)\n    lea 1248(%rsp), %rax\n    mov %rax, " \
-    "0x98(%rsp)\n"                                                                                 \
-    "    mov %rsp, %rdi\n"
-#define UNWIND_GATE(name)                                                                          \
-    CAPTURE_GATE(name)                                                                             \
-    "    mov 1248(%rsp), %rsi\n    mov 1256(%rsp), %rdx\n    mov 1264(%rsp), %rcx\n    mov "       \
-    "1272(%rsp), %r8\n    call winmem_unwind\n"
+#define CAPTURE_GATE(name, arguments, function)                                                    \
+    ".globl gate_" name "\n"                                                                       \
+    ".hidden gate_" name "\n"                                                                      \
+    "gate_" name ":\n"                                                                             \
+    "    .cfi_startproc\n"                                                                         \
+    "    mov %rcx, 8(%rsp)\n"                                                                      \
+    "    mov %rdx, 16(%rsp)\n"                                                                     \
+    "    mov %r8, 24(%rsp)\n"                                                                      \
+    "    mov %r9, 32(%rsp)\n"                                                                      \
+    "    sub $1240, %rsp\n"                                                                        \
+    "    .cfi_adjust_cfa_offset 1240\n"                                                            \
+    "    mov %rsp, %rcx\n"                                                                         \
+    "    call winmem_capture\n"                                                                    \
+    "    mov 1240(%rsp), %rax\n"                                                                   \
+    "    mov %rax, 0xF8(%rsp)\n"                                                                   \
+    "    lea 1248(%rsp), %rax\n"                                                                   \
+    "    mov %rax, 0x98(%rsp)\n"                                                                   \
+    "    mov %rsp, %rdi\n" arguments "    call " function "\n"                                     \
+    "    .cfi_endproc\n"
+#define BREAK_GATE(name)                                                                           \
+    ".globl gate_" name "\n"                                                                       \
+    ".hidden gate_" name "\n"                                                                      \
+    "gate_" name ":\n"
+#define RAISE_ARGUMENTS                                                                            \
+    "    mov 1248(%rsp), %esi\n"                                                                   \
+    "    mov 1256(%rsp), %edx\n"                                                                   \
+    "    mov 1264(%rsp), %ecx\n"                                                                   \
+    "    mov 1272(%rsp), %r8\n"
+#define UNWIND_ARGUMENTS                                                                           \
+    "    mov 1248(%rsp), %rsi\n"                                                                   \
+    "    mov 1256(%rsp), %rdx\n"                                                                   \
+    "    mov 1264(%rsp), %rcx\n"                                                                   \
+    "    mov 1272(%rsp), %r8\n"
 
-__asm__(".text\n" CAPTURE_GATE("RaiseException") "    mov 1248(%rsp), %esi\n    mov 1256(%rsp), "
-                                                 "%edx\n    mov 1264(%rsp), %ecx\n    mov "
-                                                 "1272(%rsp), %r8\n    call "
-                                                 "winmem_raise\n" CAPTURE_GATE("RtlRaiseException") "    mov 1248(%rsp), %rsi\n    call winmem_raise_record\n" CAPTURE_GATE(
-                                                     "RtlRaiseStatus") "    mov 1248(%rsp), %esi\n "
-                                                                       "   call "
-                                                                       "winmem_raise_"
-                                                                       "status\n" UNWIND_GATE("RtlU"
-                                                                                              "nwin"
-                                                                                              "dEx")
-                                                                           UNWIND_GATE(
-                                                                               "RtlUnwind") ".globl"
-                                                                                            " gate_"
-                                                                                            "DebugB"
-                                                                                            "reak\n"
-                                                                                            ".hidde"
-                                                                                            "n "
-                                                                                            "gate_"
-                                                                                            "DebugB"
-                                                                                            "reak\n"
-                                                                                            "gate_"
-                                                                                            "DebugB"
-                                                                                            "reak:"
-                                                                                            "\n"
-                                                                                            ".globl"
-                                                                                            " gate_"
-                                                                                            "DbgBre"
-                                                                                            "akPoin"
-                                                                                            "t\n."
-                                                                                            "hidden"
-                                                                                            " gate_"
-                                                                                            "DbgBre"
-                                                                                            "akPoin"
-                                                                                            "t\ngat"
-                                                                                            "e_"
-                                                                                            "DbgBre"
-                                                                                            "akPoin"
-                                                                                            "t:\n  "
-                                                                                            "  "
-                                                                                            "int3\n"
-                                                                                            "    "
-                                                                                            "ret"
-                                                                                            "\n");
+/* clang-format off: it would break each of these lines to pieces */
+__asm__(".text\n" CAPTURE_GATE("RaiseException", RAISE_ARGUMENTS, "winmem_raise")
+            CAPTURE_GATE("RtlRaiseException", "    mov 1248(%rsp), %rsi\n", "winmem_raise_record")
+                CAPTURE_GATE("RtlRaiseStatus", "    mov 1248(%rsp), %esi\n", "winmem_raise_status")
+                    CAPTURE_GATE("RtlUnwindEx", UNWIND_ARGUMENTS, "winmem_unwind")
+                        CAPTURE_GATE("RtlUnwind", UNWIND_ARGUMENTS, "winmem_unwind")
+                            BREAK_GATE("DebugBreak")
+                                BREAK_GATE("DbgBreakPoint") "    .cfi_startproc\n"
+                                                            "    int3\n"
+                                                            "    ret\n"
+                                                            "    .cfi_endproc\n");
+/* clang-format on */
 
 /* What the C runtime's setjmp leaves on x64 (_JUMP_BUFFER of winnt.h's setjmp.h). */
 struct jump_buffer {

@@ -2,7 +2,7 @@
 #include "kernel32/face.h"
 #include "kernel32/process/context.h"
 #include "kernel32/process/thread.h"
-#include "kernel32/process/unwind_dispatch.h"
+#include "kernel32/process/unwind_native.h"
 #include "memoryapi/guarded.h"
 
 #define KNOWN_PARTS                                                                                \
@@ -46,18 +46,15 @@ static void set(struct thread *thread, CONTEXT *context)
 
 /*
  * The calling thread's own: documented to succeed, without a valid context. What is known is given:
- * where the call came from.
+ * where the call came from, and what it preserves.
  */
 static NTSTATUS get_own(CONTEXT *context)
 {
-    CONTEXT caller = {.Rip = (DWORD64)get_own, .Rbp = (DWORD64)__builtin_frame_address(0)};
-    caller.Rsp = caller.Rbp;
-    if (!unwind_leave_native(&caller))
+    CONTEXT caller = {.ContextFlags = CONTEXT_CONTROL | CONTEXT_INTEGER};
+    if (!unwind_capture_caller(&caller))
         return STATUS_UNSUCCESSFUL;
     ucontext_t as_signal = {0};
-    as_signal.uc_mcontext.gregs[REG_RIP] = (greg_t)caller.Rip;
-    as_signal.uc_mcontext.gregs[REG_RSP] = (greg_t)caller.Rsp;
-    as_signal.uc_mcontext.gregs[REG_RBP] = (greg_t)caller.Rbp;
+    context_to_signal(&caller, &as_signal);
     context_from_signal(&as_signal, context);
     return STATUS_SUCCESS;
 }

@@ -4,18 +4,16 @@
  */
 #include "kernel32/process/unwind_dispatch.h"
 
-#include <dlfcn.h>
 #include "kernel32/face.h"
 #include "kernel32/process/context.h"
 #include "kernel32/process/exception.h"
 #include "kernel32/process/unhandled.h"
 #include "kernel32/process/unwind.h"
-#include "memoryapi/guarded.h"
+#include "kernel32/process/unwind_native.h"
+#include "memoryapi/fault.h"
 
 /* A stack deeper than this many frames is taken for a loop. */
 #define FRAME_LIMIT 1000000
-/* Frames of ours between a bad pointer and the program that passed it. */
-#define CLIMB_LIMIT 64
 
 #define EXCEPTION_EXECUTE_HANDLER_VALUE   1
 #define STATUS_UNWIND_CODE                0xC0000027u
@@ -57,36 +55,12 @@ struct walk {
 };
 
 /*
- * Native code has no unwind data of Windows' kind: its frames end a walk. Generated code without a
- * table counts as a leaf, as on Windows.
+ * Native code has no unwind data of Windows' kind: its frames end a walk, or go on at the exception
+ * that it was delivering. Generated code without a table counts as a leaf, as on Windows.
  */
-static bool is_native(uint64_t pc)
-{
-    Dl_info info;
-    uint64_t base, size;
-    if (unwind_find_module && unwind_find_module(pc, &base, &size))
-        return false;
-    return dladdr((const void *)pc, &info) != 0;
-}
-
-bool unwind_leave_native(CONTEXT *context)
-{
-    uint64_t frame[2];
-    for (unsigned level = 0; level < CLIMB_LIMIT && is_native(context->Rip); level++) {
-        if (!guarded_read((const void *)context->Rbp, frame, sizeof frame) ||
-            context->Rbp < context->Rsp)
-            return false;
-        context->Rsp = context->Rbp + sizeof frame;
-        context->Rbp = frame[0];
-        context->Rip = frame[1];
-    }
-    return !is_native(context->Rip);
-}
-
-/* Where the frames end in native code, they go on at the exception that it was delivering. */
 static bool cross(struct walk *walk)
 {
-    if ((walk->context.Rip || walk->fresh) && !is_native(walk->context.Rip))
+    if ((walk->context.Rip || walk->fresh) && !unwind_is_native(walk->context.Rip))
         return true;
     if (!walk->next)
         return false;

@@ -32,10 +32,3 @@ bool unwind_search(EXCEPTION_RECORD *record, CONTEXT *context);
  */
 _Noreturn void unwind_to(const CONTEXT *from, uint64_t target, uint64_t target_ip,
                          EXCEPTION_RECORD *record, uint64_t value);
-
-/*
- * From native code of ours to the Windows code that called it, along the frame pointers: rip, rsp
- * and rbp become the caller's; other registers stay. False when there is no such caller; `context`
- * is then damaged.
- */
-bool unwind_leave_native(CONTEXT *context);

@@ -3,20 +3,7 @@
  * statement (kit.h). Facts: Microsoft Learn, "x64 exception handling"; sdk-api
  * winnt/RtlVirtualUnwind, winnt/RtlAddFunctionTable.
  */
-#include "kit.h"
-
-typedef void guarded_function(void *argument);
-
-int guarded_read(const void *address);
-DWORD code_in_eax(const void *address);
-DWORD call_caught(guarded_function *function, void *argument);
-void call_filtered(guarded_function *function, void *argument);
-int keep_registers(guarded_function *function, void *argument);
-void spoil_registers(void *address);
-void bare_leaf(void *address);
-void deep_frame(void *address);
-void in_epilogue(void *address);
-extern char in_epilogue_return[], copied_begin[], copied_end[], __ImageBase[];
+#include "seh.h"
 
 LONG seh_filter(EXCEPTION_POINTERS *pointers, void *frame);
 LONG seh_note(EXCEPTION_POINTERS *pointers, void *frame);
@@ -66,10 +53,15 @@ void seh_finally(BOOLEAN abnormal, void *frame)
     met.abnormal = abnormal;
 }
 
-static void expect(LONG answer)
+void seh_expect(LONG answer)
 {
     memset(&met, 0, sizeof met);
     met.answer = answer;
+}
+
+unsigned seh_finally_calls(void)
+{
+    return met.finally_calls;
 }
 
 static char *no_access(void)
@@ -81,7 +73,7 @@ static void se001(void)
 {
     char *p = no_access();
 
-    expect(EXCEPTION_EXECUTE_HANDLER);
+    seh_expect(EXCEPTION_EXECUTE_HANDLER);
     same("the except block's value", (ULONG64)(LONG64)guarded_read(p + 8), (ULONG64)-1ll);
     same("filter called", met.calls, 1);
     same("code", met.code, EXCEPTION_ACCESS_VIOLATION);
@@ -94,7 +86,7 @@ static void se001(void)
 static void se002(void)
 {
     int value = 7;
-    expect(EXCEPTION_EXECUTE_HANDLER);
+    seh_expect(EXCEPTION_EXECUTE_HANDLER);
     same("value", (ULONG64)guarded_read(&value), 7);
     same("filter not called", met.calls, 0);
 }
@@ -103,7 +95,7 @@ static void se003(void)
 {
     char *p = no_access();
 
-    expect(EXCEPTION_CONTINUE_EXECUTION);
+    seh_expect(EXCEPTION_CONTINUE_EXECUTION);
     met.mend = p;
     same("value of the mended page", (ULONG64)guarded_read(p), 0);
     same("filter called", met.calls, 1);
@@ -117,14 +109,14 @@ static void read_guarded(void *address)
 
 static void se004(void)
 {
-    expect(EXCEPTION_CONTINUE_SEARCH);
+    seh_expect(EXCEPTION_CONTINUE_SEARCH);
     same("caught further out", call_caught(read_guarded, NULL), EXCEPTION_ACCESS_VIOLATION);
     same("filter asked first", met.calls, 1);
 }
 
 static void se005(void)
 {
-    expect(EXCEPTION_EXECUTE_HANDLER);
+    seh_expect(EXCEPTION_EXECUTE_HANDLER);
     call_filtered(bare_leaf, NULL);
     same("filter called", met.calls, 1);
     same("termination handler called", met.finally_calls, 1);
@@ -139,7 +131,7 @@ static void filtered_leaf(void *address)
 
 static void se006(void)
 {
-    expect(EXCEPTION_CONTINUE_SEARCH);
+    seh_expect(EXCEPTION_CONTINUE_SEARCH);
     same("caught further out", call_caught(filtered_leaf, NULL), EXCEPTION_ACCESS_VIOLATION);
     same("termination handler called while unwinding", met.finally_calls, 1);
     same("filter before termination handler", met.order, 12);
@@ -166,7 +158,7 @@ static void raise_own(void *argument)
 
 static void se009(void)
 {
-    expect(EXCEPTION_EXECUTE_HANDLER);
+    seh_expect(EXCEPTION_EXECUTE_HANDLER);
     call_filtered(raise_own, &met);
     same("code", met.code, 0xE0004711);
     same("parameters", met.parameters, 2);
@@ -194,7 +186,7 @@ static void se010(void)
 {
     void *handler = AddVectoredExceptionHandler(1, go_on);
 
-    expect(EXCEPTION_EXECUTE_HANDLER);
+    seh_expect(EXCEPTION_EXECUTE_HANDLER);
     call_filtered(raise_and_go_on, NULL);
     same("RaiseException returned", went_on, 1);
     same("no frame was asked", met.calls, 0);
@@ -231,8 +223,7 @@ static struct {
     int reached_start, rising;
 } walk;
 
-/* One frame up, as a profiler does it. FALSE at the end. */
-static BOOL step(CONTEXT *context)
+BOOL seh_step(CONTEXT *context)
 {
     ULONG64 base = 0, frame = 0;
     void *data = NULL;
@@ -250,7 +241,7 @@ static BOOL step(CONTEXT *context)
 
 static __attribute__((noinline)) unsigned recurse(unsigned depth);
 
-static int inside(ULONG64 rip, const void *function)
+int seh_inside(ULONG64 rip, const void *function)
 {
     ULONG64 base = 0;
     RUNTIME_FUNCTION *entry = RtlLookupFunctionEntry(rip, &base, NULL);
@@ -266,11 +257,11 @@ static __attribute__((noinline)) void walk_stack(void)
     walk.rising = 1;
     do {
         walk.all++;
-        walk.recursing += inside(context.Rip, (const void *)(ULONG64)recurse);
-        walk.reached_start |= inside(context.Rip, (const void *)(ULONG64)start);
+        walk.recursing += seh_inside(context.Rip, (const void *)(ULONG64)recurse);
+        walk.reached_start |= seh_inside(context.Rip, (const void *)(ULONG64)start);
         walk.rising &= context.Rsp > last;
         last = context.Rsp;
-    } while (!walk.reached_start && walk.all < 200 && step(&context));
+    } while (!walk.reached_start && walk.all < 200 && seh_step(&context));
 }
 
 static __attribute__((noinline)) unsigned recurse(unsigned depth)
@@ -438,11 +429,12 @@ static const struct statement statements[] = {
     {"SE-001", se001}, {"SE-002", se002}, {"SE-003", se003}, {"SE-004", se004}, {"SE-005", se005},
     {"SE-006", se006}, {"SE-007", se007}, {"SE-008", se008}, {"SE-009", se009}, {"SE-010", se010},
     {"SE-011", se011}, {"SE-012", se012}, {"SE-013", se013}, {"SE-014", se014}, {"SE-015", se015},
-    {"SE-016", se016}, {"SE-017", se017},
+    {"SE-016", se016}, {"SE-017", se017}, {NULL, NULL},
 };
 
 void start(void)
 {
-    UINT code = (UINT)kit_run(statements, sizeof statements / sizeof statements[0], NULL);
+    const struct statement *const tables[] = {statements, seh_native_statements, NULL};
+    UINT code = (UINT)kit_run_tables(tables, NULL);
     ExitProcess(code);
 }

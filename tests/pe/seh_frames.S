@@ -311,3 +311,64 @@ copied_begin:
     addq $40, %rsp
     ret
 copied_end:
+
+/*
+ * DWORD keep_all(function, argument, ULONG64 *ret_registers): gives every nonvolatile register its value of kept_values, calls function(argument),
+ * and tells what is in them afterwards. 0, or the code of the exception that was caught.
+ */
+    .globl keep_all
+    .seh_proc keep_all
+keep_all:
+    .irp register, rbp, rbx, rsi, rdi, r12, r13, r14, r15
+    pushq %\register
+    .seh_pushreg %\register
+    .endr
+    subq $200, %rsp
+    .seh_stackalloc 200
+    .irp number, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movaps %xmm\number, (\number - 4) * 16(%rsp)
+    .seh_savexmm %xmm\number, (\number - 4) * 16
+    .endr
+    .seh_endprologue
+    movq %r8, 192(%rsp)
+    movq %rcx, %rax
+    movq %rdx, %rcx
+    leaq kept_values(%rip), %r10
+    .set place, 0
+    .irp register, rbp, rbx, rsi, rdi, r12, r13, r14, r15
+    movq place(%r10), %\register
+    .set place, place + 8
+    .endr
+    .irp number, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups 64 + (\number - 6) * 16(%r10), %xmm\number
+    .endr
+.Lall_begin:
+    call *%rax
+    nop
+.Lall_end:
+    xorl %eax, %eax
+.Lall_out:
+    movq 192(%rsp), %r10
+    .set place, 0
+    .irp register, rbp, rbx, rsi, rdi, r12, r13, r14, r15
+    movq %\register, place(%r10)
+    .set place, place + 8
+    .endr
+    .irp number, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    movups %xmm\number, 64 + (\number - 6) * 16(%r10)
+    movaps (\number - 4) * 16(%rsp), %xmm\number
+    .endr
+    addq $200, %rsp
+    .irp register, r15, r14, r13, r12, rdi, rsi, rbx, rbp
+    popq %\register
+    .endr
+    ret
+.Lall_except:
+    movl seh_noted(%rip), %eax
+    jmp .Lall_out
+    .seh_handler __C_specific_handler, @except
+    .seh_handlerdata
+    .long 1
+    .rva .Lall_begin, .Lall_end, seh_note, .Lall_except
+    .text
+    .seh_endproc
