@@ -21,6 +21,11 @@
  */
 #define OVERFLOW_ROOM (16u << 10)
 /*
+ * The same where the commit limit ends a stack that has address space left: the handlers' calls
+ * make sure of GATE_ROOM below them, and must not meet the limit again.
+ */
+#define LIMIT_ROOM (2 * GATE_ROOM)
+/*
  * So often in a row the same access may fault, with nothing wrong in the books and no call that
  * changed anything in between, before it is taken as denied.
  */
@@ -87,12 +92,18 @@ static void close_stack(const struct region *region, uint64_t from, uint64_t to)
     }
 }
 
+enum growth {
+    GROWN,
+    LIMITED, /* the commit limit is reached; nothing was changed */
+    REFUSED  /* by the host, or for an offer; nothing was changed */
+};
+
 /*
- * Charges what is not committed of [from, to), and makes it accessible, unless some is offered.
- * Undone on failure. *ret_pages: so many were charged.
+ * Charges what is not committed of [from, to), `beyond` the limit or not, and makes it accessible,
+ * unless some is offered. *ret_pages: so many were charged.
  */
-static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access,
-                       uint64_t *ret_pages)
+static enum growth open_stack(struct region *region, uint64_t from, uint64_t to, unsigned access,
+                              bool beyond, uint64_t *ret_pages)
 {
     uint64_t pages = 0;
     for (const struct run *run = run_find(region, from); run && run_start(run) < to;
@@ -100,46 +111,50 @@ static bool open_stack(struct region *region, uint64_t from, uint64_t to, unsign
         uint64_t first, last;
         run_clip(run, from, to, &first, &last);
         if (run->state.priority)
-            return false;
+            return REFUSED;
         pages += run->state.committed ? 0 : (last - first) / PAGE_SIZE;
     }
-    if (!commit_charge(pages))
-        return false;
+    if (beyond)
+        commit_charge_beyond(pages);
+    else if (!commit_charge(pages))
+        return LIMITED;
     *ret_pages = pages;
     bool open = backing_commit(region, from, to) == STATUS_SUCCESS;
     if (open && host->protect(from, to - from, access) == 0)
-        return true;
+        return GROWN;
     if (open)
         close_stack(region, from, to);
     commit_return(pages);
-    return false;
+    return REFUSED;
 }
 
 /* Commits [from, to) of the stack read-write, whatever it was: reserved, or guard pages. */
-static bool commit_stack(struct region *region, uint64_t from, uint64_t to)
+static enum growth commit_stack(struct region *region, uint64_t from, uint64_t to, bool beyond)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE};
     uint64_t pages;
-    if (!open_stack(region, from, to, HOST_READ_WRITE, &pages))
-        return false;
-    space_change(region, from, to, set_state, &state);
-    return true;
+    enum growth growth = open_stack(region, from, to, HOST_READ_WRITE, beyond, &pages);
+    if (growth == GROWN)
+        space_change(region, from, to, set_state, &state);
+    return growth;
 }
 
 /* The same, with a guard page below; both or nothing. */
-static bool commit_above_guard(struct region *region, uint64_t from, uint64_t to)
+static enum growth commit_above_guard(struct region *region, uint64_t from, uint64_t to)
 {
     struct run_state state = {.committed = true, .protect = PAGE_READWRITE | PAGE_GUARD};
     uint64_t pages, guard = from - PAGE_SIZE;
-    if (!open_stack(region, guard, from, HOST_NONE, &pages))
-        return false;
-    if (!commit_stack(region, from, to)) {
+    enum growth growth = open_stack(region, guard, from, HOST_NONE, false, &pages);
+    if (growth != GROWN)
+        return growth;
+    growth = commit_stack(region, from, to, false);
+    if (growth != GROWN) {
         close_stack(region, guard, from);
         commit_return(pages);
-        return false;
+        return growth;
     }
     space_change(region, guard, from, set_state, &state);
-    return true;
+    return GROWN;
 }
 
 static void move_limit(struct mm_stack *stack, uint64_t limit)
@@ -171,7 +186,9 @@ static bool wake_stack(struct region *region, uint64_t page, uint64_t end,
  * The calling thread ran into the guard page of its stack, or (native code, which does not probe)
  * past it. The stack grows down to the page touched, with a new guard page below; the lowest page
  * is never committed. When no room is left for the guard and the overflow handler, everything is
- * committed at once and the overflow is raised, once.
+ * committed at once and the overflow is raised, once. When the commit limit is reached instead, the
+ * handler gets its room without a guard below it. Its pages are there whatever the limit says: the
+ * thread could not be told else.
  */
 static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *region, uint64_t page)
 {
@@ -183,16 +200,23 @@ static enum mm_fault_result grow_stack(struct mm_stack *stack, struct region *re
         return MM_FAULT_DENIED;
     if (wake_stack(region, page < lowest + room ? lowest : page - PAGE_SIZE, stack->limit, &result))
         return result;
-    if (page < lowest + room) {
-        if (!commit_stack(region, lowest, stack->limit))
-            return MM_FAULT_DENIED;
-        move_limit(stack, lowest);
-        return MM_FAULT_STACK;
+    if (page >= lowest + room) {
+        enum growth growth = commit_above_guard(region, page, stack->limit);
+        if (growth == GROWN) {
+            move_limit(stack, page);
+            return MM_FAULT_RESUME;
+        }
+        if (growth == REFUSED)
+            return MM_FAULT_STACK;
+        if (page - lowest > room + LIMIT_ROOM)
+            lowest = page - room - LIMIT_ROOM;
+        if (wake_stack(region, lowest, stack->limit, &result))
+            return result;
     }
-    if (!commit_above_guard(region, page, stack->limit))
-        return MM_FAULT_STACK;
-    move_limit(stack, page);
-    return MM_FAULT_RESUME;
+    if (commit_stack(region, lowest, stack->limit, true) != GROWN)
+        return MM_FAULT_DENIED;
+    move_limit(stack, lowest);
+    return MM_FAULT_STACK;
 }
 
 /* pre: four runs prepared. */

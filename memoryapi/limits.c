@@ -36,9 +36,17 @@ static struct {
     bool exempt;           /* atomic */
 } failing;
 
+static void note_peak(struct account *account, uint64_t charged)
+{
+    uint64_t peak = __atomic_load_n(&account->peak, __ATOMIC_RELAXED);
+    while (charged > peak && !__atomic_compare_exchange_n(&account->peak, &peak, charged, true,
+                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
 static bool charge(struct account *account, uint64_t amount)
 {
-    uint64_t before = __atomic_load_n(&account->charge, __ATOMIC_RELAXED), peak;
+    uint64_t before = __atomic_load_n(&account->charge, __ATOMIC_RELAXED);
     uint64_t limit = __atomic_load_n(&account->limit, __ATOMIC_RELAXED);
     if (unlikely(__atomic_load_n(&failing.exempt, __ATOMIC_RELAXED)))
         limit = account->natural;
@@ -47,11 +55,7 @@ static bool charge(struct account *account, uint64_t amount)
             return false;
     } while (!__atomic_compare_exchange_n(&account->charge, &before, before + amount, true,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    peak = __atomic_load_n(&account->peak, __ATOMIC_RELAXED);
-    while (before + amount > peak &&
-           !__atomic_compare_exchange_n(&account->peak, &peak, before + amount, true,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
+    note_peak(account, before + amount);
     return true;
 }
 
@@ -82,6 +86,11 @@ bool commit_charge(uint64_t pages)
                  __atomic_load_n(&committed.charge, __ATOMIC_RELAXED) > enough - pages))
         ask_container();
     return charge(&committed, pages);
+}
+
+void commit_charge_beyond(uint64_t pages)
+{
+    note_peak(&committed, __atomic_add_fetch(&committed.charge, pages, __ATOMIC_RELAXED));
 }
 
 void commit_return(uint64_t pages)

@@ -27,6 +27,11 @@ void limits_init(void);
  * of the kernel once.
  */
 bool commit_charge(uint64_t pages);
+/*
+ * Whatever the limit is: for what a thread needs to hear of it. The charge may be above the limit
+ * afterwards.
+ */
+void commit_charge_beyond(uint64_t pages);
 void commit_return(uint64_t pages);
 
 /* The same for reserved address space, in bytes. */

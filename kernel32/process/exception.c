@@ -163,6 +163,7 @@ static void fill_record(EXCEPTION_RECORD *record, const struct fault *fault)
     switch (fault->code) {
     case STATUS_ACCESS_VIOLATION:
     case STATUS_GUARD_PAGE_VIOLATION:
+    case STATUS_STACK_OVERFLOW:
         record->NumberParameters = 2;
         break;
     case STATUS_BREAKPOINT:
@@ -202,7 +203,8 @@ static bool deliver(struct fault *fault)
     /* with one of our locks held, the handlers could only wait for it */
     if (fault->code == TRAP_FAST_FAIL || gate_self.locks)
         exception_fatal(&built.record);
-    if (!guarded_copy(frame, &built, sizeof built)) {
+    /* a try that meets the end of the stack opens what was kept there for this */
+    if (!guarded_copy(frame, &built, sizeof built) && !guarded_copy(frame, &built, sizeof built)) {
         built.record.ExceptionCode = (DWORD)STATUS_STACK_OVERFLOW;
         exception_fatal(&built.record);
     }

@@ -96,4 +96,58 @@ static void vm150(void)
     ok("cannot be freed", !VirtualFree(shared, 0, MEM_RELEASE));
 }
 
-const struct statement process_statements[] = {S(145), S(146), S(147), S(148), S(149), S(150), END};
+static struct probe overflow;
+
+static __attribute__((noinline)) int descend(int depth)
+{
+    volatile char block[2000];
+    block[0] = (char)depth;
+    return depth < 1 << 30 ? descend(depth + 1) + block[0] : 0;
+}
+
+static DWORD WINAPI use_stack_up(void *argument)
+{
+    ULONG handler = 2 * PAGE; /* what the handler may use */
+    SetThreadStackGuarantee(&handler);
+    *(MEMORY_BASIC_INFORMATION *)argument = look(&handler);
+    return (DWORD)descend(1);
+}
+
+/* Ends the thread, which has its stack to itself again. */
+static LONG CALLBACK note_overflow(EXCEPTION_POINTERS *pointers)
+{
+    const EXCEPTION_RECORD *record = pointers->ExceptionRecord;
+    CONTEXT *context = pointers->ContextRecord;
+    if (record->ExceptionCode != EXCEPTION_STACK_OVERFLOW)
+        return EXCEPTION_CONTINUE_SEARCH;
+    overflow.code = record->ExceptionCode;
+    overflow.parameters = record->NumberParameters;
+    overflow.kind = record->ExceptionInformation[0];
+    overflow.address = record->ExceptionInformation[1];
+    context->Rip = (ULONG64)ExitThread;
+    context->Rcx = 7;
+    context->Rsp = ((ULONG64)((NT_TIB *)NtCurrentTeb())->StackBase - PAGE) | 8;
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+static void vm194(void)
+{
+    void *handler = AddVectoredExceptionHandler(1, note_overflow);
+    MEMORY_BASIC_INFORMATION stack;
+    DWORD code = 0;
+    HANDLE thread =
+        CreateThread(NULL, 0x40000, use_stack_up, &stack, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    same("ends", WaitForSingleObject(thread, 10000), WAIT_OBJECT_0);
+    GetExitCodeThread(thread, &code);
+    CloseHandle(thread);
+    RemoveVectoredExceptionHandler(handler);
+    same("exit code", code, 7);
+    same("code", overflow.code, EXCEPTION_STACK_OVERFLOW);
+    same("parameters", overflow.parameters, 2);
+    same("kind", overflow.kind, 1);
+    ok("an address of the stack", overflow.address >= (ULONG64)stack.AllocationBase &&
+                                      overflow.address < (ULONG64)stack.BaseAddress);
+}
+
+const struct statement process_statements[] = {S(145), S(146), S(147), S(148),
+                                               S(149), S(150), S(194), END};

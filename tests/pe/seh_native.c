@@ -256,7 +256,132 @@ static void se022(void)
     ok("its callers follow", found);
 }
 
+/* --- a stack that the commit limit ends ------------------------------------------------------ */
+
+enum { SMALL_LIMIT = 64 << 20, BLOCKS = 512, STACK = 0x100000, ENDLESS = 1 << 30 };
+
+static void *taken[BLOCKS];
+
+/* Commits all that may be, in ever smaller blocks. */
+static void take_all(void)
+{
+    unsigned count = 0;
+    for (SIZE_T size = SMALL_LIMIT; size >= PAGE; size /= 2)
+        while (count < BLOCKS &&
+               (taken[count] = VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE)))
+            count++;
+}
+
+static void give_all_back(void)
+{
+    for (unsigned i = 0; i < BLOCKS && taken[i]; i++)
+        VirtualFree(taken[i], 0, MEM_RELEASE);
+    memset(taken, 0, sizeof taken);
+}
+
+static __attribute__((noinline)) int descend(int depth)
+{
+    volatile char local[1000];
+    local[0] = (char)depth;
+    return depth < ENDLESS ? descend(depth + 1) + local[0] : 0;
+}
+
+static void overflow(void *unused)
+{
+    descend(1);
+}
+
+/* Calls make sure of stack for themselves. */
+static __attribute__((noinline)) int descend_in_calls(int depth)
+{
+    volatile char local[200];
+    local[0] = (char)depth;
+    CloseHandle(CreateEventA(NULL, 0, 0, NULL));
+    return depth < ENDLESS ? descend_in_calls(depth + 1) + local[0] : 0;
+}
+
+static void overflow_in_calls(void *unused)
+{
+    descend_in_calls(1);
+}
+
+static struct {
+    unsigned count;
+    DWORD code, parameters;
+    ULONG64 address;
+} overflowed;
+
+static LONG CALLBACK note_overflow(EXCEPTION_POINTERS *pointers)
+{
+    const EXCEPTION_RECORD *record = pointers->ExceptionRecord;
+    volatile char local[PAGE]; /* what a handler may use */
+    local[0] = 1;
+    overflowed.count += (unsigned)local[0];
+    overflowed.code = record->ExceptionCode;
+    overflowed.parameters = record->NumberParameters;
+    overflowed.address = record->ExceptionInformation[1];
+    CloseHandle(CreateEventA(NULL, 0, 0, NULL));
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+struct limited {
+    guarded_function *function;
+    ULONG guarantee;
+};
+
+static DWORD WINAPI overflow_at_limit(void *argument)
+{
+    const struct limited *limited = argument;
+    ULONG guarantee = limited->guarantee;
+    ULONG64 registers[KEPT];
+    MEMORY_BASIC_INFORMATION stack;
+    DWORD code;
+
+    VirtualQuery(&guarantee, &stack, sizeof stack);
+    if (guarantee)
+        ok("guaranteed", SetThreadStackGuarantee(&guarantee));
+    take_all();
+    code = keep_all(limited->function, NULL, registers);
+    give_all_back();
+    same("registers lost", lost(registers), 0);
+    ok("not at the end of the stack",
+       overflowed.address > (ULONG64)stack.AllocationBase + STACK / 2);
+    /* with memory to be had it goes on growing */
+    same("again", keep_all(limited->function, NULL, registers), EXCEPTION_STACK_OVERFLOW);
+    ok("at the end of the stack", overflowed.address < (ULONG64)stack.AllocationBase + STACK / 4);
+    return code;
+}
+
+static void se023(void)
+{
+    static const struct limited each[] = {
+        {overflow, 0}, {overflow, 0x10000}, {overflow_in_calls, 0}, {overflow_in_calls, 0x8000}};
+    MEMORYSTATUSEX status = {.dwLength = sizeof status};
+    void *handler;
+
+    GlobalMemoryStatusEx(&status);
+    if (status.ullTotalPageFile > SMALL_LIMIT) {
+        kit_skip("needs --commit-limit 8M");
+        return;
+    }
+    handler = AddVectoredExceptionHandler(1, note_overflow);
+    for (unsigned i = 0; i < sizeof each / sizeof each[0]; i++) {
+        DWORD code = 0;
+        memset(&overflowed, 0, sizeof overflowed);
+        HANDLE thread = CreateThread(NULL, STACK, overflow_at_limit, (void *)&each[i],
+                                     STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+        same("ends", WaitForSingleObject(thread, 10000), WAIT_OBJECT_0);
+        GetExitCodeThread(thread, &code);
+        CloseHandle(thread);
+        same("caught", code, EXCEPTION_STACK_OVERFLOW);
+        same("exceptions", overflowed.count, 2);
+        same("code", overflowed.code, EXCEPTION_STACK_OVERFLOW);
+        same("parameters", overflowed.parameters, 2);
+    }
+    RemoveVectoredExceptionHandler(handler);
+}
+
 const struct statement seh_native_statements[] = {
     {"SE-018", se018}, {"SE-019", se019}, {"SE-020", se020}, {"SE-021", se021},
-    {"SE-022", se022}, {NULL, NULL},
+    {"SE-022", se022}, {"SE-023", se023}, {NULL, NULL},
 };
