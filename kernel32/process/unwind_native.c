@@ -159,8 +159,7 @@ static bool restore(const struct frame_rule *rule, unsigned number, uint64_t fra
     return true;
 }
 
-/* `called`: rip is where a call returns to, which may be the next function already. */
-static bool undo_frame(CONTEXT *context, bool called, bool *ret_signal)
+bool unwind_native_frame(CONTEXT *context, bool called, bool *ret_signal)
 {
     struct frame_rules rules;
     CONTEXT before = *context;
@@ -186,7 +185,7 @@ bool unwind_leave_native(CONTEXT *context)
 {
     bool called = false, signal;
     for (unsigned level = 0; unwind_is_native(context->Rip); level++) {
-        if (level == CLIMB_LIMIT || !undo_frame(context, called, &signal))
+        if (level == CLIMB_LIMIT || !unwind_native_frame(context, called, &signal))
             return false;
         called = !signal;
     }

@@ -14,6 +14,13 @@
 bool unwind_is_native(uint64_t pc);
 
 /*
+ * Undoes one frame of native code: `context` becomes the caller's. `called`: rip is where a call
+ * returns to, which may be the next function already. *ret_signal: the caller was not calling, a
+ * signal came. False at the end of the stack, or where no tables are; `context` is then damaged.
+ */
+bool unwind_native_frame(CONTEXT *context, bool called, bool *ret_signal);
+
+/*
  * `context` is a place in native code, as an exception or a signal found it; it becomes the place
  * in Windows code that is returned to, with all nonvolatile registers of the Windows convention.
  * Anywhere else nothing happens. False when the stack cannot be read, or it ends in native code;
