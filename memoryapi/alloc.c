@@ -104,10 +104,11 @@ static NTSTATUS check_type(struct mm_request *request)
 static NTSTATUS check_range(const struct mm_request *request)
 {
     uint64_t end;
-    if (request->size == 0)
+    /* what no address space could hold is a mistake; what this one has no room for is not */
+    if (request->size == 0 || request->size > SPACE_END)
         return STATUS_INVALID_PARAMETER;
     if (request->base == 0)
-        return request->size > SPACE_END ? STATUS_NO_MEMORY : STATUS_SUCCESS;
+        return STATUS_SUCCESS;
     if (add_overflows(request->base, request->size, &end) || end > SPACE_END ||
         request->base < MM_LOWEST_ADDRESS)
         return STATUS_INVALID_PARAMETER;
@@ -281,7 +282,7 @@ static NTSTATUS reserve(struct mm_request *request)
     /* a loader fills it first and protects its sections then */
     bool image = request->kind == MM_IMAGE;
     bool incomplete = commit || placeholder || request->type & MEM_WRITE_WATCH;
-    uint32_t protect = image ? PAGE_READWRITE : prot_shown(request->protect);
+    uint32_t protect = image ? PAGE_WRITECOPY : prot_shown(request->protect);
     struct run_state reserved = {0};
     struct awe_window *window = NULL;
     struct region *region;

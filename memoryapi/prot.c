@@ -64,3 +64,11 @@ uint32_t prot_shown(uint32_t protect)
 {
     return protect & ~(uint32_t)PAGE_TARGETS_INVALID;
 }
+
+uint32_t prot_of_image(uint32_t protect)
+{
+    uint32_t base = protect & PAGE_BASE_MASK, modifiers = protect & ~PAGE_BASE_MASK;
+    return base == PAGE_READWRITE           ? PAGE_WRITECOPY | modifiers
+           : base == PAGE_EXECUTE_READWRITE ? PAGE_EXECUTE_WRITECOPY | modifiers
+                                            : protect;
+}

@@ -24,3 +24,8 @@ bool prot_is_valid(uint32_t protect, enum prot_use use, bool changing);
 unsigned prot_host_access(uint32_t protect);
 /* The value that queries show: without the bits that only steer control-flow guard. */
 uint32_t prot_shown(uint32_t protect);
+/*
+ * What is kept and shown of a protection asked for pages of an image: those that may be written are
+ * copied first, so that the file stays as it is, and say so.
+ */
+uint32_t prot_of_image(uint32_t protect);

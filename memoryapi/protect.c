@@ -117,6 +117,8 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
         space_release(region);
         return status;
     }
+    if (region->kind == MM_IMAGE)
+        protect = prot_of_image(protect);
     status = protect_pages(region, start, end, protect, ret_old);
     if (status == STATUS_SUCCESS) {
         *base = start;

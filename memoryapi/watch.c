@@ -319,6 +319,8 @@ NTSTATUS mm_watch_get(struct mm_watch_query *query)
 
     if (query->flags & ~(uint32_t)WRITE_WATCH_FLAG_RESET)
         return STATUS_INVALID_PARAMETER_2;
+    if (query->capacity == 0) /* could not tell anything */
+        return STATUS_INVALID_PARAMETER;
     status = begin(&walk, query->base, query->size);
     if (status != STATUS_SUCCESS)
         return status;

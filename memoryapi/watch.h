@@ -30,7 +30,8 @@ struct mm_watch_query {
 
 /*
  * The lowest `capacity` written pages, ascending; only those are reset. STATUS_INVALID_PARAMETER_2
- * (flags), STATUS_INVALID_PARAMETER (not within one watched region), STATUS_ACCESS_VIOLATION.
+ * (flags), STATUS_INVALID_PARAMETER (not within one watched region, room for none),
+ * STATUS_ACCESS_VIOLATION.
  */
 NTSTATUS mm_watch_get(struct mm_watch_query *query);
 NTSTATUS mm_watch_reset(uint64_t base, uint64_t size);

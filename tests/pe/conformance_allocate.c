@@ -335,6 +335,27 @@ static void vm175(void)
               ERROR_INVALID_PARAMETER);
 }
 
+/* Sizes without an address: 0x7FFFFFFF0000 bytes are all there are. */
+static void vm176_anywhere(void)
+{
+    static const SIZE_T sizes[] = {~(SIZE_T)0, ~(SIZE_T)0 - 0xFFFF, (SIZE_T)1 << 63,
+                                   (SIZE_T)1 << 47, 0x7FFFFFFF0001};
+    static const DWORD types[] = {MEM_RESERVE, MEM_COMMIT, MEM_RESERVE | MEM_COMMIT,
+                                  MEM_RESERVE | MEM_TOP_DOWN};
+    unsigned i, j;
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (j = 0; j < sizeof types / sizeof types[0]; j++)
+            no_memory("anywhere", VirtualAlloc(NULL, sizes[i], types[j], PAGE_READWRITE),
+                      ERROR_INVALID_PARAMETER);
+    no_memory("no room", VirtualAlloc(NULL, 0x7FFFFFFE0000, MEM_RESERVE, PAGE_NOACCESS),
+              ERROR_NOT_ENOUGH_MEMORY);
+    if (api.VirtualAlloc2)
+        no_memory(
+            "the newer call",
+            api.VirtualAlloc2(NULL, NULL, (SIZE_T)1 << 47, MEM_RESERVE, PAGE_NOACCESS, NULL, 0),
+            ERROR_INVALID_PARAMETER);
+}
+
 static void vm176(void)
 {
     char *p = take_rw(1);
@@ -346,6 +367,7 @@ static void vm176(void)
     no_success("protect", VirtualProtect(p, beyond, PAGE_READONLY, &old), ERROR_INVALID_PARAMETER);
     same("unchanged", look(p).Protect, PAGE_READWRITE);
     drop(p);
+    vm176_anywhere();
 }
 
 const struct statement allocate_statements[] = {

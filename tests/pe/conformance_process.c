@@ -130,7 +130,7 @@ static LONG CALLBACK note_overflow(EXCEPTION_POINTERS *pointers)
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
-static void vm194(void)
+static void vm199(void)
 {
     void *handler = AddVectoredExceptionHandler(1, note_overflow);
     MEMORY_BASIC_INFORMATION stack;
@@ -150,4 +150,4 @@ static void vm194(void)
 }
 
 const struct statement process_statements[] = {S(145), S(146), S(147), S(148),
-                                               S(149), S(150), S(194), END};
+                                               S(149), S(150), S(199), END};

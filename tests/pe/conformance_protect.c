@@ -216,6 +216,32 @@ static void vm186(void)
     same("address", met.address, ~0ull);
 }
 
+/* Of its own pages, so that nothing else of this program lies in them. */
+static __attribute__((aligned(PAGE))) const char constant[2 * PAGE] = {1};
+static __attribute__((aligned(PAGE))) char variable[2 * PAGE] = {1};
+
+static void vm196(void)
+{
+    DWORD old = 0;
+    const DWORD code = PAGE_EXECUTE_READWRITE;
+    same("a variable", look(variable + PAGE).Protect, PAGE_WRITECOPY);
+    ok("constant", VirtualProtect((void *)constant, PAGE, PAGE_READWRITE, &old));
+    same("old", old, PAGE_READONLY);
+    same("shown", look(constant).Protect, PAGE_WRITECOPY);
+    ok("executable", VirtualProtect((void *)constant, PAGE, code, &old));
+    same("old", old, PAGE_WRITECOPY);
+    same("shown", look(constant).Protect, PAGE_EXECUTE_WRITECOPY);
+    same("allocated as", look(constant).AllocationProtect, PAGE_EXECUTE_WRITECOPY);
+    same("can be written", probe_write((void *)(constant + 9), PROBE_ONCE).code, 0);
+    ok("back", VirtualProtect((void *)constant, PAGE, PAGE_READONLY, &old));
+    same("shown", look(constant).Protect, PAGE_READONLY);
+    same("kept", *(volatile const char *)(constant + 9), 0x5A);
+    ok("guarded", VirtualProtect(variable, PAGE, PAGE_READWRITE | PAGE_GUARD, &old));
+    same("shown", look(variable).Protect, PAGE_WRITECOPY | PAGE_GUARD);
+    same("met", probe_read(variable, PROBE_RETRY).first, STATUS_GUARD_PAGE_VIOLATION);
+    same("then", look(variable).Protect, PAGE_WRITECOPY);
+}
+
 const struct statement protect_statements[] = {
-    S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071),
-    S(072), S(073), S(074), S(076), S(151), S(158), S(159), S(185), S(186), END};
+    S(062), S(063), S(064), S(065), S(066), S(067), S(068), S(069), S(070), S(071), S(072),
+    S(073), S(074), S(076), S(151), S(158), S(159), S(185), S(186), S(196), END};

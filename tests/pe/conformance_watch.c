@@ -134,5 +134,44 @@ static void vm167(void)
     drop(p);
 }
 
-const struct statement watch_statements[] = {S(104), S(105), S(106), S(107),
-                                             S(108), S(166), S(167), END};
+static void vm194(void)
+{
+    char *p;
+    DWORD granularity = 7;
+    ULONG_PTR count = 0;
+    if (!HERE(GetWriteWatch))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    probe_write(p, PROBE_ONCE);
+    SetLastError(0);
+    ok("no room", api.GetWriteWatch(1, p, 8 * PAGE, seen.pages, &count, &granularity) != 0);
+    same("error", GetLastError(), ERROR_INVALID_PARAMETER);
+    SetLastError(0);
+    ok("no array", api.GetWriteWatch(1, p, 8 * PAGE, NULL, &count, &granularity) != 0);
+    same("error", GetLastError(), ERROR_INVALID_PARAMETER);
+    same("untouched", granularity, 7);
+    same("ask", watch(p, 0), 0);
+    same("nothing was reset", seen.count, 1);
+    drop(p);
+}
+
+static void vm195(void)
+{
+    char *p;
+    if (!HERE(GetWriteWatch) || !HERE(DiscardVirtualMemory))
+        return;
+    p = take(8 * PAGE, WATCHED, PAGE_READWRITE);
+    probe_write(p + PAGE, PROBE_ONCE);
+    probe_write(p + 2 * PAGE, PROBE_ONCE);
+    same("discard", api.DiscardVirtualMemory(p + PAGE, PAGE), 0);
+    same("ask", watch(p, 0), 0);
+    same("count", seen.count, 1);
+    same("which", (ULONG64)seen.pages[0], (ULONG64)p + 2 * PAGE);
+    probe_write(p + PAGE, PROBE_ONCE);
+    same("written again", watch(p, 0), 0);
+    same("count", seen.count, 2);
+    drop(p);
+}
+
+const struct statement watch_statements[] = {S(104), S(105), S(106), S(107), S(108),
+                                             S(166), S(167), S(194), S(195), END};

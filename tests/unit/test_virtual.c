@@ -164,8 +164,10 @@ START_TEST(malformed_requests_are_refused) /* 17 to 23, 26 to 30, 33 */
         {2 << 20, MEM_RESERVE | MEM_LARGE_PAGES, PAGE_READWRITE, 87},
         {P, RC | MEM_LARGE_PAGES, PAGE_READWRITE, 87},
         {2 << 20, RC | MEM_LARGE_PAGES, PAGE_READWRITE, 1314},
-        {1ull << 62, RC, PAGE_READWRITE, 8},
-        {~0ull, MEM_RESERVE, PAGE_READWRITE, 8},
+        {MM_HIGHEST_ADDRESS + 1, MEM_RESERVE, PAGE_READWRITE, 8},
+        {MM_HIGHEST_ADDRESS + 2, MEM_RESERVE, PAGE_READWRITE, 87},
+        {1ull << 62, RC, PAGE_READWRITE, 87},
+        {~0ull, MEM_RESERVE, PAGE_READWRITE, 87},
     };
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         last_error_set(0);
