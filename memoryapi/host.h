@@ -189,6 +189,12 @@ uint32_t host_highest_node(void);
 int host_next_mapping(uint64_t from, uint64_t to, uint64_t *ret_start, uint64_t *ret_end);
 
 /*
+ * Whether `page` is bookkeeping memory that is not dense; *ret_end: so far it is, or is not (at most
+ * UINT64_MAX).
+ */
+bool host_is_sparse(uint64_t page, uint64_t *ret_end);
+
+/*
  * Every mapping of the process in ascending order, until `each` returns false. False then, or when
  * the list cannot be read.
  */

@@ -133,6 +133,36 @@ static int linux_keep(uint64_t address, uint64_t size)
                : dirty_each(address, size);
 }
 
+/* Sparse bookkeeping memory, never given back; what finds no place here counts as any other. */
+static struct host_stretch sparse[8];
+static unsigned sparse_count; /* atomic: elements taken, maybe more than there are */
+
+static void note_sparse(uint64_t start, uint64_t size)
+{
+    unsigned place = __atomic_fetch_add(&sparse_count, 1, __ATOMIC_RELAXED);
+    if (place >= array_length(sparse))
+        return;
+    sparse[place].start = start;
+    __atomic_store_n(&sparse[place].end, round_up(start + size, PAGE_SIZE), __ATOMIC_RELEASE);
+}
+
+bool host_is_sparse(uint64_t page, uint64_t *ret_end)
+{
+    *ret_end = UINT64_MAX;
+    for (unsigned i = 0; i < array_length(sparse); i++) {
+        uint64_t end = __atomic_load_n(&sparse[i].end, __ATOMIC_ACQUIRE);
+        if (page >= end)
+            continue;
+        if (page >= sparse[i].start) {
+            *ret_end = end;
+            return true;
+        }
+        if (sparse[i].start < *ret_end)
+            *ret_end = sparse[i].start;
+    }
+    return false;
+}
+
 static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
 {
     uint64_t room = dense && size >= HUGE_PAGE ? size + HUGE_PAGE : size, start;
@@ -153,6 +183,8 @@ static int linux_bookkeeping(uint64_t size, bool dense, void **ret_memory)
     if (dense || size <= LOOKED_INTO)
         __lsan_register_root_region(at(start), size);
 #endif
+    if (!dense)
+        note_sparse(start, size);
     *ret_memory = at(start);
     return 0;
 }

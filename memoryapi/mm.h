@@ -78,7 +78,10 @@ NTSTATUS mm_reset(struct mm_request *request);
 #define MM_FREE_IMAGE 0x40000000u
 NTSTATUS mm_free(uint64_t *base, uint64_t *size, uint32_t type);
 NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *ret_old);
-/* Never waits for a host call of another thread; makes no system call. */
+/*
+ * Never waits for a host call of another thread; makes no system call but for address space that
+ * the host keeps in `winmem run`, whose mappings are looked up.
+ */
 NTSTATUS mm_query(uint64_t address, MEMORY_BASIC_INFORMATION *ret_information);
 /*
  * The same for the allocation as a whole; STATUS_MEMORY_NOT_ALLOCATED where there is none. The

@@ -82,7 +82,7 @@ static uint64_t symbol(struct module *module, const char *name, uint32_t ordinal
     if (!module->image) {
         const struct export_entry *entry =
             name ? export_find(module->name, name) : export_find_ordinal(module->name, ordinal);
-        return entry ? (uint64_t)entry->function : 0;
+        return entry ? builtin_symbol(module, entry) : 0;
     }
     if (!image_export(module->image, name, ordinal, &found))
         return 0;

@@ -151,7 +151,9 @@ static void write_headers(uint8_t *image, const struct layout *at)
     write_section(sections + 40, ".edata", at->directory, at->end - at->directory, 0x40000040);
 }
 
-static void write_exports(uint8_t *image, const struct layout *at, const char *name)
+/* `stubs`: the RVA of each export of winmem_exports that the module has. */
+static void write_exports(uint8_t *image, const struct layout *at, const char *name,
+                          uint32_t *stubs)
 {
     uint8_t *directory = image + at->directory;
     uint32_t string = at->strings, index = 0;
@@ -170,9 +172,9 @@ static void write_exports(uint8_t *image, const struct layout *at, const char *n
         if (!is_from(entry, name))
             continue;
         uint8_t *stub = image + CODE_RVA + index * STUB_SIZE;
-        put16(stub, 0xB848); /* mov rax, gate */
-        put64(stub + 2, (uint64_t)entry->function);
-        put16(stub + 10, 0xE0FF); /* jmp rax */
+        memcpy(stub, "\x48\xFF\x25\x01\0\0\0\xCC", 8); /* jmp [the gate's address]; int3 */
+        put64(stub + 8, (uint64_t)entry->function);
+        stubs[i] = CODE_RVA + index * STUB_SIZE;
         put32(image + at->functions + index * 4, CODE_RVA + index * STUB_SIZE);
         put32(image + at->names + index * 4, string);
         put16(image + at->ordinals + index * 2, (uint16_t)index);
@@ -193,14 +195,16 @@ struct module *builtin_load(const char *name)
 {
     struct layout at = lay_out(name);
     struct module *module = module_new(name, NULL);
+    uint32_t *stubs = calloc(winmem_export_count, sizeof *stubs);
     struct mm_request request = {.size = at.end,
                                  .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN,
                                  .protect = PAGE_READWRITE,
                                  .kind = MM_IMAGE};
-    if (!module || mm_allocate(&request) != STATUS_SUCCESS)
+    if (!module || !stubs || mm_allocate(&request) != STATUS_SUCCESS)
         goto failed;
     write_headers((uint8_t *)request.base, &at);
-    write_exports((uint8_t *)request.base, &at, module->name);
+    write_exports((uint8_t *)request.base, &at, module->name, stubs);
+    module->stubs = stubs;
     module->base = request.base;
     module->size = at.end;
     module->loads = MODULE_PINNED;
@@ -218,7 +222,15 @@ struct module *builtin_load(const char *name)
     module_began(module);
     return module;
 failed:
+    if (!module || !module->stubs)
+        free(stubs);
     if (module)
         module_destroy(module);
     return NULL;
+}
+
+uint64_t builtin_symbol(const struct module *module, const struct export_entry *entry)
+{
+    uint32_t stub = module->stubs[entry - winmem_exports];
+    return stub ? module->base + stub : (uint64_t)entry->function;
 }

@@ -52,6 +52,7 @@ struct module {
     WCHAR *full_path;
     uint64_t base, size; /* bytes */
     struct image *image; /* NULL: built in */
+    uint32_t *stubs;     /* of a built-in one: an RVA for each of winmem_exports, 0: not its own */
     struct image_tls tls;
     bool has_tls, is_program;
     uint32_t tls_index;
@@ -106,6 +107,9 @@ void loader_unlock(void);
 
 /* builtin.c. NULL: no memory. `name`: lower case. Under the loader lock. */
 struct module *builtin_load(const char *name);
+/* Where the program finds a function in the image of a built-in module. */
+struct export_entry;
+uint64_t builtin_symbol(const struct module *module, const struct export_entry *entry);
 /*
  * The module that stands for an api set or a name winmem answers for ("kernel32.dll"), NULL when it
  * answers for none.

@@ -149,5 +149,50 @@ static void vm199(void)
                                       overflow.address < (ULONG64)stack.BaseAddress);
 }
 
-const struct statement process_statements[] = {S(145), S(146), S(147), S(148),
-                                               S(149), S(150), S(199), END};
+/* mov eax, 0x1234; ret */
+static const char replacement[] = {(char)0xB8, 0x34, 0x12, 0, 0, (char)0xC3};
+
+static void vm197(void)
+{
+    HMODULE kernel = GetModuleHandleA("kernel32"), native = GetModuleHandleA("ntdll"), found = NULL;
+    char *function = (char *)GetProcAddress(kernel, "GetVersion"), kept[sizeof replacement];
+    MEMORY_BASIC_INFORMATION code = look(function);
+    DWORD old = 0;
+    same("type", code.Type, MEM_IMAGE);
+    same("state", code.State, MEM_COMMIT);
+    same("protect", code.Protect, PAGE_EXECUTE_READ);
+    same("allocation", (ULONG64)code.AllocationBase, (ULONG64)kernel);
+    ok("module of the address",
+       GetModuleHandleExA(6 /* the address, uncounted */, function, &found));
+    same("the same", (ULONG64)found, (ULONG64)kernel);
+    same("another module", (ULONG64)look((void *)GetProcAddress(native, "NtClose")).AllocationBase,
+         (ULONG64)native);
+    same("imported", (ULONG64)&GetVersion, (ULONG64)function);
+    ok("made writable", VirtualProtect(function, sizeof kept, PAGE_EXECUTE_READWRITE, &old));
+    same("old", old, PAGE_EXECUTE_READ);
+    memcpy(kept, function, sizeof kept);
+    memcpy(function, replacement, sizeof replacement);
+    FlushInstructionCache(GetCurrentProcess(), function, sizeof replacement);
+    same("replaced", GetVersion(), 0x1234);
+    memcpy(function, kept, sizeof kept);
+    FlushInstructionCache(GetCurrentProcess(), function, sizeof kept);
+    ok("back", VirtualProtect(function, sizeof kept, PAGE_EXECUTE_READ, &old));
+    ok("as before", GetVersion() != 0x1234);
+}
+
+static void vm198(void)
+{
+    WCHAR *block = GetEnvironmentStringsW();
+    const void *const each[] = {GetCommandLineA(), GetCommandLineW(), block};
+    unsigned i;
+    for (i = 0; i < 3; i++) {
+        MEMORY_BASIC_INFORMATION info = look(each[i]);
+        same("state", info.State, MEM_COMMIT);
+        same("protect", info.Protect, PAGE_READWRITE);
+        ok("all of it", (ULONG64)each[i] < (ULONG64)info.BaseAddress + info.RegionSize);
+    }
+    FreeEnvironmentStringsW(block);
+}
+
+const struct statement process_statements[] = {S(145), S(146), S(147), S(148), S(149),
+                                               S(150), S(197), S(198), S(199), END};

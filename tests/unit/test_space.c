@@ -3,11 +3,13 @@
  * request; fork. Each test is a process.
  */
 #include <check.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <winmem/memoryapi.h>
 #include "memoryapi/base.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/space.h"
 #include "tests/sanitized.h"
 #include "tests/unit/suite.h"
 
@@ -62,6 +64,46 @@ START_TEST(limits_hold_in_an_owned_space)
 }
 END_TEST
 
+/* `size` 0: not known. */
+static void expect_host(const void *at, uint32_t state, uint32_t protect, uint64_t size)
+{
+    static MEMORY_BASIC_INFORMATION info;
+    ck_assert_int_eq(mm_query((uint64_t)at, &info), 0);
+    ck_assert_uint_eq(info.State, state);
+    ck_assert_uint_eq(info.Protect, protect);
+    ck_assert_uint_eq(info.Type, MEM_PRIVATE);
+    ck_assert_uint_le((uint64_t)info.AllocationBase, (uint64_t)at);
+    if (size)
+        ck_assert_uint_eq(info.RegionSize, size);
+}
+
+static void pages_of_the_host(void)
+{
+    char *pages = mmap(NULL, 6 * PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(pages, MAP_FAILED);
+    munmap(pages, PAGE_SIZE);
+    mprotect(pages + 2 * PAGE_SIZE, PAGE_SIZE, PROT_NONE);
+    mprotect(pages + 3 * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
+    mprotect(pages + 5 * PAGE_SIZE, PAGE_SIZE, PROT_NONE);
+    expect_host(pages + 7, MEM_RESERVE, 0, PAGE_SIZE); /* a hole */
+    expect_host(pages + PAGE_SIZE, MEM_COMMIT, PAGE_READONLY, PAGE_SIZE);
+    expect_host(pages + 2 * PAGE_SIZE, MEM_RESERVE, 0, PAGE_SIZE);
+    expect_host(pages + 3 * PAGE_SIZE, MEM_COMMIT, PAGE_EXECUTE_READWRITE, PAGE_SIZE);
+    munmap(pages + PAGE_SIZE, PAGE_SIZE);
+    /* a hole and what has no access are alike */
+    expect_host(pages, MEM_RESERVE, 0, 3 * PAGE_SIZE);
+    /* two mappings that are alike are one */
+    mprotect(pages + 3 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
+    munmap(pages + 4 * PAGE_SIZE, PAGE_SIZE);
+    ck_assert_ptr_ne(mmap(pages + 4 * PAGE_SIZE, PAGE_SIZE, PROT_READ,
+                          MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                     MAP_FAILED);
+    expect_host(pages + 3 * PAGE_SIZE, MEM_COMMIT, PAGE_READONLY, 2 * PAGE_SIZE);
+    /* gigabytes of tables are not for reading */
+    expect_host(space.map.index.numbers, MEM_RESERVE, 0, 0);
+    munmap(pages + 2 * PAGE_SIZE, 4 * PAGE_SIZE);
+}
+
 START_TEST(an_owned_space_gives_what_programs_ask_for)
 {
     static const uint64_t wanted[] = {0x10000, 0x400000, 0x140000000, 0x180000000, 0xC000000000};
@@ -83,9 +125,10 @@ START_TEST(an_owned_space_gives_what_programs_ask_for)
     ck_assert_uint_ge(base, 64ull << 30); /* far from NULL unless asked for */
     if (!NARROW)
         ck_assert_int_eq(allocate((struct mm_request){RESERVE, .size = 16ull << 40}, &base), 0);
-    /* what the host uses is reserved, never free */
-    ck_assert_int_eq(mm_query((uint64_t)&info, &info), 0);
-    ck_assert_uint_eq(info.State, MEM_RESERVE);
+    /* what the host uses is never free */
+    expect_host(&info, MEM_COMMIT, PAGE_READWRITE, 0);
+    expect_host((const void *)(uint64_t)allocate, MEM_COMMIT, PAGE_EXECUTE_READ, 0);
+    pages_of_the_host();
     ck_assert_int_eq(
         allocate((struct mm_request){RESERVE, .base = (uint64_t)&info, .size = G}, &base),
         STATUS_CONFLICTING_ADDRESSES);
