@@ -94,7 +94,7 @@ BOOL k32_K32GetPerformanceInfo(PPERFORMANCE_INFORMATION pPerformanceInformation,
     struct sysinfo machine;
     if (cb < sizeof *pPerformanceInformation)
         return face_bool(STATUS_INFO_LENGTH_MISMATCH);
-    if (!pressure_read(&memory) || !mm_system_commit(&commit) || sysinfo(&machine) != 0)
+    if (!pressure_read(&memory) || !mm_system_commit(&memory, &commit) || sysinfo(&machine) != 0)
         return face_bool(STATUS_NOT_SUPPORTED);
     PERFORMANCE_INFORMATION information = {
         .cb = sizeof information,

@@ -15,8 +15,10 @@ static bool memory_status(MEMORYSTATUSEX *ret_status)
 {
     struct mm_memory memory;
     struct mm_system_commit commit;
-    if (!pressure_read(&memory) || !mm_system_commit(&commit))
+    struct mm_address_space addresses;
+    if (!pressure_read(&memory) || !mm_system_commit(&memory, &commit))
         return false;
+    mm_address_space(&addresses);
     uint64_t available = mm_available(&memory);
     *ret_status = (MEMORYSTATUSEX){
         .dwLength = sizeof *ret_status,
@@ -25,8 +27,8 @@ static bool memory_status(MEMORYSTATUSEX *ret_status)
         .ullAvailPhys = available,
         .ullTotalPageFile = commit.limit,
         .ullAvailPageFile = commit.limit - commit.total,
-        .ullTotalVirtual = MM_HIGHEST_ADDRESS + 1 - MM_LOWEST_ADDRESS,
-        .ullAvailVirtual = mm_unreserved(),
+        .ullTotalVirtual = addresses.total,
+        .ullAvailVirtual = addresses.available,
     };
     return true;
 }

@@ -12,6 +12,7 @@ struct account {
     uint64_t charge, peak; /* atomic */
     uint64_t limit;        /* atomic; falls once at most after limits_init */
     uint64_t natural;      /* while a loader is at work; constant after limits_init */
+    bool chosen;           /* the limit is a setting; constant after limits_init */
 };
 
 #define NO_PAGES_LIMIT (UINT64_MAX / PAGE_SIZE)
@@ -115,6 +116,13 @@ void mm_commit_state(struct mm_commit *ret_state)
     ret_state->charge = __atomic_load_n(&committed.charge, __ATOMIC_RELAXED) * PAGE_SIZE;
     ret_state->peak = __atomic_load_n(&committed.peak, __ATOMIC_RELAXED) * PAGE_SIZE;
     ret_state->limit = __atomic_load_n(&committed.limit, __ATOMIC_RELAXED) * PAGE_SIZE;
+    ret_state->chosen = committed.chosen;
+}
+
+void mm_reserve_state(struct mm_reserve *ret_state)
+{
+    ret_state->charge = __atomic_load_n(&reserved.charge, __ATOMIC_RELAXED);
+    ret_state->limit = reserved.limit;
 }
 
 void limits_exempt(bool exempt)
@@ -180,6 +188,7 @@ void limits_init(void)
     if (sysinfo(&machine) == 0)
         limit = ((uint64_t)machine.totalram + machine.totalswap) * machine.mem_unit;
     chosen = setting_size_of("WINMEM_COMMIT_LIMIT", UINT64_MAX, &said_commit);
+    committed.chosen = chosen != UINT64_MAX;
     committed.natural = limit / PAGE_SIZE;
     committed.limit = (chosen == UINT64_MAX ? limit : chosen) / PAGE_SIZE;
     unasked = chosen == UINT64_MAX ? LOOK_FROM / PAGE_SIZE : UINT64_MAX;

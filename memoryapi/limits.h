@@ -55,8 +55,14 @@ bool limits_too_small(struct limit_passed *ret_passed);
 /* SEED or SEED:N, decimal or 0x; N from 1. */
 bool limits_read_failing(const char *text, uint64_t *ret_seed, uint64_t *ret_one_in);
 
-/* Bytes charged now, the most there ever were, and the limit. */
+/* Bytes charged now, the most there ever were, and the limit, which somebody chose or not. */
 struct mm_commit {
     uint64_t charge, peak, limit;
+    bool chosen;
 };
 void mm_commit_state(struct mm_commit *ret_state);
+/* The same for address space; `limit` UINT64_MAX: as much as there is. In bytes. */
+struct mm_reserve {
+    uint64_t charge, limit;
+};
+void mm_reserve_state(struct mm_reserve *ret_state);

@@ -59,37 +59,47 @@ static uint64_t count_batch(uint64_t *at)
     return sum;
 }
 
-uint64_t mm_unreserved(void)
-{
-    uint64_t used = 0;
-    if (space_init() != STATUS_SUCCESS)
-        return 0;
-    for (uint64_t at = MM_LOWEST_ADDRESS; at < SPACE_END;)
-        used += count_batch(&at);
-    return SPACE_END - MM_LOWEST_ADDRESS - used;
-}
-
 static uint64_t less_or_zero(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
 }
 
-bool mm_system_commit(struct mm_system_commit *ret_commit)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    struct mm_memory memory;
+    return a < b ? a : b;
+}
+
+void mm_address_space(struct mm_address_space *ret_space)
+{
+    const uint64_t whole = SPACE_END - MM_LOWEST_ADDRESS;
+    struct mm_reserve reserve;
+    uint64_t used = 0;
+    if (space_init() != STATUS_SUCCESS)
+        used = whole;
+    for (uint64_t at = MM_LOWEST_ADDRESS; at < SPACE_END && used < whole;)
+        used += count_batch(&at);
+    mm_reserve_state(&reserve);
+    ret_space->total = least(whole, reserve.limit);
+    ret_space->available = least(whole - used, less_or_zero(reserve.limit, reserve.charge));
+}
+
+bool mm_system_commit(const struct mm_memory *memory, struct mm_system_commit *ret_commit)
+{
     struct mm_resident resident;
     struct mm_commit commit;
-    if (space_init() != STATUS_SUCCESS || !pressure_read(&memory) || !mm_resident_now(&resident))
+    if (space_init() != STATUS_SUCCESS || !mm_resident_now(&resident))
         return false;
     mm_commit_state(&commit);
-    uint64_t limit = memory.total + memory.swap_total;
-    limit = limit < commit.limit ? limit : commit.limit;
-    uint64_t in_use = memory.total - memory.available + memory.swap_total - memory.swap_free;
+    uint64_t machine = memory->total + memory->swap_total;
+    if (memory->commit_strict)
+        machine = least(machine, memory->commit_limit);
+    uint64_t limit = commit.chosen ? commit.limit : least(commit.limit, machine);
+    machine = machine < limit ? limit : machine;
+    uint64_t in_use = memory->total - memory->available + memory->swap_total - memory->swap_free;
     uint64_t others = less_or_zero(in_use, resident.anonymous + resident.shared + resident.swapped);
-    if (memory.commit_strict && memory.commit_limit < limit)
-        limit = memory.commit_limit;
-    uint64_t total = commit.charge + others;
     /* what is promised beyond the limit cannot be told from what is not there */
-    *ret_commit = (struct mm_system_commit){limit, total < limit ? total : limit};
+    uint64_t left =
+        least(less_or_zero(limit, commit.charge), less_or_zero(machine, commit.charge + others));
+    *ret_commit = (struct mm_system_commit){limit, limit - left};
     return true;
 }

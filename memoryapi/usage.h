@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct mm_memory; /* pressure.h */
+
 /* In bytes, as the host counts: of everything in the process, ours or not. */
 struct mm_resident {
     uint64_t now, peak;                   /* in memory */
@@ -18,17 +20,24 @@ bool mm_resident_now(struct mm_resident *ret_resident);
  * Bytes that can be had: what the host calls available, and offered memory that it does not know of
  * as such. No more than is pretended, when it is.
  */
-struct mm_memory;
 uint64_t mm_available(const struct mm_memory *memory);
 
-/* Bytes of the user address space that are neither reserved nor committed. */
-uint64_t mm_unreserved(void);
+/*
+ * The user address space, and what of it is neither reserved nor committed, in bytes; a chosen limit
+ * is all there is.
+ */
+struct mm_address_space {
+    uint64_t total, available;
+};
+void mm_address_space(struct mm_address_space *ret_space);
 
 /*
- * Commit as Windows counts it for the system, in bytes. Linux does not charge memory until it is
- * touched, so that what other processes committed is taken to be what they use.
+ * Commit as Windows counts it for the system, in bytes: `limit` less `total` is what this process
+ * can still commit. Linux does not charge memory until it is touched, so that what other processes
+ * committed is taken to be what they use. A chosen limit counts for this process alone: beside it,
+ * the others take from what the machine has. One that is higher than that is what the machine has.
  */
 struct mm_system_commit {
     uint64_t limit, total;
 };
-bool mm_system_commit(struct mm_system_commit *ret_commit);
+bool mm_system_commit(const struct mm_memory *memory, struct mm_system_commit *ret_commit);

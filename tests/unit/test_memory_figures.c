@@ -12,6 +12,7 @@
 #include <winmem/winbase.h>
 #include <winmem/winnt.h>
 #include "kernel32/face.h"
+#include "memoryapi/limits.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/privilege.h"
@@ -136,6 +137,93 @@ START_TEST(status_of_a_container)
     ck_assert_uint_ge(information.ProcessCount, 1);
     ck_assert_uint_ge(information.ThreadCount, 1);
     remove_machine();
+}
+END_TEST
+
+/* As WINMEM_COMMIT_LIMIT and WINMEM_ADDRESS_SPACE: read again, as at the start of a process. */
+static void choose(const char *name, const char *size)
+{
+    VirtualFree(VirtualAlloc(NULL, P, MEM_RESERVE, PAGE_NOACCESS), 0, MEM_RELEASE);
+    ck_assert_int_eq(setenv(name, size, 1), 0);
+    limits_init();
+}
+
+/* sdk-api sysinfoapi/MEMORYSTATUSEX: what the current process can commit. Pages until it fails. */
+static void check_commit(uint64_t total, uint64_t available)
+{
+    struct mm_commit commit;
+    MEMORYSTATUSEX status = status_now();
+    PERFORMANCE_INFORMATION information;
+    mm_commit_state(&commit);
+    ck_assert_uint_eq(status.ullTotalPageFile, total);
+    ck_assert_uint_eq(status.ullAvailPageFile, available - commit.charge);
+    ck_assert(K32GetPerformanceInfo(&information, sizeof information));
+    ck_assert_uint_eq(information.CommitLimit, total / P);
+    ck_assert_uint_eq(information.CommitTotal, (total - available + commit.charge) / P);
+}
+
+START_TEST(a_chosen_limit_is_what_can_be_committed)
+{
+    make_machine(1000, 250); /* others: 750 - 10 MiB, and 512 of 1024 MiB swap space */
+    own_use(9);
+    choose("WINMEM_COMMIT_LIMIT", "512M");
+    check_commit(512 * M, 512 * M);
+    void *memory = VirtualAlloc(NULL, 100 * M, RC, PAGE_READWRITE);
+    check_commit(512 * M, 512 * M);
+    uint64_t left = status_now().ullAvailPageFile;
+    EXPECT_FAILS(VirtualAlloc(NULL, left + P, RC, PAGE_READWRITE), 1455);
+    void *rest = VirtualAlloc(NULL, left, RC, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(rest);
+    ck_assert_uint_eq(status_now().ullAvailPageFile, 0);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE) && VirtualFree(rest, 0, MEM_RELEASE));
+    /* not more than the others leave of the machine */
+    choose("WINMEM_COMMIT_LIMIT", "1000M");
+    check_commit(1000 * M, 2024 * M - 740 * M - 512 * M);
+    choose("WINMEM_COMMIT_LIMIT", "3000M"); /* the machine counts as that large */
+    check_commit(3000 * M, 3000 * M - 740 * M - 512 * M);
+    remove_machine();
+}
+END_TEST
+
+/* What can be committed beyond a container's limit, for somebody says so, is what is said. */
+START_TEST(a_chosen_limit_in_a_container)
+{
+    make_machine(8192, 4096);
+    own_use(9);
+    make("/proc/self/mountinfo", "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    make("/proc/self/cgroup", "0::/box\n");
+    make_number("/sys/fs/cgroup/box/memory.max", 300 * M);
+    make_number("/sys/fs/cgroup/box/memory.current", 10 * M);
+    make("/sys/fs/cgroup/box/memory.swap.max", "0\n");
+    choose("WINMEM_COMMIT_LIMIT", "1G");
+    check_commit(G, G);
+    ck_assert_uint_eq(status_now().ullTotalPhys, 300 * M);
+    ck_assert_ptr_nonnull(VirtualAlloc(NULL, status_now().ullAvailPageFile, RC, PAGE_READWRITE));
+    ck_assert_uint_eq(status_now().ullAvailPageFile, 0);
+    EXPECT_FAILS(VirtualAlloc(NULL, P, RC, PAGE_READWRITE), 1455);
+    remove_machine();
+}
+END_TEST
+
+START_TEST(a_chosen_address_space_is_all_there_is)
+{
+    MEMORYSTATUSEX before = status_now();
+    struct mm_reserve reserve;
+    mm_reserve_state(&reserve);
+    choose("WINMEM_ADDRESS_SPACE", "256M");
+    MEMORYSTATUSEX status = status_now();
+    ck_assert_uint_eq(status.ullTotalVirtual, 256 * M);
+    ck_assert_uint_eq(status.ullAvailVirtual, 256 * M - reserve.charge);
+    EXPECT_FAILS(VirtualAlloc(NULL, status.ullAvailVirtual + P, MEM_RESERVE, PAGE_NOACCESS), 8);
+    void *memory = VirtualAlloc(NULL, status.ullAvailVirtual, MEM_RESERVE, PAGE_NOACCESS);
+    ck_assert_ptr_nonnull(memory);
+    ck_assert_uint_eq(status_now().ullAvailVirtual, 0);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
+    /* more than there is */
+    choose("WINMEM_ADDRESS_SPACE", "1024T");
+    status = status_now();
+    ck_assert_uint_eq(status.ullTotalVirtual, before.ullTotalVirtual);
+    ck_assert_uint_eq(status.ullAvailVirtual, before.ullAvailVirtual);
 }
 END_TEST
 
@@ -420,6 +508,9 @@ int main(void)
     tcase_add_test(tests, what_others_use_cannot_be_committed);
     tcase_add_test(tests, offered_memory_is_available);
     tcase_add_test(tests, status_of_a_container);
+    tcase_add_test(tests, a_chosen_limit_is_what_can_be_committed);
+    tcase_add_test(tests, a_chosen_limit_in_a_container);
+    tcase_add_test(tests, a_chosen_address_space_is_all_there_is);
     tcase_add_test(tests, performance_mistakes);
     tcase_add_test(tests, counters_of_three_sizes);
     tcase_add_test(tests, commit_is_charged_untouched);
