@@ -124,7 +124,7 @@ static bool read_pointer(const uint8_t **at, uint8_t encoding, uint64_t table, u
 
 struct object {
     uint64_t pc;
-    const uint8_t *header; /* .eh_frame_hdr */
+    const uint8_t *header; /* .eh_frame_hdr, or NULL */
 };
 
 static int look_at(struct dl_phdr_info *info, size_t size, void *context)
@@ -403,6 +403,13 @@ static bool play(struct player *player, const uint8_t *at, const uint8_t *end)
             return true;
     }
     return true;
+}
+
+/* Much faster than dladdr, which looks for a symbol. */
+bool frame_is_native(uint64_t pc)
+{
+    struct object object = {.pc = pc};
+    return dl_iterate_phdr(look_at, &object) != 0;
 }
 
 bool frame_rules_find(uint64_t pc, struct frame_rules *ret_rules)

@@ -45,6 +45,8 @@ struct frame_rules {
     bool signal; /* the frame of a signal: its return address is no call's */
 };
 
+/* Whether `pc` is in code that the host has loaded. */
+bool frame_is_native(uint64_t pc);
 /* False: `pc` is in no native code, or nothing is known of it. */
 bool frame_rules_find(uint64_t pc, struct frame_rules *ret_rules);
 

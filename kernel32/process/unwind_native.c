@@ -1,7 +1,6 @@
 /* Undoing frames of native code by the rules of their tables. */
 #include "kernel32/process/unwind_native.h"
 
-#include <dlfcn.h>
 #include "kernel32/process/frame_rules.h"
 #include "kernel32/process/unwind.h"
 #include "memoryapi/base.h"
@@ -28,11 +27,10 @@ enum {
 
 bool unwind_is_native(uint64_t pc)
 {
-    Dl_info info;
     uint64_t base, size;
     if (unwind_find_module && unwind_find_module(pc, &base, &size))
         return false;
-    return dladdr((const void *)pc, &info) != 0;
+    return frame_is_native(pc);
 }
 
 static bool load(uint64_t address, void *ret_value, size_t size)
