@@ -3,11 +3,13 @@
  * nothing is left behind when a limit is met. Each test is a process; limits are read again in it.
  */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <winmem/memoryapi.h>
 #include "kernel32/face.h"
+#include "memoryapi/fault.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/setting.h"
@@ -75,6 +77,35 @@ START_TEST(the_commit_limit_is_met_exactly)
     ck_assert(VirtualFree(page, 0, MEM_RELEASE));
     ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
     ck_assert_uint_eq(charged(), 0);
+}
+END_TEST
+
+START_TEST(a_stack_that_cannot_grow_has_room_to_say_so)
+{
+    uint64_t before = charged();
+    char *floor = VirtualAlloc(NULL, 128 * P, MEM_RESERVE, PAGE_READWRITE), *top = floor + 126 * P;
+    ck_assert_ptr_nonnull(VirtualAlloc(top, P, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD));
+    ck_assert_ptr_nonnull(VirtualAlloc(top + P, P, MEM_COMMIT, PAGE_READWRITE));
+    struct mm_stack stack = {
+        .base = (uint64_t)top + 2 * P, .limit = (uint64_t)top + P, .floor = (uint64_t)floor};
+    char size[24];
+    snprintf(size, sizeof size, "%llu", (unsigned long long)charged());
+    limit("WINMEM_COMMIT_LIMIT", size);
+    mm_thread_stack = &stack;
+    ck_assert_int_eq(mm_fault((uint64_t)top, FAULT_WRITE), MM_FAULT_STACK);
+    /* the page that was the guard, and room for the handler, with nothing below */
+    ck_assert_uint_eq(stack.limit, (uint64_t)top - 16 * P);
+    ck_assert_uint_eq(charged(), before + 18 * P);
+    top[-16 * (int)P] = 1;
+    EXPECT_ERROR(VirtualAlloc(NULL, P, RC, PAGE_READWRITE), 1455);
+    /* at the very end it is all that is left */
+    ck_assert_int_eq(mm_fault((uint64_t)floor + 3 * P, FAULT_WRITE), MM_FAULT_STACK);
+    ck_assert_uint_eq(stack.limit, (uint64_t)floor + P);
+    ck_assert_uint_eq(charged(), before + 127 * P);
+    ck_assert_int_eq(mm_fault((uint64_t)floor, FAULT_WRITE), MM_FAULT_DENIED);
+    mm_thread_stack = NULL;
+    ck_assert(VirtualFree(floor, 0, MEM_RELEASE));
+    ck_assert_uint_eq(charged(), before);
 }
 END_TEST
 
@@ -244,6 +275,7 @@ int main(void)
     tcase_add_test(tests, a_seed_may_have_a_rate);
     tcase_add_test(tests, committing_charges_and_freeing_gives_back);
     tcase_add_test(tests, the_commit_limit_is_met_exactly);
+    tcase_add_test(tests, a_stack_that_cannot_grow_has_room_to_say_so);
     tcase_add_test(tests, the_native_status_is_commitment_limit);
     tcase_add_test(tests, address_space_is_limited_and_given_back);
     tcase_add_test(tests, the_limit_is_the_machines_when_nobody_says);
