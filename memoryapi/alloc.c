@@ -339,7 +339,7 @@ static void become_committed(struct run_state *state, void *context)
  * *ret_pages: so many are not committed yet.
  */
 static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64_t end,
-                             bool *ret_mixed, uint64_t *ret_pages)
+                             uint32_t protect, bool *ret_mixed, uint64_t *ret_pages)
 {
     *ret_mixed = false;
     *ret_pages = 0;
@@ -347,7 +347,8 @@ static NTSTATUS check_commit(const struct region *region, uint64_t start, uint64
         return STATUS_CONFLICTING_ADDRESSES;
     if (region->kind != MM_PRIVATE)
         return STATUS_ALREADY_COMMITTED;
-    if (region->large) /* committed it is; its protection is for good */
+    /* committed it is; its protection is for good */
+    if (region->large || (region->secured && !prot_is_open(protect)))
         return STATUS_INVALID_PAGE_PROTECTION;
     for (const struct run *run = run_find(region, start); run && run_start(run) < end;
          run = run_next(run)) {
@@ -375,7 +376,7 @@ static NTSTATUS commit(struct mm_request *request)
     request->size = end - start;
     if (!region)
         return STATUS_CONFLICTING_ADDRESSES;
-    status = check_commit(region, start, end, &mixed, &pages);
+    status = check_commit(region, start, end, request->protect, &mixed, &pages);
     if (status == STATUS_SUCCESS)
         status = reset_wake(region, start, end);
     if (status == STATUS_SUCCESS && !space_prepare(0, 2))

@@ -115,7 +115,7 @@ static NTSTATUS check_free(const struct region *region, uint64_t *base, uint64_t
 {
     uint64_t start = round_down(*base, PAGE_SIZE), end = round_up(*base + *size, PAGE_SIZE);
 
-    if (region->adopted || (region->kind != MM_PRIVATE) != image)
+    if (region->adopted || region->secured || (region->kind != MM_PRIVATE) != image)
         return STATUS_UNABLE_TO_FREE_VM;
     if (*size == 0 && start != region_base(region))
         return STATUS_FREE_VM_NOT_AT_BASE;

@@ -136,6 +136,12 @@ NTSTATUS mm_share_page(uint64_t base, void **ret_writable);
 NTSTATUS mm_map_shared(int file, uint64_t offset, uint64_t size, bool writable, uint64_t *ret_base);
 NTSTATUS mm_unmap_shared(uint64_t base);
 
+/*
+ * The allocation at `base` is shared by program and winmem: the program can neither free it nor
+ * make it less than readable and writable, until `on` is false. Nothing happens where there is none.
+ */
+void mm_secure(uint64_t base, bool on);
+
 enum mm_fault_result {
     /* the access may be retried: stack grown, guard marker race, write watch noted */
     MM_FAULT_RESUME,

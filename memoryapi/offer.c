@@ -103,7 +103,7 @@ static NTSTATUS close_pages(const struct region *region, uint64_t start, uint64_
 /* The region of a page-aligned range all of whose pages are committed. */
 static NTSTATUS check_committed(const struct region *region, uint64_t base, uint64_t size)
 {
-    if (region->adopted || region_end(region) < base + size)
+    if (region->adopted || region->secured || region_end(region) < base + size)
         return STATUS_CONFLICTING_ADDRESSES;
     for (const struct run *run = run_find(region, base); run && run_start(run) < base + size;
          run = run_next(run))

@@ -271,8 +271,8 @@ static NTSTATUS split(struct region *region, uint64_t start, uint64_t end)
 
 static NTSTATUS check_preserve(const struct region *region, uint64_t end)
 {
-    if (region->adopted || region->kind != MM_PRIVATE || region->physical || region->large ||
-        region->watched)
+    if (region->adopted || region->secured || region->kind != MM_PRIVATE || region->physical ||
+        region->large || region->watched)
         return STATUS_UNABLE_TO_FREE_VM;
     return end > region_end(region) ? STATUS_CONFLICTING_ADDRESSES : STATUS_SUCCESS;
 }

@@ -60,6 +60,11 @@ unsigned prot_host_access(uint32_t protect)
     return !base || (protect & PAGE_GUARD) ? HOST_NONE : base->access;
 }
 
+bool prot_is_open(uint32_t protect)
+{
+    return (prot_host_access(protect) & HOST_READ_WRITE) == HOST_READ_WRITE;
+}
+
 uint32_t prot_shown(uint32_t protect)
 {
     return protect & ~(uint32_t)PAGE_TARGETS_INVALID;

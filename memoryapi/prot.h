@@ -22,6 +22,8 @@ bool prot_is_valid(uint32_t protect, enum prot_use use, bool changing);
 #define PROT_CACHE_BITS (PAGE_NOCACHE | PAGE_WRITECOMBINE)
 /* enum host_access bits. A guard page has none. */
 unsigned prot_host_access(uint32_t protect);
+/* Whether the host lets such a page be read and written. */
+bool prot_is_open(uint32_t protect);
 /* The value that queries show: without the bits that only steer control-flow guard. */
 uint32_t prot_shown(uint32_t protect);
 /*

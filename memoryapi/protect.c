@@ -58,6 +58,8 @@ static bool allowed(const struct region *region, uint32_t protect)
 {
     if (protect & PROT_CACHE_BITS & ~region->protect)
         return false;
+    if (region->secured && !prot_is_open(protect))
+        return false;
     return prot_is_valid(protect, region->kind == MM_PRIVATE ? PROT_PRIVATE : PROT_IMAGE, true);
 }
 
@@ -125,4 +127,15 @@ NTSTATUS mm_protect(uint64_t *base, uint64_t *size, uint32_t protect, uint32_t *
         *size = end - start;
     }
     return status;
+}
+
+void mm_secure(uint64_t base, bool on)
+{
+    struct region *region = space_claim(base);
+    if (!region)
+        return;
+    books_lock();
+    region->secured = on;
+    books_unlock();
+    space_release(region);
 }

@@ -86,6 +86,7 @@ struct region {
     bool inline_used;
     bool barrier : 1;      /* not ours */
     bool adopted : 1;      /* mapped by somebody else of ours: never freed */
+    bool secured : 1;      /* stays, readable and writable: mm_secure */
     bool physical : 1;     /* an AWE window (MEM_PHYSICAL) */
     bool watched : 1;      /* MEM_WRITE_WATCH */
     bool placeholder : 1;  /* MEM_RESERVE_PLACEHOLDER, not replaced yet */

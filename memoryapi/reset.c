@@ -196,7 +196,8 @@ void mm_will_push(uint64_t address, uint64_t size)
 /* Whether an offer can lose its contents. */
 static bool can_be_offered(const struct region *region)
 {
-    return region->kind == MM_PRIVATE && !region->adopted && !region->large && !region->physical;
+    return region->kind == MM_PRIVATE && !region->adopted && !region->secured && !region->large &&
+           !region->physical;
 }
 
 static bool can_sleep(const struct region *region, const struct run_state *state)

@@ -67,6 +67,8 @@ static NTSTATUS take(uint64_t size, void **ret_memory)
     struct mm_request request = {
         .size = size, .type = MEM_RESERVE | MEM_COMMIT, .protect = PAGE_READWRITE};
     NTSTATUS status = mm_allocate(&request);
+    if (status == STATUS_SUCCESS)
+        mm_secure(request.base, true);
     *ret_memory = (void *)request.base;
     return status;
 }
@@ -181,6 +183,7 @@ void teb_destroy(struct teb *teb)
     uint64_t base = (uint64_t)teb, size = 0;
     if (!teb)
         return;
+    mm_secure(base, false);
     mm_free(&base, &size, MEM_RELEASE);
 }
 

@@ -130,7 +130,7 @@ static LONG CALLBACK note_overflow(EXCEPTION_POINTERS *pointers)
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
-static void vm199(void)
+static void vm210(void)
 {
     void *handler = AddVectoredExceptionHandler(1, note_overflow);
     MEMORY_BASIC_INFORMATION stack;
@@ -194,5 +194,41 @@ static void vm198(void)
     FreeEnvironmentStringsW(block);
 }
 
+/* The address of a field of the TEB that leads to a block. */
+static char *block_at(unsigned offset)
+{
+    return *(char **)((char *)NtCurrentTeb() + offset);
+}
+
+static void vm199(void)
+{
+    char *const each[] = {block_at(0x30) /* the TEB itself */, block_at(0x60) /* the PEB */};
+    unsigned i;
+    if (GetProcAddress(GetModuleHandleA("ntdll"), "wine_get_version")) {
+        kit_skip("Wine lets a program take them away, and ends");
+        return;
+    }
+    for (i = 0; i < 2; i++) {
+        char *block = each[i], *base = look(block).AllocationBase;
+        DWORD old = 0x5555;
+        no_success("decommit", VirtualFree(block, PAGE, MEM_DECOMMIT), ERROR_INVALID_PARAMETER);
+        no_success("release", VirtualFree(base, 0, MEM_RELEASE), ERROR_INVALID_PARAMETER);
+        no_success("read only", VirtualProtect(block, PAGE, PAGE_READONLY, &old),
+                   ERROR_INVALID_PARAMETER);
+        no_success("guard", VirtualProtect(block, PAGE, PAGE_READWRITE | PAGE_GUARD, &old),
+                   ERROR_INVALID_PARAMETER);
+        no_success("no access", VirtualProtect(block, PAGE, PAGE_NOACCESS, &old),
+                   ERROR_INVALID_PARAMETER);
+        no_memory("commit", VirtualAlloc(block, PAGE, MEM_COMMIT, PAGE_NOACCESS),
+                  ERROR_INVALID_PARAMETER);
+        same("untouched", old, 0x5555);
+        if (api.DiscardVirtualMemory)
+            ok("discard", api.DiscardVirtualMemory(block, PAGE) != 0);
+        same("protect", look(block).Protect, PAGE_READWRITE);
+        ok("the same again", VirtualProtect(block, PAGE, PAGE_READWRITE, &old));
+        same("old", old, PAGE_READWRITE);
+    }
+}
+
 const struct statement process_statements[] = {S(145), S(146), S(147), S(148), S(149),
-                                               S(150), S(197), S(198), S(199), END};
+                                               S(150), S(197), S(198), S(199), S(210), END};
