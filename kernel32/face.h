@@ -38,3 +38,12 @@ static inline void *face_pointer(NTSTATUS status, void *pointer)
     last_error_set(last_error_from_status(status));
     return NULL;
 }
+
+/*
+ * Reading and writing memory of the caller's that Windows itself touches in user mode (give.c): a
+ * bad pointer raises the access violation in a Windows thread, whose handlers may make it good;
+ * else false. With no lock held. face_may_give: whether it is worth trying.
+ */
+bool face_give(void *to, const void *value, size_t size);
+bool face_take(const void *from, void *ret_value, size_t size);
+bool face_may_give(void *to, size_t size);

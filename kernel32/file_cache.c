@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include "kernel32/face.h"
 #include "memoryapi/futex.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/privilege.h"
 #include "memoryapi/textfile.h"
 
@@ -38,11 +37,11 @@ BOOL k32_GetSystemFileCacheSize(PSIZE_T lpMinimumFileCacheSize, PSIZE_T lpMaximu
     SIZE_T minimum = cache.minimum, maximum = cache.maximum;
     DWORD flags = cache.flags;
     futex_unlock(&cache.lock);
-    if (!guarded_writable(lpMinimumFileCacheSize, sizeof minimum) ||
-        !guarded_writable(lpMaximumFileCacheSize, sizeof maximum) ||
-        !guarded_write(lpFlags, &flags, sizeof flags) ||
-        !guarded_write(lpMinimumFileCacheSize, &minimum, sizeof minimum) ||
-        !guarded_write(lpMaximumFileCacheSize, &maximum, sizeof maximum))
+    if (!face_may_give(lpMinimumFileCacheSize, sizeof minimum) ||
+        !face_may_give(lpMaximumFileCacheSize, sizeof maximum) ||
+        !face_give(lpFlags, &flags, sizeof flags) ||
+        !face_give(lpMinimumFileCacheSize, &minimum, sizeof minimum) ||
+        !face_give(lpMaximumFileCacheSize, &maximum, sizeof maximum))
         return face_bool(STATUS_ACCESS_VIOLATION);
     return TRUE;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kernel32/face.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/textfile.h"
 
@@ -131,7 +130,6 @@ BOOL k32_GetPhysicallyInstalledSystemMemory(PULONGLONG TotalMemoryInKilobytes)
         return FALSE;
     }
     ULONGLONG kib = installed >> 10;
-    return face_bool(guarded_write(TotalMemoryInKilobytes, &kib, sizeof kib)
-                         ? STATUS_SUCCESS
-                         : STATUS_ACCESS_VIOLATION);
+    return face_bool(face_give(TotalMemoryInKilobytes, &kib, sizeof kib) ? STATUS_SUCCESS
+                                                                         : STATUS_ACCESS_VIOLATION);
 }

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <sys/sysinfo.h>
 #include "kernel32/face.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/object.h"
 #include "memoryapi/pressure.h"
@@ -51,8 +50,8 @@ BOOL k32_K32GetProcessMemoryInfo(HANDLE Process, PPROCESS_MEMORY_COUNTERS ppsmem
         .PrivateWorkingSetSize = resident.anonymous,
         .SharedCommitUsage = resident.shared,
     };
-    return face_bool(guarded_copy(ppsmemCounters, &counters, size) ? STATUS_SUCCESS
-                                                                   : STATUS_ACCESS_VIOLATION);
+    return face_bool(face_give(ppsmemCounters, &counters, size) ? STATUS_SUCCESS
+                                                                : STATUS_ACCESS_VIOLATION);
 }
 
 static DWORD count_processes(void)
@@ -112,7 +111,7 @@ BOOL k32_K32GetPerformanceInfo(PPERFORMANCE_INFORMATION pPerformanceInformation,
         .ProcessCount = count_processes(),
         .ThreadCount = machine.procs, /* Linux counts tasks there */
     };
-    return face_bool(guarded_copy(pPerformanceInformation, &information, sizeof information)
+    return face_bool(face_give(pPerformanceInformation, &information, sizeof information)
                          ? STATUS_SUCCESS
                          : STATUS_ACCESS_VIOLATION);
 }

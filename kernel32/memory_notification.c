@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include "kernel32/face.h"
 #include "kernel32/process/wait.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/pressure.h"
 
 /* Of a handle: it can be asked and waited for. */
@@ -135,6 +134,6 @@ BOOL k32_QueryMemoryResourceNotification(HANDLE ResourceNotificationHandle, PBOO
     if (!pressure_read(&memory))
         return face_bool(STATUS_NOT_SUPPORTED);
     BOOL state = level == memory.level;
-    return face_bool(guarded_write(ResourceState, &state, sizeof state) ? STATUS_SUCCESS
-                                                                        : STATUS_ACCESS_VIOLATION);
+    return face_bool(face_give(ResourceState, &state, sizeof state) ? STATUS_SUCCESS
+                                                                    : STATUS_ACCESS_VIOLATION);
 }

@@ -4,7 +4,6 @@
  */
 #include <string.h>
 #include "kernel32/face.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/usage.h"
@@ -37,14 +36,14 @@ BOOL k32_GlobalMemoryStatusEx(LPMEMORYSTATUSEX lpBuffer)
 {
     DWORD length;
     MEMORYSTATUSEX status;
-    if (!guarded_read(lpBuffer, &length, sizeof length)) /* the first member */
+    if (!face_take(lpBuffer, &length, sizeof length)) /* the first member */
         return face_bool(STATUS_ACCESS_VIOLATION);
     if (length != sizeof status)
         return face_bool(STATUS_INVALID_PARAMETER);
     if (!memory_status(&status))
         return face_bool(STATUS_NOT_SUPPORTED);
-    return face_bool(guarded_copy(lpBuffer, &status, sizeof status) ? STATUS_SUCCESS
-                                                                    : STATUS_ACCESS_VIOLATION);
+    return face_bool(face_give(lpBuffer, &status, sizeof status) ? STATUS_SUCCESS
+                                                                 : STATUS_ACCESS_VIOLATION);
 }
 
 /* It has no way to fail: a bad pointer raises an access violation, unknown numbers are 0. */

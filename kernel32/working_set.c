@@ -2,19 +2,18 @@
 #include "memoryapi/workingset.h"
 
 #include "kernel32/face.h"
-#include "memoryapi/guarded.h"
 #include "memoryapi/object.h"
 
-/* All outputs or none. `flags` may be left out by the caller: NULL. */
+/* All outputs or none, where a bad one is an error. */
 static NTSTATUS give(PSIZE_T minimum, PSIZE_T maximum, PDWORD flags)
 {
     struct mm_working_set limits;
-    if (!guarded_writable(minimum, sizeof *minimum) || !guarded_writable(maximum, sizeof *maximum))
+    if (!face_may_give(minimum, sizeof *minimum) || !face_may_give(maximum, sizeof *maximum))
         return STATUS_ACCESS_VIOLATION;
     mm_working_set_limits(&limits);
-    if ((flags && !guarded_write(flags, &limits.flags, sizeof limits.flags)) ||
-        !guarded_write(minimum, &limits.minimum, sizeof limits.minimum) ||
-        !guarded_write(maximum, &limits.maximum, sizeof limits.maximum))
+    if (!face_give(flags, &limits.flags, sizeof limits.flags) ||
+        !face_give(minimum, &limits.minimum, sizeof limits.minimum) ||
+        !face_give(maximum, &limits.maximum, sizeof limits.maximum))
         return STATUS_ACCESS_VIOLATION;
     return STATUS_SUCCESS;
 }
@@ -22,9 +21,10 @@ static NTSTATUS give(PSIZE_T minimum, PSIZE_T maximum, PDWORD flags)
 BOOL k32_GetProcessWorkingSetSize(HANDLE hProcess, PSIZE_T lpMinimumWorkingSetSize,
                                   PSIZE_T lpMaximumWorkingSetSize)
 {
+    DWORD flags;
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
     if (NT_SUCCESS(status))
-        status = give(lpMinimumWorkingSetSize, lpMaximumWorkingSetSize, NULL);
+        status = give(lpMinimumWorkingSetSize, lpMaximumWorkingSetSize, &flags);
     return face_bool(status);
 }
 
@@ -33,8 +33,7 @@ BOOL k32_GetProcessWorkingSetSizeEx(HANDLE hProcess, PSIZE_T lpMinimumWorkingSet
 {
     NTSTATUS status = handle_is_current_process(hProcess, PROCESS_QUERY_LIMITED_INFORMATION);
     if (NT_SUCCESS(status))
-        status = Flags ? give(lpMinimumWorkingSetSize, lpMaximumWorkingSetSize, Flags)
-                       : STATUS_ACCESS_VIOLATION;
+        status = give(lpMinimumWorkingSetSize, lpMaximumWorkingSetSize, Flags);
     return face_bool(status);
 }
 

@@ -44,6 +44,7 @@ extern const struct statement allocate_statements[], alloc2_statements[], free_s
     F(K32QueryWorkingSet)                                                                          \
     F(K32QueryWorkingSetEx)                                                                        \
     F(K32EmptyWorkingSet)                                                                          \
+    F(K32GetProcessMemoryInfo)                                                                     \
     F(AllocateUserPhysicalPages)                                                                   \
     F(FreeUserPhysicalPages)                                                                       \
     F(MapUserPhysicalPages)                                                                        \

@@ -192,6 +192,76 @@ static void vm193(void)
     drop(p);
 }
 
-const struct statement general_statements[] = {S(125), S(126), S(127), S(128), S(135),
-                                               S(136), S(137), S(138), S(180), S(182),
-                                               S(183), S(189), S(190), S(193), END};
+static struct {
+    char *base, *next;
+    unsigned raised;
+} lazy;
+
+/* Commits what is touched. */
+static LONG WINAPI commit_lazily(EXCEPTION_POINTERS *pointers)
+{
+    const EXCEPTION_RECORD *record = pointers->ExceptionRecord;
+    char *at = (char *)record->ExceptionInformation[1];
+    if (record->ExceptionCode != STATUS_ACCESS_VIOLATION || at < lazy.base ||
+        at >= lazy.base + 64 * PAGE)
+        return EXCEPTION_CONTINUE_SEARCH;
+    lazy.raised++;
+    VirtualAlloc(at, 1, MEM_COMMIT, PAGE_READWRITE);
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+/* A place that ends one reserved page and begins another. */
+static void *lazy_place(void)
+{
+    lazy.raised = 0;
+    lazy.next += 2 * PAGE;
+    return lazy.next - 8;
+}
+
+static void vm200(void)
+{
+    HANDLE self = GetCurrentProcess(), low = NULL, handler;
+    MEMORYSTATUSEX *status;
+    SIZE_T *size, other;
+    DWORD *flags;
+    lazy.base = lazy.next = take(64 * PAGE, MEM_RESERVE, PAGE_READWRITE);
+    handler = AddVectoredExceptionHandler(1, commit_lazily);
+    status = lazy_place();
+    no_success("a length of 0", GlobalMemoryStatusEx(status), ERROR_INVALID_PARAMETER);
+    same("raised for the length", lazy.raised, 1);
+    status->dwLength = sizeof *status;
+    ok("with a length", GlobalMemoryStatusEx(status));
+    same("raised for the rest", lazy.raised, 2);
+    ok("filled", status->ullTotalPhys > 0 && status->ullTotalVirtual > 0);
+    GlobalMemoryStatus(lazy_place());
+    ok("GlobalMemoryStatus", lazy.raised > 0);
+    GetSystemInfo(lazy_place());
+    ok("GetSystemInfo", lazy.raised > 0);
+    size = lazy_place();
+    ok("working set", GetProcessWorkingSetSize(self, size, &other));
+    ok("raised", lazy.raised > 0 && *size > 0);
+    flags = lazy_place();
+    ok("working set and flags", GetProcessWorkingSetSizeEx(self, &other, &other, flags));
+    ok("raised", lazy.raised > 0);
+    if (api.CreateMemoryResourceNotification && api.QueryMemoryResourceNotification &&
+        (low = api.CreateMemoryResourceNotification(LowMemoryResourceNotification)) != NULL) {
+        ok("notification", api.QueryMemoryResourceNotification(low, lazy_place()));
+        ok("raised", lazy.raised > 0);
+        CloseHandle(low);
+    }
+    if (api.GetPhysicallyInstalledSystemMemory) {
+        api.GetPhysicallyInstalledSystemMemory(lazy_place());
+        ok("installed memory", lazy.raised > 0);
+    }
+    if (api.K32GetProcessMemoryInfo) {
+        ok("counters",
+           api.K32GetProcessMemoryInfo(self, lazy_place(), sizeof(PROCESS_MEMORY_COUNTERS)));
+        ok("raised", lazy.raised > 0);
+    }
+    RemoveVectoredExceptionHandler(handler);
+    drop(lazy.base);
+}
+
+const struct statement general_statements[] = {S(125), S(126), S(127), S(128), S(135), S(136),
+                                               S(137), S(138), S(180), S(182), S(183), S(189),
+                                               S(190), S(193), S(200), END};
