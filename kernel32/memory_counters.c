@@ -1,6 +1,7 @@
 /* Memory counters of a process and of the machine (psapi). */
 #include <ctype.h>
 #include <dirent.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include "kernel32/face.h"
 #include "memoryapi/limits.h"
@@ -30,18 +31,19 @@ BOOL k32_K32GetProcessMemoryInfo(HANDLE Process, PPROCESS_MEMORY_COUNTERS ppsmem
 {
     struct mm_resident resident;
     struct mm_commit commit;
+    struct rusage usage;
     DWORD size = counters_size(cb);
     NTSTATUS status = handle_is_current_process(Process, PROCESS_QUERY_LIMITED_INFORMATION);
     if (!NT_SUCCESS(status))
         return face_bool(status);
     if (size == 0)
         return face_bool(STATUS_BUFFER_TOO_SMALL);
-    if (!mm_resident_now(&resident))
+    if (!mm_resident_now(&resident) || getrusage(RUSAGE_SELF, &usage) != 0)
         return face_bool(STATUS_NOT_SUPPORTED);
     mm_commit_state(&commit);
     PROCESS_MEMORY_COUNTERS_EX2 counters = {
         .cb = size,
-        .PageFaultCount = (DWORD)resident.faults,
+        .PageFaultCount = (DWORD)(usage.ru_minflt + usage.ru_majflt),
         .PeakWorkingSetSize = resident.peak,
         .WorkingSetSize = resident.now,
         .PagefileUsage = commit.charge,

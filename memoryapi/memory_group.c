@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "memoryapi/base.h"
+#include "memoryapi/lazyfree.h"
 
 /* Whether `word` is one of the comma-separated words of `list`, which ends at a blank or ':'. */
 static bool has_word(const char *list, const char *word)
@@ -170,20 +171,6 @@ void memory_group_find(struct memory_group *ret_group)
         ret_group->version = 0;
 }
 
-/*
- * The page cache that was not used lately: the first thing the kernel drops. Version 1 keeps the
- * sum over the groups below under a name of its own.
- */
-static uint64_t droppable(const char *folder, unsigned version)
-{
-    char path[TEXT_PATH];
-    uint64_t bytes = 0;
-    const struct text_key key = {version == 1 ? "total_inactive_file" : "inactive_file", &bytes};
-    if ((size_t)snprintf(path, sizeof path, "%s/memory.stat", folder) < sizeof path)
-        text_numbers(path, &key, 1);
-    return bytes;
-}
-
 /* Version 1 says "no limit" with the highest number of whole pages that fits a long. */
 static bool is_limit(uint64_t value)
 {
@@ -202,18 +189,6 @@ static uint64_t limit_of(const char *folder, unsigned version)
     return limit;
 }
 
-static uint64_t left_of(const char *folder, unsigned version, uint64_t limit, uint64_t *ret_unused)
-{
-    uint64_t used;
-    *ret_unused = limit;
-    if (!number_in(folder, version == 1 ? "memory.usage_in_bytes" : "memory.current", &used))
-        return limit;
-    *ret_unused = used < limit ? limit - used : 0;
-    uint64_t cache = droppable(folder, version);
-    used -= cache < used ? cache : used;
-    return used < limit ? limit - used : 0;
-}
-
 /* Version 1 limits memory and swap together, in files that exist when swap is counted at all. */
 static uint64_t swap_limit_of(const char *folder, unsigned version, uint64_t limit)
 {
@@ -225,25 +200,105 @@ static uint64_t swap_limit_of(const char *folder, unsigned version, uint64_t lim
     return limit == UINT64_MAX || value < limit ? 0 : value - limit;
 }
 
-void memory_group_read(const struct memory_group *group, struct memory_group_state *ret_state)
+static void close_level(struct memory_group_level *level)
 {
+    kept_close(&level->usage);
+    kept_close(&level->stat);
+    level->length = 0;
+}
+
+void memory_group_keep(struct memory_group_kept *kept)
+{
+    struct memory_group *group = &kept->group;
     char path[TEXT_PATH];
-    uint64_t unused;
-    *ret_state = (struct memory_group_state){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    if (group->version == 0)
-        return;
+    unsigned count = 0;
     memcpy(path, group->path, sizeof path);
-    do {
+    memory_group_find(group);
+    bool moved = strcmp(path, group->path) != 0;
+    kept->limit = kept->swap_limit = UINT64_MAX;
+    memcpy(path, group->path, sizeof path);
+    while (group->version) {
+        struct memory_group_level *level = &kept->levels[count];
         uint64_t limit = limit_of(path, group->version);
         uint64_t swap = swap_limit_of(path, group->version, limit);
-        ret_state->swap_limit = swap < ret_state->swap_limit ? swap : ret_state->swap_limit;
-        if (limit == UINT64_MAX)
+        kept->swap_limit = swap < kept->swap_limit ? swap : kept->swap_limit;
+        kept->limit = limit < kept->limit ? limit : kept->limit;
+        if (limit != UINT64_MAX && count < MEMORY_GROUP_LEVELS) {
+            if (moved || level->length != strlen(path))
+                close_level(level);
+            level->length = (unsigned)strlen(path);
+            level->limit = limit;
+            count++;
+        }
+        if (!go_up(path, group->mount))
+            break;
+    }
+    for (unsigned i = count; i < kept->count; i++)
+        close_level(&kept->levels[i]);
+    kept->count = count;
+}
+
+/*
+ * The file cache that was not used lately is the first thing the kernel drops. Version 1 keeps the
+ * sums over the groups below under names of their own.
+ */
+static uint64_t droppable(struct kept_file *stat, const char *path, unsigned version,
+                          uint64_t given, uint64_t *ret_given)
+{
+    struct file_lists lists = {.cache = UINT64_MAX};
+    uint64_t swap_cache = 0, shared = 0;
+    bool old = version == 1;
+    const struct text_key keys[] = {
+        {old ? "total_cache" : "file", &lists.cache},
+        {old ? "total_shmem" : "shmem", &shared},
+        {old ? "total_swapcached" : "swapcached", &swap_cache},
+        {old ? "total_active_file" : "active_file", &lists.active},
+        {old ? "total_inactive_file" : "inactive_file", &lists.inactive},
+    };
+    if (!kept_numbers(stat, path, keys, array_length(keys)))
+        return 0;
+    /* both are counted as files */
+    shared += swap_cache;
+    if (lists.cache != UINT64_MAX)
+        lists.cache -= shared < lists.cache ? shared : lists.cache;
+    uint64_t stuck = lazyfree_stuck(&lists, given, ret_given);
+    return lists.inactive - (stuck < lists.inactive ? stuck : lists.inactive);
+}
+
+static uint64_t left_of(struct memory_group_kept *kept, struct memory_group_level *level,
+                        uint64_t given, uint64_t *ret_given, uint64_t *ret_unused)
+{
+    bool old = kept->group.version == 1;
+    char path[TEXT_PATH];
+    uint64_t used;
+    *ret_given = 0;
+    *ret_unused = level->limit;
+    if ((size_t)snprintf(path, sizeof path, "%.*s/%s", (int)level->length, kept->group.path,
+                         old ? "memory.usage_in_bytes" : "memory.current") >= sizeof path ||
+        !kept_number(&level->usage, path, &used))
+        return level->limit;
+    *ret_unused = used < level->limit ? level->limit - used : 0;
+    snprintf(path, sizeof path, "%.*s/memory.stat", (int)level->length, kept->group.path);
+    uint64_t cache = droppable(&level->stat, path, kept->group.version, given, ret_given);
+    used -= cache < used ? cache : used;
+    return used < level->limit ? level->limit - used : 0;
+}
+
+uint64_t memory_group_left(struct memory_group_kept *kept, uint64_t given, uint64_t *ret_given,
+                           uint64_t *ret_unused)
+{
+    uint64_t least = UINT64_MAX;
+    *ret_unused = UINT64_MAX;
+    for (unsigned i = 0; i < kept->count; i++) {
+        uint64_t counted, unused;
+        uint64_t left = left_of(kept, &kept->levels[i], given, &counted, &unused);
+        *ret_unused = unused < *ret_unused ? unused : *ret_unused;
+        if (left >= least)
             continue;
-        uint64_t left = left_of(path, group->version, limit, &unused);
-        ret_state->unused = unused < ret_state->unused ? unused : ret_state->unused;
-        ret_state->limit = limit < ret_state->limit ? limit : ret_state->limit;
-        ret_state->available = left < ret_state->available ? left : ret_state->available;
-    } while (go_up(path, group->mount));
+        least = left;
+        *ret_given = counted;
+    }
+    return least;
 }
 
 bool memory_group_tightest(const struct memory_group *group, const char *name,

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "memoryapi/textfile.h"
+#include "memoryapi/kept_file.h"
 
 struct memory_group {
     unsigned version;     /* 1 or 2; 0: no memory controller */
@@ -14,17 +14,34 @@ struct memory_group {
     char path[TEXT_PATH]; /* of the process's own group, without a slash at the end */
 };
 
-/* In bytes; UINT64_MAX where nothing limits. */
-struct memory_group_state {
-    uint64_t limit;      /* the lowest of the group and its ancestors */
-    uint64_t available;  /* the least that one of them leaves; caches to be dropped are left */
-    uint64_t unused;     /* the same without the caches; always up to date */
-    uint64_t swap_limit; /* swap it may use beside memory */
+/* From /proc/self/cgroup and /proc/self/mountinfo. Processes can be moved: look again. */
+void memory_group_find(struct memory_group *ret_group);
+
+/* Groups with a limit, one above the other; those beyond are passed over. */
+#define MEMORY_GROUP_LEVELS 16
+
+/* What is read each time. Zero bytes: nothing known. Under the lock of kept_file.h. */
+struct memory_group_kept {
+    struct memory_group group;
+    uint64_t limit;      /* bytes: the lowest of the group and its ancestors; UINT64_MAX: none */
+    uint64_t swap_limit; /* bytes of swap it may use beside memory; UINT64_MAX: no limit */
+    unsigned count;
+    struct memory_group_level {
+        unsigned length; /* of its part of the path */
+        uint64_t limit;
+        struct kept_file usage, stat;
+    } levels[MEMORY_GROUP_LEVELS];
 };
 
-/* From /proc/self/cgroup and /proc/self/mountinfo. Processes can be moved: look again each time. */
-void memory_group_find(struct memory_group *ret_group);
-void memory_group_read(const struct memory_group *group, struct memory_group_state *ret_state);
+/* Finds the groups and their limits (again). */
+void memory_group_keep(struct memory_group_kept *kept);
+/*
+ * Bytes: the least that one of the groups leaves; caches to be dropped are left. UINT64_MAX: none has
+ * a limit. `given` and *ret_given: as in lazyfree.h, of that group. *ret_unused: the same without
+ * the caches, always up to date.
+ */
+uint64_t memory_group_left(struct memory_group_kept *kept, uint64_t given, uint64_t *ret_given,
+                           uint64_t *ret_unused);
 /*
  * A file of the group that has the lowest limit, or of the process's own when none has one: what
  * tells about shortage. False when there is no memory controller or the path is too long.

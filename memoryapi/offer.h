@@ -60,6 +60,8 @@ void offer_end(const struct run_state *state, uint64_t pages);
 void offer_forget(struct run_state *state, uint64_t pages);
 /* The same from a signal handler. */
 void offer_forget_later(struct run_state *state, uint64_t pages);
+/* Pages that are offered and the kernel may have dropped; takes no lock. */
+uint64_t offer_given(void);
 /* Pages of all regions that sleep (reset.c). */
 uint64_t reset_sleepers(void);
 /* Pages begin to sleep; end it without being forgotten, which ends it too. */

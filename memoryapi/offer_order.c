@@ -42,6 +42,12 @@ static void take_out(struct offer *offer)
     *(offer->newer ? &offer->newer->older : &list->newest) = offer->older;
 }
 
+/* Those given are read without the lock. */
+static void count(uint64_t *pages, uint64_t more)
+{
+    __atomic_store_n(pages, *pages + more, __ATOMIC_RELAXED);
+}
+
 static uint64_t *count_of(const struct offer *offer)
 {
     return offer->stage == OFFER_HELD    ? &order.pages.held
@@ -53,7 +59,7 @@ void offer_enlist(struct offer *offer, uint64_t pages)
 {
     books_lock();
     offer->offered = pages;
-    *count_of(offer) += offer->offered;
+    count(count_of(offer), offer->offered);
     if (offer->stage != OFFER_DROPPED)
         insert(offer);
     books_unlock();
@@ -62,13 +68,13 @@ void offer_enlist(struct offer *offer, uint64_t pages)
 void offer_set_stage(struct offer *offer, enum offer_stage stage)
 {
     books_lock();
-    *count_of(offer) -= offer->offered;
+    count(count_of(offer), -offer->offered);
     if (offer->stage != OFFER_DROPPED)
         take_out(offer);
     if (stage == OFFER_DROPPED)
         order.pages.discards += offer->offered;
     offer->stage = (uint8_t)stage;
-    *count_of(offer) += offer->offered;
+    count(count_of(offer), offer->offered);
     if (stage != OFFER_DROPPED)
         insert(offer);
     books_unlock();
@@ -78,7 +84,7 @@ void offer_end(const struct run_state *state, uint64_t pages)
 {
     struct offer *offer = state->offer;
     books_lock();
-    *count_of(offer) -= pages;
+    count(count_of(offer), -pages);
     offer->offered -= pages;
     if (offer->offered == 0 && offer->stage != OFFER_DROPPED)
         take_out(offer);
@@ -118,6 +124,11 @@ unsigned offer_last_given(uint32_t priority, struct offer_key *ret_keys, unsigne
             ret_keys[count++] = key_of(offer);
     books_unlock();
     return count;
+}
+
+uint64_t offer_given(void)
+{
+    return __atomic_load_n(&order.pages.given, __ATOMIC_RELAXED);
 }
 
 void mm_offer_state(struct mm_offers *ret_offers)

@@ -221,12 +221,10 @@ static uint64_t given_bytes(uint64_t enough)
  */
 static uint64_t at_hand(const struct mm_memory *memory, uint64_t enough)
 {
-    struct mm_offers offers;
     uint64_t bytes;
     if (memory->pretended)
         return memory->available;
-    mm_offer_state(&offers);
-    bytes = memory->available > offers.given ? memory->available - offers.given : 0;
+    bytes = memory->available > memory->given ? memory->available - memory->given : 0;
     bytes = bytes > memory->unused ? bytes : memory->unused;
     return bytes >= enough ? bytes : bytes + given_bytes(enough - bytes);
 }

@@ -13,8 +13,9 @@
 #include <unistd.h>
 #include "memoryapi/base.h"
 #include "memoryapi/futex.h"
-#include "memoryapi/memory_group.h"
+#include "memoryapi/machine_memory.h"
 #include "memoryapi/mm.h"
+#include "memoryapi/offer.h"
 #include "memoryapi/pressure_source.h"
 #include "memoryapi/setting.h"
 #include "memoryapi/textfile.h"
@@ -129,31 +130,6 @@ static uint64_t pretended(uint64_t available)
     return least(available, size);
 }
 
-/* /proc/meminfo, which counts in KiB. */
-static bool read_machine(struct mm_memory *memory)
-{
-    uint64_t buffers = 0;
-    const struct text_key keys[] = {
-        {"MemTotal:", &memory->machine_total},
-        {"MemFree:", &memory->unused},
-        {"MemAvailable:", &memory->machine_available},
-        {"SwapTotal:", &memory->swap_total},
-        {"SwapFree:", &memory->swap_free},
-        {"CommitLimit:", &memory->commit_limit},
-        {"Committed_AS:", &memory->commit_used},
-        {"Cached:", &memory->cached},
-        {"Buffers:", &buffers},
-        {"Slab:", &memory->kernel},
-        {"SReclaimable:", &memory->kernel_reclaimable},
-    };
-    if (text_numbers("/proc/meminfo", keys, array_length(keys)) <= 0)
-        return false;
-    for (unsigned i = 0; i < array_length(keys); i++)
-        *keys[i].ret_value <<= 10;
-    memory->cached += buffers;
-    return memory->machine_total != 0;
-}
-
 static uint64_t most(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -173,24 +149,12 @@ static void set_levels(struct mm_memory *memory)
 bool pressure_read(struct mm_memory *ret_memory)
 {
     struct mm_memory memory = {0};
-    struct memory_group group;
-    struct memory_group_state state;
-    uint64_t mode = 0;
     int kept = errno;
-    bool known = read_machine(&memory);
+    bool known = machine_memory_read(&memory, (offer_given() + reset_sleepers()) * PAGE_SIZE);
     if (known) {
-        memory_group_find(&group);
-        memory_group_read(&group, &state);
-        memory.limit = state.limit;
-        memory.total = least(memory.machine_total, state.limit);
-        memory.available = least(least(memory.machine_available, state.available), memory.total);
         memory.available = pretended(memory.available);
-        memory.unused = least(least(memory.unused, state.unused), memory.available);
+        memory.unused = least(memory.unused, memory.available);
         memory.pretended = setting_kind() != OVERRIDE_NONE;
-        memory.swap_total = least(memory.swap_total, state.swap_limit);
-        memory.swap_free = least(memory.swap_free, memory.swap_total);
-        /* 2: never more than CommitLimit (proc_sys_vm(5)) */
-        memory.commit_strict = text_number("/proc/sys/vm/overcommit_memory", &mode) && mode == 2;
         set_levels(&memory);
         *ret_memory = memory;
     }

@@ -29,7 +29,8 @@ struct mm_memory {
     uint64_t available; /* what can be had without swapping; at most `total` */
     uint64_t unused;    /* the part of it that nobody has at the moment; always up to date */
     bool pretended;     /* by WINMEM_AVAILABLE */
-    uint64_t limit;     /* the container's, UINT64_MAX: none */
+    uint64_t given; /* part of `available`: in memory still, ours to take back, offered or reset */
+    uint64_t limit; /* the container's, UINT64_MAX: none */
     uint64_t machine_total, machine_available;
     uint64_t swap_total, swap_free;      /* as far as the container lets */
     bool commit_strict;                  /* the kernel promises no more than commit_limit */
@@ -41,7 +42,10 @@ struct mm_memory {
     enum memory_level level;
 };
 
-/* False when the kernel does not tell; *ret_memory is then untouched. Makes system calls only. */
+/*
+ * False when the kernel does not tell; *ret_memory is then untouched. Makes system calls only, few of
+ * them; that limits have changed is seen half a second later.
+ */
 bool pressure_read(struct mm_memory *ret_memory);
 
 /*

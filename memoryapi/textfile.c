@@ -81,9 +81,21 @@ void text_close(struct text_file *text)
     close(text->file);
 }
 
+bool text_number_in(const char *text, uint64_t *ret_number)
+{
+    if (strncmp(text, "max", 3) == 0) {
+        *ret_number = UINT64_MAX;
+        return true;
+    }
+    if (*text < '0' || *text > '9')
+        return false;
+    *ret_number = strtoull(text, NULL, 10);
+    return true;
+}
+
 bool text_number(const char *path, uint64_t *ret_number)
 {
-    char bytes[32], *end;
+    char bytes[32];
     int file = text_open_file(path, O_RDONLY);
     if (file < 0)
         return false;
@@ -92,31 +104,27 @@ bool text_number(const char *path, uint64_t *ret_number)
     if (got <= 0)
         return false;
     bytes[got] = '\0';
-    if (strncmp(bytes, "max", 3) == 0) {
-        *ret_number = UINT64_MAX;
-        return true;
-    }
-    if (*bytes < '0' || *bytes > '9')
-        return false;
-    *ret_number = strtoull(bytes, &end, 10);
-    return true;
+    return text_number_in(bytes, ret_number);
 }
 
-int text_numbers(const char *path, const struct text_key *keys, unsigned count)
+/* One line; the number of keys it has. */
+static int match(const char *line, const struct text_key *keys, unsigned count)
 {
-    struct text_file text;
-    int found = 0, error = text_open(&text, path);
-    if (error)
-        return error;
-    for (char *line; (line = text_line(&text));) {
-        size_t length = strcspn(line, " \t");
-        for (unsigned i = 0; i < count; i++) {
-            if (strlen(keys[i].name) != length || memcmp(line, keys[i].name, length) != 0)
-                continue;
-            *keys[i].ret_value = strtoull(line + length, NULL, 10);
-            found++;
-        }
+    size_t length = strcspn(line, " \t\n");
+    int found = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (strncmp(keys[i].name, line, length) != 0 || keys[i].name[length])
+            continue;
+        *keys[i].ret_value = strtoull(line + length, NULL, 10);
+        found++;
     }
-    text_close(&text);
+    return found;
+}
+
+int text_numbers(const char *text, const struct text_key *keys, unsigned count)
+{
+    int found = 0;
+    for (const char *line = text; line && *line; line = strchr(line, '\n'))
+        found += match(line += *line == '\n', keys, count);
     return found;
 }

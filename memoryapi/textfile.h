@@ -29,13 +29,15 @@ void text_close(struct text_file *text);
 int text_open_file(const char *path, int flags);
 /* The number a file begins with, in decimal; "max" is UINT64_MAX. False: no such thing. */
 bool text_number(const char *path, uint64_t *ret_number);
+/* The same of what was read. */
+bool text_number_in(const char *text, uint64_t *ret_number);
 
 struct text_key {
     const char *name;    /* "MemTotal:" */
     uint64_t *ret_value; /* gets the number behind it */
 };
 /*
- * Lines of "name number": stores the numbers of those that are found and says how many were. -errno
- * when the file cannot be opened.
+ * Lines of "name number" in what was read: stores the numbers of those that are found and says how
+ * many were.
  */
-int text_numbers(const char *path, const struct text_key *keys, unsigned count);
+int text_numbers(const char *text, const struct text_key *keys, unsigned count);

@@ -1,33 +1,33 @@
 /* What the process itself uses, of memory and of its address space. */
 #include "memoryapi/usage.h"
 
-#include <sys/resource.h>
 #include "memoryapi/base.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/space.h"
-#include "memoryapi/textfile.h"
+#include "memoryapi/kept_file.h"
 
 #define BATCH 256u /* regions counted while others wait for the books */
 
 bool mm_resident_now(struct mm_resident *ret_resident)
 {
     struct mm_resident resident = {0};
-    struct rusage usage;
+    static struct kept_file file; /* under its lock */
     const struct text_key keys[] = {
         {"VmHWM:", &resident.peak},        {"VmRSS:", &resident.now},
         {"RssAnon:", &resident.anonymous}, {"RssFile:", &resident.of_files},
         {"RssShmem:", &resident.shared},   {"VmSwap:", &resident.swapped},
     };
-    if (text_numbers("/proc/self/status", keys, array_length(keys)) <= 0 || resident.now == 0 ||
-        getrusage(RUSAGE_SELF, &usage) != 0)
+    kept_lock();
+    bool told = kept_numbers(&file, "/proc/self/status", keys, array_length(keys));
+    kept_unlock();
+    if (!told || resident.now == 0)
         return false;
     for (unsigned i = 0; i < array_length(keys); i++)
         *keys[i].ret_value <<= 10; /* from KiB */
     /* the kernel counts the peak in steps, and may be behind */
     if (resident.peak < resident.now)
         resident.peak = resident.now;
-    resident.faults = (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
     *ret_resident = resident;
     return true;
 }
@@ -96,7 +96,8 @@ bool mm_system_commit(const struct mm_memory *memory, struct mm_system_commit *r
     uint64_t limit = commit.chosen ? commit.limit : least(commit.limit, machine);
     machine = machine < limit ? limit : machine;
     uint64_t in_use = memory->total - memory->available + memory->swap_total - memory->swap_free;
-    uint64_t others = less_or_zero(in_use, resident.anonymous + resident.shared + resident.swapped);
+    uint64_t own = resident.anonymous + resident.shared + resident.swapped;
+    uint64_t others = less_or_zero(in_use, less_or_zero(own, memory->given));
     /* what is promised beyond the limit cannot be told from what is not there */
     uint64_t left =
         least(less_or_zero(limit, commit.charge), less_or_zero(machine, commit.charge + others));

@@ -11,7 +11,6 @@ struct mm_resident {
     uint64_t now, peak;                   /* in memory */
     uint64_t anonymous, shared, of_files; /* parts of `now`: private, shared memory, files */
     uint64_t swapped;                     /* private, in the swap space */
-    uint64_t faults;                      /* page faults so far; a number */
 };
 /* False: the host does not tell; *ret_resident is untouched. */
 bool mm_resident_now(struct mm_resident *ret_resident);

@@ -4,6 +4,8 @@
  * and offers. Skipped (exit 77) where no cgroup can be made.
  */
 #include "kernel32/face.h"
+#include "memoryapi/offer.h"
+#include "memoryapi/pressure.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -126,6 +128,49 @@ static void check_notifications(void)
     k32_CloseHandle(high);
 }
 
+/* What the kernel got and gave back is used again, though it lies among the files for long. */
+static void check_reclaimed(void)
+{
+    uint64_t before = status_now().ullAvailPhys, size = 30 * MIB, now;
+    HANDLE low = CreateMemoryResourceNotification(LowMemoryResourceNotification);
+    char *memory = VirtualAlloc(NULL, size, RC, PAGE_READWRITE);
+    touch(memory, size);
+    /* as under a pressure that is pretended, low offers go to the kernel at once */
+    setenv("WINMEM_AVAILABLE", "1024G", 1);
+    pressure_read_setting();
+    CHECK(OfferVirtualMemory(memory, size, VmOfferPriorityVeryLow) == 0, "%d", 0);
+    unsetenv("WINMEM_AVAILABLE");
+    pressure_read_setting();
+    CHECK(offer_given() * 4096 == size, "%llu", (unsigned long long)offer_given());
+    now = status_now().ullAvailPhys;
+    CHECK(now + 3 * MIB > before, "%llu", (unsigned long long)now);
+    CHECK(ReclaimVirtualMemory(memory, size) == 0, "%d", 0);
+    touch(memory, size);
+    now = status_now().ullAvailPhys;
+    CHECK(now + size < before + 3 * MIB && now + size + 3 * MIB > before, "%llu of %llu",
+          (unsigned long long)now, (unsigned long long)before);
+    /* what is short then is told */
+    char *more = VirtualAlloc(NULL, now - 3 * MIB, RC, PAGE_READWRITE);
+    touch(more, now - 3 * MIB);
+    CHECK(k32_WaitForSingleObject(low, 10000) == WAIT_OBJECT_0, "%llu",
+          (unsigned long long)status_now().ullAvailPhys);
+    VirtualFree(more, 0, MEM_RELEASE);
+    VirtualFree(memory, 0, MEM_RELEASE);
+    k32_CloseHandle(low);
+}
+
+/* Another limit, or another group, is seen a moment later. */
+static void check_moving(const char *group, const char *limit_file, const char *inner)
+{
+    write_file(inner, limit_file, "50331648");
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    MEMORYSTATUSEX status = status_now();
+    CHECK(status.ullTotalPhys == 48 * MIB, "%llu", (unsigned long long)status.ullTotalPhys);
+    enter(group);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    check_figures();
+}
+
 int main(void)
 {
     char group[256], inner[300];
@@ -143,9 +188,11 @@ int main(void)
     }
     check_figures();
     check_notifications();
+    check_reclaimed();
     if (mkdir(inner, 0700) == 0 && enter(inner)) {
         check_figures();
         check_notifications();
+        check_moving(group, limit_file, inner);
     }
     enter(root);
     rmdir(inner);

@@ -11,7 +11,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <winmem/memoryapi.h>
+#include <winmem/winnt.h>
+#include "memoryapi/kept_file.h"
 #include "memoryapi/memory_group.h"
+#include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
 #include "memoryapi/textfile.h"
 #include "tests/unit/machine_kit.h"
@@ -41,6 +45,61 @@ START_TEST(lines_of_any_length)
     ck_assert_str_eq(text_line(&text), "last");
     ck_assert_ptr_null(text_line(&text));
     text_close(&text);
+    remove_machine();
+}
+END_TEST
+
+static char *kept_now(struct kept_file *kept, const char *path)
+{
+    kept_lock();
+    char *text = kept_read(kept, path);
+    kept_unlock();
+    return text;
+}
+
+/* It stays open, over all that a program may do to it. */
+START_TEST(kept_files)
+{
+    struct kept_file kept = {0};
+    char path[80];
+    uint64_t number = 0;
+    make_machine(64, 64); /* for a folder */
+    __atomic_store_n(&text_root, "", __ATOMIC_RELAXED);
+    snprintf(path, sizeof path, "%s/number", root);
+    ck_assert_ptr_null(kept_now(&kept, path));
+    make("/number", "12\n");
+    ck_assert_str_eq(kept_now(&kept, path), "12\n");
+    int file = kept.number - 1;
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(fcntl(file, F_GETFD), FD_CLOEXEC);
+    make("/number", "345\n"); /* the same file, written anew */
+    kept_lock();
+    ck_assert(kept_number(&kept, path, &number));
+    kept_unlock();
+    ck_assert_uint_eq(number, 345);
+    ck_assert_int_eq(kept.number - 1, file);
+    /* closed by the program */
+    ck_assert_int_eq(close(file), 0);
+    ck_assert_str_eq(kept_now(&kept, path), "345\n");
+    /* and its number is another file of the program, which stays open */
+    file = kept.number - 1;
+    int other = open("/dev/zero", O_RDONLY);
+    ck_assert_int_eq(dup2(other, file), file);
+    ck_assert_str_eq(kept_now(&kept, path), "345\n");
+    ck_assert_int_ne(kept.number - 1, file);
+    ck_assert_int_eq(read(file, &number, 1), 1);
+    /* the child of a fork reads what is said of itself */
+    struct kept_file own = {0};
+    ck_assert_ptr_nonnull(kept_now(&own, "/proc/self/stat"));
+    pid_t child = fork();
+    if (child == 0) {
+        char *text = kept_now(&own, "/proc/self/stat");
+        _exit(text && atoi(text) == getpid() ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(atoi(kept_now(&own, "/proc/self/stat")), getpid());
     remove_machine();
 }
 END_TEST
@@ -107,7 +166,7 @@ START_TEST(version_2_nested)
     make_number("/sys/fs/cgroup/outer/memory.max", 100 * M);
     make_number("/sys/fs/cgroup/outer/memory.current", 90 * M);
     make("/sys/fs/cgroup/outer/memory.stat",
-         "anon 5\nfile 6\nactive_file 9\ninactive_file 31457280\n");
+         "anon 5\nfile 31457289\nactive_file 9\ninactive_file 31457280\n");
     make("/sys/fs/cgroup/outer/inner/memory.max", "max\n");
     make_number("/sys/fs/cgroup/outer/inner/memory.current", 10 * M);
     struct mm_memory memory = look();
@@ -195,6 +254,120 @@ START_TEST(version_1_beside_an_empty_version_2)
     ck_assert_uint_eq(memory.total, 300 * M);
     ck_assert_uint_eq(memory.available, 30 * M);
     ck_assert_uint_eq(memory.swap_total, 10 * M);
+    remove_machine();
+}
+END_TEST
+
+/* meminfo of 8 GiB with 4 GiB available; the rest in MiB. */
+static void make_lists(unsigned cached, unsigned shared, unsigned active, unsigned inactive)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\nBuffers: 10240 kB\nCached: %u kB\n"
+             "SwapCached: 999999 kB\nActive(file): %u kB\nInactive(file): %u kB\n"
+             "Unevictable: 5120 kB\nShmem: %u kB\n",
+             (cached - 10) << 10, active << 10, inactive << 10, shared << 10);
+    make("/proc/meminfo", text);
+}
+
+/* Gives that much to the kernel, as the books see it. */
+static void *give(unsigned mib)
+{
+    setenv("WINMEM_AVAILABLE", "1024G", 1); /* pretended, though larger: low offers go at once */
+    pressure_read_setting();
+    char *memory = VirtualAlloc(NULL, mib * M, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(memory);
+    ck_assert_uint_eq(OfferVirtualMemory(memory, mib * M, VmOfferPriorityVeryLow), 0);
+    struct mm_offers offers;
+    mm_offer_state(&offers);
+    ck_assert_uint_eq(offers.given, mib * M);
+    return memory;
+}
+
+/* What is on the file lists and is no file was freed lazily: only what is ours still can be had. */
+START_TEST(lazily_freed_pages)
+{
+    make_machine(8192, 4096);
+    make_lists(700, 100, 200, 400); /* all of the lists are files */
+    ck_assert_uint_eq(look().available, 4 * G);
+    make_lists(700, 100, 200, 300); /* as many are locked in memory */
+    ck_assert_uint_eq(look().available, 4 * G);
+    make_lists(700, 100, 200, 1400);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.available, 3 * G + 24 * M);
+    ck_assert_uint_eq(memory.given, 0);
+    void *given = give(64);
+    memory = look();
+    ck_assert_uint_eq(memory.available, 3 * G + 88 * M);
+    ck_assert_uint_eq(memory.given, 64 * M);
+    make_lists(700, 100, 200, 440); /* 24 MiB were dropped, or never touched */
+    memory = look();
+    ck_assert_uint_eq(memory.available, 4 * G);
+    ck_assert_uint_eq(memory.given, 40 * M);
+    ck_assert_uint_eq(ReclaimVirtualMemory(given, 64 * M), 0);
+    ck_assert_uint_eq(look().available, 4 * G - 40 * M);
+    remove_machine();
+}
+END_TEST
+
+/* The kernel leaves half of the lists out, at most up to its low mark: that is not left out twice. */
+START_TEST(lazily_freed_pages_and_few_files)
+{
+    make_machine(8192, 4096);
+    make("/proc/zoneinfo",
+         "Node 0, zone DMA\n  pages free 9\n        min      8\n        low      5120\n"
+         "        high     9999\nNode 0, zone Normal\n        low      10240\n");
+    /* the low mark is 60 MiB; 1000 less 60 were counted, and 40 less 20 can be had */
+    make_lists(50, 10, 0, 1000);
+    ck_assert_uint_eq(look().available, 4 * G - 940 * M + 20 * M);
+    make_lists(310, 10, 0, 1000);
+    ck_assert_uint_eq(look().available, 4 * G - 700 * M);
+    remove_machine();
+}
+END_TEST
+
+static void in_box(bool old, unsigned used, const char *stat)
+{
+    const char *folder = old ? "/sys/fs/cgroup/memory/box" : "/sys/fs/cgroup/box";
+    char path[128];
+    make("/proc/self/cgroup", old ? "4:memory:/box\n" : "0::/box\n");
+    make("/proc/self/mountinfo",
+         old ? "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+             : "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    snprintf(path, sizeof path, "%s/memory.%s", folder, old ? "limit_in_bytes" : "max");
+    make_number(path, 300 * M);
+    snprintf(path, sizeof path, "%s/memory.%s", folder, old ? "usage_in_bytes" : "current");
+    make_number(path, used * M);
+    snprintf(path, sizeof path, "%s/memory.stat", folder);
+    make(path, stat);
+}
+
+/* 290 MiB used: 40 files on the lists, 30 of them not used lately, 10 shared, 20 being swapped. */
+START_TEST(lazily_freed_pages_of_a_group)
+{
+    static const char *const stats[] = {
+        "anon 7\nfile 73400320\nshmem 10485760\nswapcached 20971520\nactive_file 10485760\n"
+        "inactive_file %llu\n",
+        "cache 7\nshmem 7\nactive_file 7\ninactive_file 7\nswapcached 7\ntotal_cache 73400320\n"
+        "total_shmem 10485760\ntotal_swapcached 20971520\ntotal_active_file 10485760\n"
+        "total_inactive_file %llu\n"};
+    char text[512];
+    void *given = NULL;
+    make_machine(8192, 4096);
+    for (unsigned round = 0; round < 2; round++) {
+        snprintf(text, sizeof text, stats[_i], (30 + 150 * round) * M);
+        in_box(_i == 1, 290, text);
+        ck_assert_uint_eq(look().available, 40 * M);
+    }
+    given = give(100);
+    struct mm_memory memory = look();
+    ck_assert_uint_eq(memory.available, 140 * M);
+    ck_assert_uint_eq(memory.given, 100 * M);
+    ck_assert_uint_eq(ReclaimVirtualMemory(given, 100 * M), 0);
+    ck_assert_uint_eq(look().available, 40 * M);
+    /* a kernel that does not tell the files apart */
+    in_box(_i == 1, 290, _i == 1 ? "total_inactive_file 31457280\n" : "inactive_file 31457280\n");
+    ck_assert_uint_eq(look().available, 40 * M);
     remove_machine();
 }
 END_TEST
@@ -354,6 +527,10 @@ int main(void)
     tcase_add_test(files, version_2_controller_above);
     tcase_add_test(files, a_container_sees_its_part);
     tcase_add_test(files, version_1_beside_an_empty_version_2);
+    tcase_add_test(files, lazily_freed_pages);
+    tcase_add_test(files, lazily_freed_pages_and_few_files);
+    tcase_add_loop_test(files, lazily_freed_pages_of_a_group, 0, 2);
+    tcase_add_test(files, kept_files);
     tcase_add_test(files, setting_pretends);
     tcase_add_loop_test(files, a_wrong_setting_is_told, 0,
                         sizeof wrong_settings / sizeof *wrong_settings);
