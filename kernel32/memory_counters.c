@@ -7,6 +7,7 @@
 #include "memoryapi/limits.h"
 #include "memoryapi/object.h"
 #include "memoryapi/pressure.h"
+#include "memoryapi/residency.h"
 #include "memoryapi/textfile.h"
 #include "memoryapi/usage.h"
 
@@ -23,9 +24,10 @@ static DWORD counters_size(DWORD cb)
 }
 
 /*
- * The working set is all that is in memory, offered pages among it until the host drops them; the
- * commit charge is what the program committed, and offering gives none of it back. Kernel pools are
- * not charged to a process here.
+ * The working set is all that is in memory but for offered pages (sdk-api memoryapi/
+ * OfferVirtualMemory); its peak is the host's, who counts them. The commit charge is what the
+ * program committed, and offering gives none of it back. Kernel pools are not charged to a process
+ * here.
  */
 BOOL k32_K32GetProcessMemoryInfo(HANDLE Process, PPROCESS_MEMORY_COUNTERS ppsmemCounters, DWORD cb)
 {
@@ -40,6 +42,9 @@ BOOL k32_K32GetProcessMemoryInfo(HANDLE Process, PPROCESS_MEMORY_COUNTERS ppsmem
         return face_bool(STATUS_BUFFER_TOO_SMALL);
     if (!mm_resident_now(&resident) || getrusage(RUSAGE_SELF, &usage) != 0)
         return face_bool(STATUS_NOT_SUPPORTED);
+    uint64_t offered = mm_offered_resident();
+    resident.now -= offered < resident.now ? offered : resident.now;
+    resident.anonymous -= offered < resident.anonymous ? offered : resident.anonymous;
     mm_commit_state(&commit);
     PROCESS_MEMORY_COUNTERS_EX2 counters = {
         .cb = size,

@@ -137,6 +137,11 @@ struct host_ops {
      */
     int (*resident)(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
                     unsigned room);
+    /*
+     * Counts the pages in memory in [start, end) that are the process's own: not the one page of zeros
+     * that stands where private memory was only read.
+     */
+    int (*own_pages)(uint64_t start, uint64_t end, uint64_t *ret_pages);
     /* The NUMA node of each page; negative where there is no page. */
     int (*nodes)(const uint64_t *pages, unsigned count, int *ret_nodes);
     /*

@@ -223,6 +223,7 @@ static const struct host_ops linux_ops = {
     .unlock = linux_unlock,
     .hint = linux_hint,
     .resident = linux_resident,
+    .own_pages = linux_own_pages,
     .nodes = linux_nodes,
     .shared_map = linux_shared_map,
     .shared_fill = linux_shared_fill,

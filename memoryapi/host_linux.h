@@ -12,6 +12,7 @@ int linux_hint(uint64_t address, uint64_t size, enum host_hint hint);
 /* host_pagemap.c */
 int linux_resident(uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
                    unsigned room);
+int linux_own_pages(uint64_t start, uint64_t end, uint64_t *ret_pages);
 int linux_nodes(const uint64_t *pages, unsigned count, int *ret_nodes);
 /* host_shared.c */
 int linux_shared_map(int file, uint64_t offset, uint64_t size, unsigned access, uint64_t address,

@@ -18,6 +18,8 @@
 
 /* A word of /proc/PID/pagemap (Linux, admin-guide/mm/pagemap): the page is in memory. */
 #define WORD_PRESENT (1ull << 63)
+/* And mapped by this process only, which the page of zeros never is. */
+#define WORD_EXCLUSIVE (1ull << 56)
 
 /* The number of stretches; -ENOTTY before Linux 6.7. */
 static int scan(int file, uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
@@ -91,6 +93,68 @@ int linux_resident(uint64_t *at, uint64_t end, uint64_t pages, struct host_stret
         count = walk(file, at, end, pages, ret, room);
     close(file);
     return count;
+}
+
+static int scan_own(int file, uint64_t start, uint64_t end, uint64_t *ret_pages)
+{
+    struct page_region found[AT_ONCE];
+    struct pm_scan_arg query = {
+        .size = sizeof query,
+        .vec = (uint64_t)found,
+        .vec_len = AT_ONCE,
+        .category_inverted = PAGE_IS_PFNZERO,
+        .category_mask = PAGE_IS_PRESENT | PAGE_IS_PFNZERO,
+        .return_mask = PAGE_IS_PRESENT,
+    };
+    for (uint64_t at = start; at < end; at = query.walk_end) {
+        query.start = at;
+        query.end = end;
+        query.walk_end = at;
+        int count = ioctl(file, PAGEMAP_SCAN, &query);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -errno;
+        for (int i = 0; i < count; i++)
+            *ret_pages += (found[i].end - found[i].start) / PAGE_SIZE;
+    }
+    return 0;
+}
+
+/* The same, word by word; what is shared with the child of a fork is not seen. */
+static int walk_own(int file, uint64_t start, uint64_t end, uint64_t *ret_pages)
+{
+    const uint64_t own = WORD_PRESENT | WORD_EXCLUSIVE;
+    uint64_t words[WORDS];
+    for (uint64_t page = start; page < end;) {
+        uint64_t wanted = (end - page) / PAGE_SIZE < WORDS ? (end - page) / PAGE_SIZE : WORDS;
+        ssize_t got = pread(file, words, wanted * sizeof words[0],
+                            (off_t)(page / PAGE_SIZE * sizeof words[0]));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < (ssize_t)sizeof words[0])
+            return got < 0 ? -errno : -EIO;
+        for (uint64_t i = 0; i < (uint64_t)got / sizeof words[0]; i++, page += PAGE_SIZE)
+            *ret_pages += (words[i] & own) == own;
+    }
+    return 0;
+}
+
+int linux_own_pages(uint64_t start, uint64_t end, uint64_t *ret_pages)
+{
+    int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int error = -ENOTTY;
+    if (file < 0)
+        return -errno;
+    uint64_t pages = 0;
+    if (host_caps.pagemap)
+        error = scan_own(file, start, end, &pages);
+    if (error == -ENOTTY)
+        error = walk_own(file, start, end, &pages);
+    close(file);
+    if (!error)
+        *ret_pages = pages;
+    return error;
 }
 
 int linux_nodes(const uint64_t *pages, unsigned count, int *ret_nodes)

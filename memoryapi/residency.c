@@ -247,3 +247,42 @@ NTSTATUS mm_working_set_ex(PSAPI_WORKING_SET_EX_INFORMATION *pages, unsigned cou
         place(pages, count);
     return status;
 }
+
+/* The first offered pages at or after *at, which becomes their start; false: none any more. */
+static bool next_offered(uint64_t *at, uint64_t *ret_end)
+{
+    const struct run *offered = NULL;
+    books_lock();
+    for (unsigned looked = 1; *at < SPACE_END && !offered; looked++) {
+        const struct region *region = region_next_from(&space.map, *at);
+        const struct run *run = NULL;
+        uint64_t from = region_base(region) > *at ? region_base(region) : *at;
+        if (from < SPACE_END && !region->barrier && region->committed)
+            run = run_find(region, from);
+        offered = run && run->state.priority ? run : NULL;
+        *ret_end = run ? run_end(run) : region_end(region);
+        *at = offered ? from : *ret_end;
+        if (looked % WINDOW == 0 && !offered) { /* others wait for the books */
+            books_unlock();
+            books_lock();
+        }
+    }
+    books_unlock();
+    return offered != NULL;
+}
+
+/* Without a claim: what comes and goes meanwhile is of another moment, and nobody waits. */
+uint64_t mm_offered_resident(void)
+{
+    struct mm_offers offers;
+    uint64_t sum = 0, end;
+    mm_offer_state(&offers);
+    if (offers.held + offers.given == 0)
+        return 0;
+    for (uint64_t at = MM_LOWEST_ADDRESS; next_offered(&at, &end); at = end) {
+        uint64_t pages = 0;
+        if (host->own_pages(at, end, &pages) == 0)
+            sum += pages * PAGE_SIZE;
+    }
+    return sum;
+}

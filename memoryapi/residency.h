@@ -11,3 +11,8 @@
 NTSTATUS mm_working_set(uint64_t *at, uint64_t *ret_entries, uint64_t room, uint64_t *ret_count);
 /* Fills in VirtualAttributes of each; an address that is not ours is a page not in memory. */
 NTSTATUS mm_working_set_ex(PSAPI_WORKING_SET_EX_INFORMATION *pages, unsigned count);
+/*
+ * Bytes of offered memory that are in memory still, for the host to drop or not: no part of the
+ * working set, though the host counts them as such.
+ */
+uint64_t mm_offered_resident(void);

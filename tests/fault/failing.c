@@ -48,6 +48,8 @@ static long live; /* atomic */
     X(resident, NO_MORE,                                                                           \
       (uint64_t * at, uint64_t end, uint64_t pages, struct host_stretch * ret, unsigned room),     \
       (at, end, pages, ret, room))                                                                 \
+    X(own_pages, NO_MORE, (uint64_t start, uint64_t end, uint64_t * ret_pages),                    \
+      (start, end, ret_pages))                                                                     \
     X(nodes, EPERM, ENOSYS, (const uint64_t *pages, unsigned count, int *ret_nodes),               \
       (pages, count, ret_nodes))                                                                   \
     X(pin, NO_MORE, RANGE)                                                                         \

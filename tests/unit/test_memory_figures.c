@@ -12,6 +12,7 @@
 #include <winmem/winbase.h>
 #include <winmem/winnt.h>
 #include "kernel32/face.h"
+#include "memoryapi/host.h"
 #include "memoryapi/limits.h"
 #include "memoryapi/mm.h"
 #include "memoryapi/pressure.h"
@@ -258,6 +259,60 @@ START_TEST(counters_of_three_sizes)
     }
     remove_machine();
     EXPECT_FAILS(K32GetProcessMemoryInfo(SELF, (PPROCESS_MEMORY_COUNTERS)BAD, 72), 998);
+}
+END_TEST
+
+static PROCESS_MEMORY_COUNTERS_EX2 counters_now(void)
+{
+    PROCESS_MEMORY_COUNTERS_EX2 counters;
+    ck_assert(K32GetProcessMemoryInfo(SELF, (PPROCESS_MEMORY_COUNTERS)&counters, sizeof counters));
+    return counters;
+}
+
+/* The pages this test makes and loses count; the host is behind by some. */
+static void check_set(const PROCESS_MEMORY_COUNTERS_EX2 *before, uint64_t more)
+{
+    PROCESS_MEMORY_COUNTERS_EX2 counters = counters_now();
+    ck_assert_uint_ge(counters.WorkingSetSize + M, before->WorkingSetSize + more);
+    ck_assert_uint_le(counters.WorkingSetSize, before->WorkingSetSize + more + M);
+    ck_assert_uint_ge(counters.PrivateWorkingSetSize + M, before->PrivateWorkingSetSize + more);
+    ck_assert_uint_le(counters.PrivateWorkingSetSize, before->PrivateWorkingSetSize + more + M);
+    ck_assert_uint_ge(counters.PeakWorkingSetSize, counters.WorkingSetSize);
+}
+
+/*
+ * sdk-api memoryapi/OfferVirtualMemory: removed from the working set, while still in memory, given
+ * to the host or not, in several regions. 32 MiB: touched, only read, never touched, by turns.
+ */
+START_TEST(offered_memory_leaves_the_working_set)
+{
+    static const OFFER_PRIORITY priorities[] = {VmOfferPriorityNormal, VmOfferPriorityVeryLow};
+    char *memory = VirtualAlloc(NULL, 32 * M, RC, PAGE_READWRITE),
+         *other = VirtualAlloc(NULL, 8 * M, RC, PAGE_READWRITE);
+    host_caps.pagemap = _i < 2;
+    setenv("WINMEM_AVAILABLE", "1024G", 1); /* the low ones go to the host at once */
+    pressure_read_setting();
+    PROCESS_MEMORY_COUNTERS_EX2 before = counters_now();
+    for (unsigned i = 0; i < 32 * M / P; i++)
+        if (i % 64 < 32)
+            memory[(uint64_t)i * P] = 1;
+        else if (i % 64 < 48)
+            ck_assert_int_eq(((volatile char *)memory)[(uint64_t)i * P], 0);
+    memset(other, 1, 8 * M);
+    check_set(&before, 24 * M);
+    ck_assert_uint_eq(OfferVirtualMemory(memory, 16 * M, priorities[_i % 2]), 0);
+    struct mm_offers offers;
+    mm_offer_state(&offers);
+    ck_assert_uint_eq(_i % 2 ? offers.given : offers.held, 16 * M);
+    check_set(&before, 16 * M);
+    ck_assert_uint_eq(OfferVirtualMemory(other + M, 2 * M, priorities[_i % 2]), 0);
+    check_set(&before, 14 * M);
+    ck_assert_uint_eq(counters_now().PrivateUsage, before.PrivateUsage); /* in the commit charge */
+    ck_assert_uint_eq(ReclaimVirtualMemory(memory, 16 * M), 0);
+    check_set(&before, 22 * M);
+    ck_assert(VirtualFree(other, 0, MEM_RELEASE));
+    check_set(&before, 16 * M);
+    ck_assert(VirtualFree(memory, 0, MEM_RELEASE));
 }
 END_TEST
 
@@ -513,6 +568,7 @@ int main(void)
     tcase_add_test(tests, a_chosen_address_space_is_all_there_is);
     tcase_add_test(tests, performance_mistakes);
     tcase_add_test(tests, counters_of_three_sizes);
+    tcase_add_loop_test(tests, offered_memory_leaves_the_working_set, 0, 4);
     tcase_add_test(tests, commit_is_charged_untouched);
     tcase_add_test(tests, working_set_limits);
     tcase_add_test(tests, working_set_mistakes);
