@@ -97,18 +97,15 @@ static bool read_machine(struct mm_memory *memory, uint64_t given)
 
 bool machine_memory_read(struct mm_memory *memory, uint64_t given)
 {
-    uint64_t of_group, unused;
     kept_lock();
     look_up();
     bool known = read_machine(memory, given);
     if (known) {
-        uint64_t left = memory_group_left(&machine.groups, given, &of_group, &unused);
-        if (left < memory->machine_available)
-            memory->given = of_group;
-        memory->unused = least(memory->unused, unused);
+        uint64_t available = memory->machine_available;
+        memory_group_lower(&machine.groups, &available, given, &memory->given, &memory->unused);
         memory->limit = machine.groups.limit;
         memory->total = least(memory->machine_total, memory->limit);
-        memory->available = least(least(memory->machine_available, left), memory->total);
+        memory->available = least(available, memory->total);
         memory->swap_total = least(memory->swap_total, machine.groups.swap_limit);
         memory->swap_free = least(memory->swap_free, memory->swap_total);
         memory->commit_strict = machine.commit_strict;

@@ -265,40 +265,39 @@ static uint64_t droppable(struct kept_file *stat, const char *path, unsigned ver
     return lists.inactive - (stuck < lists.inactive ? stuck : lists.inactive);
 }
 
+/* What one group leaves, or at least `enough`: caches are then not asked for, which takes long. */
 static uint64_t left_of(struct memory_group_kept *kept, struct memory_group_level *level,
-                        uint64_t given, uint64_t *ret_given, uint64_t *ret_unused)
+                        uint64_t enough, uint64_t given, uint64_t *ret_given, uint64_t *ret_unused)
 {
     bool old = kept->group.version == 1;
     char path[TEXT_PATH];
     uint64_t used;
     *ret_given = 0;
-    *ret_unused = level->limit;
     if ((size_t)snprintf(path, sizeof path, "%.*s/%s", (int)level->length, kept->group.path,
                          old ? "memory.usage_in_bytes" : "memory.current") >= sizeof path ||
         !kept_number(&level->usage, path, &used))
         return level->limit;
     *ret_unused = used < level->limit ? level->limit - used : 0;
+    if (*ret_unused >= enough)
+        return enough;
     snprintf(path, sizeof path, "%.*s/memory.stat", (int)level->length, kept->group.path);
     uint64_t cache = droppable(&level->stat, path, kept->group.version, given, ret_given);
     used -= cache < used ? cache : used;
     return used < level->limit ? level->limit - used : 0;
 }
 
-uint64_t memory_group_left(struct memory_group_kept *kept, uint64_t given, uint64_t *ret_given,
-                           uint64_t *ret_unused)
+void memory_group_lower(struct memory_group_kept *kept, uint64_t *available, uint64_t given,
+                        uint64_t *ret_given, uint64_t *unused)
 {
-    uint64_t least = UINT64_MAX;
-    *ret_unused = UINT64_MAX;
     for (unsigned i = 0; i < kept->count; i++) {
-        uint64_t counted, unused;
-        uint64_t left = left_of(kept, &kept->levels[i], given, &counted, &unused);
-        *ret_unused = unused < *ret_unused ? unused : *ret_unused;
-        if (left >= least)
+        uint64_t counted, alone = UINT64_MAX;
+        uint64_t left = left_of(kept, &kept->levels[i], *available, given, &counted, &alone);
+        *unused = alone < *unused ? alone : *unused;
+        if (left >= *available)
             continue;
-        least = left;
+        *available = left;
         *ret_given = counted;
     }
-    return least;
 }
 
 bool memory_group_tightest(const struct memory_group *group, const char *name,

@@ -36,12 +36,12 @@ struct memory_group_kept {
 /* Finds the groups and their limits (again). */
 void memory_group_keep(struct memory_group_kept *kept);
 /*
- * Bytes: the least that one of the groups leaves; caches to be dropped are left. UINT64_MAX: none has
- * a limit. `given` and *ret_given: as in lazyfree.h, of that group. *ret_unused: the same without
- * the caches, always up to date.
+ * Lowers *available, in bytes, to the least that one of the groups leaves; caches to be dropped are
+ * left. `given` and *ret_given, which is set when it was lowered: as in lazyfree.h, of that
+ * group. Lowers *unused likewise to what is left without the caches.
  */
-uint64_t memory_group_left(struct memory_group_kept *kept, uint64_t given, uint64_t *ret_given,
-                           uint64_t *ret_unused);
+void memory_group_lower(struct memory_group_kept *kept, uint64_t *available, uint64_t given,
+                        uint64_t *ret_given, uint64_t *unused);
 /*
  * A file of the group that has the lowest limit, or of the process's own when none has one: what
  * tells about shortage. False when there is no memory controller or the path is too long.

@@ -113,7 +113,8 @@ static int match(const char *line, const struct text_key *keys, unsigned count)
     size_t length = strcspn(line, " \t\n");
     int found = 0;
     for (unsigned i = 0; i < count; i++) {
-        if (strncmp(keys[i].name, line, length) != 0 || keys[i].name[length])
+        if (keys[i].name[0] != *line || strncmp(keys[i].name, line, length) != 0 ||
+            keys[i].name[length])
             continue;
         *keys[i].ret_value = strtoull(line + length, NULL, 10);
         found++;

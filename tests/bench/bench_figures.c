@@ -62,7 +62,7 @@ int main(void)
         return 1;
     double least = price_of(read_meminfo);
     line("GlobalMemoryStatusEx to one read of /proc/meminfo", price_of(ask_status), least, 5);
-    line("QueryMemoryResourceNotification to the same", price_of(ask_notification), least, 3);
+    line("QueryMemoryResourceNotification to the same", price_of(ask_notification), least, 4);
     line("K32GetProcessMemoryInfo to the same", price_of(ask_counters), least, 8);
     return 0;
 }
