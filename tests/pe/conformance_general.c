@@ -218,7 +218,7 @@ static void *lazy_place(void)
     return lazy.next - 8;
 }
 
-static void vm200(void)
+static void vm201(void)
 {
     HANDLE self = GetCurrentProcess(), low = NULL, handler;
     MEMORYSTATUSEX *status;
@@ -264,4 +264,4 @@ static void vm200(void)
 
 const struct statement general_statements[] = {S(125), S(126), S(127), S(128), S(135), S(136),
                                                S(137), S(138), S(180), S(182), S(183), S(189),
-                                               S(190), S(193), S(200), END};
+                                               S(190), S(193), S(201), END};

@@ -130,7 +130,7 @@ static LONG CALLBACK note_overflow(EXCEPTION_POINTERS *pointers)
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
-static void vm210(void)
+static void vm199(void)
 {
     void *handler = AddVectoredExceptionHandler(1, note_overflow);
     MEMORY_BASIC_INFORMATION stack;
@@ -200,7 +200,7 @@ static char *block_at(unsigned offset)
     return *(char **)((char *)NtCurrentTeb() + offset);
 }
 
-static void vm199(void)
+static void vm200(void)
 {
     char *const each[] = {block_at(0x30) /* the TEB itself */, block_at(0x60) /* the PEB */};
     unsigned i;
@@ -231,4 +231,4 @@ static void vm199(void)
 }
 
 const struct statement process_statements[] = {S(145), S(146), S(147), S(148), S(149),
-                                               S(150), S(197), S(198), S(199), S(210), END};
+                                               S(150), S(197), S(198), S(199), S(200), END};
