@@ -114,14 +114,15 @@ bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key)
     return first != NULL;
 }
 
-unsigned offer_last_given(uint32_t priority, struct offer_key *ret_keys, unsigned room)
+unsigned offer_last_given(uint32_t priority, bool whole, struct offer_key *ret_keys, unsigned room)
 {
     unsigned count = 0;
     books_lock();
     for (unsigned each = PRIORITIES - 1; each >= priority; each--)
         for (const struct offer *offer = order.given[each].newest; offer && count < room;
              offer = offer->older)
-            ret_keys[count++] = key_of(offer);
+            if (!whole || !offer->lost)
+                ret_keys[count++] = key_of(offer);
     books_unlock();
     return count;
 }

@@ -29,5 +29,8 @@ struct offer_filter {
 };
 /* The first of those in the order. */
 bool offer_first(const struct offer_filter *filter, struct offer_key *ret_key);
-/* The last ones in the order that are given, of at least `priority`, from the end; at most `room`. */
-unsigned offer_last_given(uint32_t priority, struct offer_key *ret_keys, unsigned room);
+/*
+ * The last ones in the order that are given, of at least `priority`, from the end; at most `room`.
+ * `whole`: without those of which something is known to be lost.
+ */
+unsigned offer_last_given(uint32_t priority, bool whole, struct offer_key *ret_keys, unsigned room);

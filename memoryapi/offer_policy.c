@@ -201,7 +201,7 @@ static uint64_t offered_bytes(void)
 static uint64_t given_bytes(uint64_t enough)
 {
     struct offer_key keys[LOOKED];
-    unsigned count = offer_last_given(1, keys, LOOKED);
+    unsigned count = offer_last_given(1, false, keys, LOOKED);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < count && bytes < enough; i++)
         for (uint64_t at = keys[i].base, end = at + keys[i].size; at < end && bytes < enough;) {
@@ -233,21 +233,26 @@ static uint64_t at_hand(const struct mm_memory *memory, uint64_t enough)
 static void give_lower(void)
 {
     struct offer_key first = {0}, last;
-    while (offer_last_given(SHORT_HELD + 1, &last, 1) &&
+    while (offer_last_given(SHORT_HELD + 1, true, &last, 1) &&
            find_first(&(struct offer_filter){true, last.priority - 1, UINT64_MAX}, &first) &&
            work_on(&first, give))
         ;
 }
 
-/* The last ones in the order come back to us, as far as there is enough without them. */
+/*
+ * The last ones in the order come back to us, as far as there is enough without them. Where one
+ * cannot, those before it stay where they are.
+ */
 static void hold_last(const struct mm_memory *memory, uint64_t enough)
 {
     struct offer_key keys[LOOKED];
-    unsigned count = offer_last_given(SHORT_HELD + 1, keys, LOOKED);
+    unsigned count = offer_last_given(SHORT_HELD + 1, true, keys, LOOKED);
     uint64_t now = count ? at_hand(memory, enough + MOST_BACK) : 0;
-    for (unsigned i = 0; i < count && now >= enough + keys[i].size; i++)
-        if (work_on(&keys[i], hold))
-            now -= keys[i].size;
+    for (unsigned i = 0; i < count && now >= enough + keys[i].size; i++) {
+        if (!work_on(&keys[i], hold))
+            break;
+        now -= keys[i].size;
+    }
 }
 
 /*

@@ -25,7 +25,7 @@
 #define LOW_STEP     (32 * MIB) /* for each */
 #define LOW_PER      (4 * GIB)
 #define LOW_MOST     (64 * MIB)
-#define SPARE_LEAST  (128 * MIB) /* of a small group it may be more than all */
+#define SPARE_LEAST  (64 * MIB) /* of a small group it may be more than all */
 #define SPARE_MOST   (256 * MIB)
 #define FILL_RATE    (16 * GIB) /* bytes a second that a machine may be able to use up */
 #define PERIOD_LEAST 20         /* milliseconds between two looks */
