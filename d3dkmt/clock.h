@@ -60,3 +60,5 @@ void ticker_wake(void);
 void ticker_note_call(void);
 /* Nothing may be looked at until the next call. */
 void ticker_rest(void);
+/* In the child of a fork: the thread is the parent's. */
+void ticker_begin_child(void);

@@ -1,6 +1,7 @@
 /* Nodes, what runs on them, and what a hang or a reset ends. */
 #include "d3dkmt/engine.h"
 
+#include <string.h>
 #include "d3dkmt/clock.h"
 #include "d3dkmt/context.h"
 #include "d3dkmt/state.h"
@@ -318,7 +319,7 @@ uint64_t engine_running_now(const struct vidmm *mm, uint32_t node)
     return at->context ? clock_here(mm) - at->since : 0;
 }
 
-void engine_forget(void)
+static void forget(void)
 {
     clock_leave();
     ticker_rest();
@@ -327,9 +328,17 @@ void engine_forget(void)
     stirred = false;
 }
 
+void engine_begin_child(void)
+{
+    forget();
+    memset(engines, 0, sizeof engines); /* what runs and what may run is the parent's */
+    settling = false;
+    ticker_begin_child();
+}
+
 void engine_leave(void)
 {
     kmt_lock();
-    engine_forget();
+    forget();
     kmt_unlock();
 }

@@ -26,8 +26,8 @@ void engine_notice(const struct vidmm *mm);
 void engine_notice_all(void);
 /* The process leaves the machine: nothing looks at it any more. pre: kmt_lock is not held */
 void engine_leave(void);
-/* The same in the child of a fork, which is alone. */
-void engine_forget(void);
+/* In the child of a fork: it is alone, and has no contexts. */
+void engine_begin_child(void);
 /* A stream waits for something that another process can signal. */
 bool engine_waits_for_others(void);
 /* Virtual nanoseconds that the work of this process that runs on the node now has run; 0: none runs. */

@@ -3,6 +3,7 @@
  * destroyed names nothing for a while.
  */
 #include "d3dkmt/kmt.h"
+#include "d3dkmt/engine.h"
 #include "d3dkmt/keyed.h"
 #include "d3dkmt/kmt_gpuva.h"
 #include "d3dkmt/state.h"
@@ -58,6 +59,7 @@ void kmt_begin_child(void)
         first_free = i;
     }
     kmt_generation++;
+    engine_begin_child();
     trim_begin_child();
     sync_begin_child();
     keyed_begin_child();

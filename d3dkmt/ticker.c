@@ -84,10 +84,9 @@ static void *keep_ticking(void *unused)
     return NULL;
 }
 
-static void after_fork(void)
+void ticker_begin_child(void)
 {
     running = false;
-    engine_forget();
 }
 
 /* WINMEM_GPU_TICK: 0 for no, 1 or nothing for yes. */
@@ -104,7 +103,6 @@ static bool read_setting(void)
 
 bool ticker_is_on(void)
 {
-    static bool told;
     if (!known) {
         wanted = read_setting();
         known = true;
@@ -114,9 +112,6 @@ bool ticker_is_on(void)
     pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all, before;
-    if (!told && pthread_atfork(NULL, NULL, after_fork) != 0)
-        return false;
-    told = true;
     sigfillset(&all);
     sigdelset(&all, SIGBUS); /* a file that was cut off */
     sigdelset(&all, SIGSEGV);
