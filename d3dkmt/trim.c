@@ -9,6 +9,7 @@
 
 struct registration {
     struct kmt_link link;
+    uint64_t number; /* grows along the chain */
     const struct kmt_device *device;
     PFND3DKMT_TRIMNOTIFICATIONCALLBACK callback;
     void *context;
@@ -16,6 +17,7 @@ struct registration {
 
 /* under kmt_lock */
 static struct kmt_link registrations = {&registrations, &registrations};
+static uint64_t numbers;
 static uint32_t count; /* atomic: read without the lock */
 static __thread bool telling __attribute__((tls_model("initial-exec")));
 
@@ -36,13 +38,15 @@ static bool next_telling(uint64_t *ret_bytes, const struct vidmm **ret_mm)
     return false;
 }
 
-/* The registration behind the first `skip` of the adapter, copied. */
-static bool copy_registration(const struct vidmm *mm, uint32_t skip, struct registration *ret)
+/* The first of the adapter behind number `after`, up to `last`, copied. */
+static bool copy_registration(const struct vidmm *mm, uint64_t after, uint64_t last,
+                              struct registration *ret)
 {
     link_each(at, &registrations)
     {
         const struct registration *registration = container_of(at, struct registration, link);
-        if (registration->device->mm == mm && skip-- == 0) {
+        if (registration->device->mm == mm && registration->number > after &&
+            registration->number <= last) {
             *ret = *registration;
             return true;
         }
@@ -73,13 +77,16 @@ void trim_tell(void)
     telling = true;
     while (any) {
         struct registration registration;
-        uint32_t told = 0;
+        uint64_t told = 0;
         kmt_lock();
         any = next_telling(&bytes, &mm);
-        while (any && copy_registration(mm, told++, &registration)) {
+        /* callbacks register and unregister: who is new hears of the next time */
+        uint64_t last = numbers;
+        while (any && copy_registration(mm, told, last, &registration)) {
             kmt_unlock();
             call(&registration, bytes);
             kmt_lock();
+            told = registration.number;
         }
         kmt_unlock();
     }
@@ -125,8 +132,10 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
     kmt_lock();
     device = kmt_find(data.hDevice, KMT_DEVICE);
     if (device && device->mm->adapter->luid == luid) {
-        *registration = (struct registration){
-            .device = device, .callback = data.Callback, .context = data.Context};
+        *registration = (struct registration){.number = ++numbers,
+                                              .device = device,
+                                              .callback = data.Callback,
+                                              .context = data.Context};
         link_add(&registrations, &registration->link);
         __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
         status = STATUS_SUCCESS;

@@ -188,6 +188,65 @@ START_TEST(a_budget_that_shrinks_is_told)
 }
 END_TEST
 
+static struct {
+    void *handle;
+    unsigned heard;
+} listeners[4], late;
+
+static void *listen(PFND3DKMT_TRIMNOTIFICATIONCALLBACK callback, void *context)
+{
+    D3DKMT_REGISTERTRIMNOTIFICATION data = {
+        .hDevice = device, .Callback = callback, .Context = context};
+    data.AdapterLuid.LowPart = (DWORD)kit_mm()->adapter->luid;
+    data.AdapterLuid.HighPart = (LONG)(kit_mm()->adapter->luid >> 32);
+    ck_assert_int_eq(kmt_RegisterTrimNotification(&data), STATUS_SUCCESS);
+    return data.Handle;
+}
+
+static WINAPI void hear_late(D3DKMT_TRIMNOTIFICATION *notification)
+{
+    late.heard++;
+}
+
+/* Once is enough; the first has somebody else told from then on. */
+static WINAPI void hear_once(D3DKMT_TRIMNOTIFICATION *notification)
+{
+    size_t index = (size_t)notification->Context;
+    D3DKMT_UNREGISTERTRIMNOTIFICATION end = {.Handle = listeners[index].handle};
+    listeners[index].heard++;
+    ck_assert_int_eq(kmt_UnregisterTrimNotification(&end), STATUS_SUCCESS);
+    if (index == 0)
+        late.handle = listen(hear_late, NULL);
+}
+
+static void press(uint64_t bytes)
+{
+    vidmm_lock(kit_mm());
+    vidmm_press(kit_mm(), VID_LOCAL, bytes);
+    vidmm_unlock(kit_mm());
+}
+
+START_TEST(all_are_told_though_each_leaves_when_it_is)
+{
+    D3DKMT_HANDLE a = make_allocation(40 * MIB);
+    for (size_t i = 0; i < array_length(listeners); i++)
+        listeners[i].handle = listen(hear_once, (void *)i);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    press(32 * MIB);
+    residency(a);
+    for (size_t i = 0; i < array_length(listeners); i++)
+        ck_assert_uint_eq(listeners[i].heard, 1);
+    ck_assert_uint_eq(late.heard, 0);
+    press(0);
+    bring_in(a, NULL); /* what is pressed out is not over its budget */
+    press(32 * MIB);
+    residency(a);
+    ck_assert_uint_eq(late.heard, 1);
+    for (size_t i = 0; i < array_length(listeners); i++)
+        ck_assert_uint_eq(listeners[i].heard, 1);
+}
+END_TEST
+
 /* A child has no handles: what its parent made is the parent's. */
 START_TEST(a_fork_takes_nothing_from_its_parent)
 {
@@ -225,6 +284,7 @@ int main(void)
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);
+    tcase_add_test(cases, all_are_told_though_each_leaves_when_it_is);
     tcase_add_test(cases, a_fork_takes_nothing_from_its_parent);
     return suite_run("gpu offer", cases);
 }
