@@ -189,8 +189,10 @@ NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t want
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write)
 {
     struct vid_allocation *allocation = vidmm_of(mm, opening);
-    if (allocation->offered || allocation->decommitted || mm->openings[opening].locks == UINT16_MAX)
+    if (allocation->offered || allocation->decommitted)
         return STATUS_INVALID_PARAMETER;
+    if (mm->openings[opening].locks == UINT16_MAX)
+        return STATUS_GRAPHICS_TOO_MANY_REFERENCES;
     mm->openings[opening].locks++;
     if (write)
         allocation->written = 1;

@@ -137,7 +137,10 @@ void vidmm_set_priority(const struct vidmm *mm, uint32_t opening, uint32_t prior
  */
 NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t wanted, uint8_t allowed,
                           struct vid_paging *paging);
-/* CPU locks. STATUS_INVALID_PARAMETER while it is offered, or once it is decommitted. */
+/*
+ * CPU locks. STATUS_INVALID_PARAMETER while it is offered, or once it is decommitted;
+ * STATUS_GRAPHICS_TOO_MANY_REFERENCES: it has as many as the record counts.
+ */
 NTSTATUS vidmm_lock_cpu(const struct vidmm *mm, uint32_t opening, bool write);
 NTSTATUS vidmm_unlock_cpu(const struct vidmm *mm, uint32_t opening);
 /* offer.c: whether anybody has it locked. */

@@ -308,8 +308,9 @@ START_TEST(counts_do_not_overflow)
     ck_assert_int_eq(vidmm_make_resident(ONE, list, 1, 0, &kit_paging, &kit_missing),
                      STATUS_SUCCESS);
     ONE->openings[one].locks = UINT16_MAX;
-    ck_assert_int_eq(vidmm_lock_cpu(ONE, one, true), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(vidmm_lock_cpu(ONE, one, true), STATUS_GRAPHICS_TOO_MANY_REFERENCES);
     ck_assert(!kit_of(one)->written);
+    ck_assert_uint_eq(ONE->openings[one].locks, UINT16_MAX);
 }
 END_TEST
 
