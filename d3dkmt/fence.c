@@ -9,6 +9,7 @@
 
 /* How often this process has each; under machine.lock. */
 static uint32_t counts[VID_FENCES];
+static uint32_t different; /* of those, that are not 0 */
 static uint64_t view; /* where the program reads them; under the state's lock; 0: nowhere yet */
 
 static bool is_free(const struct vid_fence *fence)
@@ -23,7 +24,7 @@ static void hold(struct vid_fence *fence, uint32_t index)
 {
     uint16_t slot = gpu_process();
     fence->holders[slot / 64] |= 1ull << slot % 64;
-    counts[index]++;
+    different += !counts[index]++;
 }
 
 /* One holder less. What is shared goes first: who dies in between leaves it to be found again. */
@@ -41,12 +42,12 @@ static void let_go(struct vid_fence *fence, uint16_t slot)
     fence->holders[slot / 64] &= ~mine;
 }
 
-/* pre: machine.lock */
+/* VID_NONE: there is none, or this process has its share. pre: machine.lock */
 static uint32_t take(uint64_t share, uint64_t name)
 {
     static uint32_t hint;
     struct vid_machine *machine = gpu_machine();
-    for (uint32_t i = 0; i < VID_FENCES - 1; i++) {
+    for (uint32_t i = 0; i < VID_FENCES - 1 && different < VID_FENCES_EACH; i++) {
         uint32_t index = 1 + (hint + i) % (VID_FENCES - 1);
         struct vid_fence *fence = vid_fence_at(machine, index);
         if (!is_free(fence))
@@ -63,9 +64,14 @@ static uint32_t take(uint64_t share, uint64_t name)
 
 uint32_t gpu_fence_take(void)
 {
-    machine_lock(gpu_machine());
-    uint32_t taken = take(0, 0);
-    machine_unlock(gpu_machine());
+    uint32_t taken;
+    bool share_is_used;
+    do {
+        machine_lock(gpu_machine());
+        taken = take(0, 0);
+        share_is_used = different >= VID_FENCES_EACH;
+        machine_unlock(gpu_machine());
+    } while (taken == VID_NONE && !share_is_used && gpu_sweep_dead_now());
     return taken;
 }
 
@@ -90,8 +96,10 @@ void gpu_fence_give(uint32_t fence)
     struct vid_machine *machine = gpu_machine();
     uint16_t slot = gpu_process();
     machine_lock(machine);
-    if (counts[fence] && --counts[fence] == 0)
+    if (counts[fence] && --counts[fence] == 0) {
+        different--;
         let_go(vid_fence_at(machine, fence), slot);
+    }
     machine_unlock(machine);
 }
 
@@ -172,5 +180,6 @@ bool fence_is_shown(uint64_t address)
 void fence_forget(void)
 {
     memset(counts, 0, sizeof counts);
+    different = 0;
     view = 0;
 }

@@ -14,12 +14,13 @@
 #define STATE_PROCESS    32
 #define STATE_GENERATION 48
 
-/* The record: 12 bits for each of the other numbers, 1 for NT handles, 12 of mark at the top. */
-#define RECORD_MARK   0xFE6ull
-#define RECORD_MARKED 52
-#define RECORD_NT     48
-#define RECORD_BITS   12
+/* The record: 14 bits for each of the other numbers, 1 for NT handles, 7 of mark at the top. */
+#define RECORD_MARK   0x66ull
+#define RECORD_MARKED 57
+#define RECORD_NT     56
+#define RECORD_BITS   VID_FENCE_BITS
 #define RECORD_MASK   ((1u << RECORD_BITS) - 1)
+_Static_assert((KEYED_NUMBERS - KEYED_STATE) * RECORD_BITS == RECORD_NT, "all numbers fit");
 
 /* Global handles: as those of synchronisation objects (sync.c), but for their lowest bits. */
 #define GLOBAL_MARK   0x80000000u

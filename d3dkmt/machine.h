@@ -41,16 +41,18 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      5u /* counts up with every change of this file */
+#define VID_LAYOUT      6u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
 #define VID_OPENINGS    (4u << 20)
 #define VID_EVENTS      (64u << 10) /* the newest of them are kept */
-#define VID_FENCES      4096u       /* fence 0 is nobody's */
-#define VID_NONE        0u          /* index 0 of every table is nobody */
-#define VID_NODES       2u          /* engines of an adapter: 0 for rendering, 1 for copies */
-#define VID_CLASSES     16u         /* of priority: its highest four bits */
+#define VID_FENCE_BITS  14
+#define VID_FENCES      (1u << VID_FENCE_BITS) /* fence 0 is nobody's */
+#define VID_FENCES_EACH (VID_FENCES / 2)       /* the most that one process takes */
+#define VID_NONE        0u                     /* index 0 of every table is nobody */
+#define VID_NODES       2u  /* engines of an adapter: 0 for rendering, 1 for copies */
+#define VID_CLASSES     16u /* of priority: its highest four bits */
 
 /* Where an allocation is. */
 enum vid_place {

@@ -18,15 +18,15 @@
      SHARE_MOST * (sizeof(struct share_part) + (uint64_t)KMT_DATA_MOST))
 
 /*
- * Global handles, from the highest bit: 1 of mark, 13 of the id, 12 of the record, 6 that neither an
+ * Global handles, from the highest bit: 1 of mark, 13 of the id, 14 of the record, 4 that neither an
  * object's handle nor the global handle of a synchronisation object has.
  */
 #define GLOBAL_MARK    0x80000000u
 #define GLOBAL_LOW     4u
-#define GLOBAL_RECORD  6
+#define GLOBAL_RECORD  4
 #define GLOBAL_ID      18
 #define GLOBAL_ID_MASK 0x1FFFu
-_Static_assert(VID_FENCES <= 1u << (GLOBAL_ID - GLOBAL_RECORD), "a record fits into a handle");
+_Static_assert(VID_FENCE_BITS == GLOBAL_ID - GLOBAL_RECORD, "a record fits into a handle");
 
 uint64_t share_new_id(const struct vidmm *mm)
 {

@@ -7,15 +7,16 @@
 #include "d3dkmt/state.h"
 
 /*
- * A record, as one number: from the lowest bit 12 of the fence, 32 of `most`, 1 for the flag
- * NoSignalMaxValueOnTdr, 4 of the adapter, 3 of the type, 12 of mark.
+ * A record, as one number: from the lowest bit 14 of the fence, 32 of `most`, 1 for the flag
+ * NoSignalMaxValueOnTdr, 4 of the adapter, 3 of the type, 10 of mark.
  */
-#define RECORD_MARK    0xFE5ull
-#define RECORD_MOST    12
-#define RECORD_KEEP    44
-#define RECORD_ADAPTER 45
-#define RECORD_TYPE    49
-#define RECORD_MARKED  52
+#define RECORD_MARK    0x3E5ull
+#define RECORD_MOST    VID_FENCE_BITS
+#define RECORD_KEEP    46
+#define RECORD_ADAPTER 47
+#define RECORD_TYPE    51
+#define RECORD_MARKED  54
+_Static_assert(RECORD_MOST + 32 == RECORD_KEEP, "a fence and `most` are below the flag");
 
 /* Global handles have a highest bit of their own; no object's handle looks like one. */
 #define GLOBAL_MARK   0x80000000u

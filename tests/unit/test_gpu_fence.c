@@ -43,11 +43,61 @@ START_TEST(fences_are_seen_by_all_and_outlive_their_maker)
 }
 END_TEST
 
+static uint32_t all[VID_FENCES];
+
+/* As many as a process may have. */
+static void take_share(void)
+{
+    for (unsigned i = 0; i < VID_FENCES_EACH; i++) {
+        all[i] = gpu_fence_take();
+        if (all[i] == VID_NONE)
+            _exit(1);
+    }
+    if (gpu_fence_take() != VID_NONE)
+        _exit(1);
+}
+
+static void take_rest(void)
+{
+    for (unsigned i = 0; i < VID_FENCES_EACH - 1; i++)
+        if (gpu_fence_take() == VID_NONE)
+            _exit(1);
+    if (gpu_fence_take() != VID_NONE)
+        _exit(1);
+}
+
+/* One process cannot take them from all. */
+START_TEST(half_is_left_for_others)
+{
+    attached();
+    take_share();
+    struct child child = start(take_rest, true);
+    gpu_fence_give(all[3]);
+    ck_assert_uint_eq(gpu_fence_take(), all[3]);
+    finish(child, true);
+    ck_assert(gpu_sweep_dead_now());
+    child = start(take_rest, true); /* the dead one's are free again, not this one's */
+    finish(child, true);
+}
+END_TEST
+
+START_TEST(what_the_dead_had_can_be_taken)
+{
+    attached();
+    struct child most = start(take_share, true), rest = start(take_rest, true);
+    ck_assert_uint_eq(gpu_fence_take(), VID_NONE);
+    finish(most, true);
+    ck_assert_uint_ne(gpu_fence_take(), VID_NONE);
+    finish(rest, true);
+}
+END_TEST
+
 START_TEST(fences_run_out_and_are_counted)
 {
-    static uint32_t all[VID_FENCES];
     attached();
-    for (unsigned i = 1; i < VID_FENCES; i++) {
+    struct child child = start(take_share, true);
+    /* fence 0 is nobody's */
+    for (unsigned i = 1; i < VID_FENCES_EACH; i++) {
         all[i] = gpu_fence_take();
         ck_assert_uint_ne(all[i], VID_NONE);
     }
@@ -59,6 +109,7 @@ START_TEST(fences_run_out_and_are_counted)
     gpu_fence_give(all[7]);
     ck_assert_uint_eq(gpu_fence_take(), all[7]);
     ck_assert_uint_eq(*gpu_fence_value(all[7]), 0);
+    finish(child, true);
 }
 END_TEST
 
@@ -132,6 +183,8 @@ int main(void)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, fences_are_seen_by_all_and_outlive_their_maker);
+    tcase_add_test(tests, half_is_left_for_others);
+    tcase_add_test(tests, what_the_dead_had_can_be_taken);
     tcase_add_test(tests, fences_run_out_and_are_counted);
     tcase_add_test(tests, contents_are_shared_dropped_and_removed);
     tcase_add_test(tests, contents_of_nobody_go_with_the_next_start);

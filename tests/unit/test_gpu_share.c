@@ -96,7 +96,7 @@ START_TEST(wrong_sizes_numbers_and_handles_open_nothing) /* KMT-331 */
     uint64_t before = live();
     unsigned files = share_files();
     ck_assert_int_eq(try_open(device, 0, &opening), STATUS_INVALID_PARAMETER);
-    ck_assert_int_eq(try_open(device, made.global + 64, &opening), STATUS_INVALID_PARAMETER);
+    ck_assert_int_eq(try_open(device, made.global + 16, &opening), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(try_open(device, made.global ^ 1u << 20, &opening), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(try_open(device, made.resource, &opening), STATUS_INVALID_PARAMETER);
     ck_assert_int_eq(try_open(made.resource, made.global, &opening), STATUS_INVALID_PARAMETER);
@@ -104,7 +104,7 @@ START_TEST(wrong_sizes_numbers_and_handles_open_nothing) /* KMT-331 */
     uint64_t id = kmt_find_resource(kmt_find(device, KMT_DEVICE), nt.resource)->share->id;
     for (uint32_t record = 1; record < VID_FENCES; record++)
         ck_assert_int_ne(
-            try_open(device, 0x80000004u | (id & 0x1FFF) << 18 | record << 6, &opening),
+            try_open(device, 0x80000004u | (id & 0x1FFF) << 18 | record << 4, &opening),
             STATUS_SUCCESS);
     good = open_it(device, made.global);
 #define REFUSED(change, status)                                                                    \
