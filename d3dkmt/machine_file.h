@@ -25,6 +25,9 @@ const char *gpu_directory_path(void);
 /* Removes every file there whose name is `prefix` and a number. */
 void gpu_directory_remove(int directory, const char *prefix);
 
+/* leftover.c. Contents of machines there that nobody uses go; not those of the machine `own`. */
+void leftover_remove(int directory, const char *own);
+
 struct machine_file {
     int directory, gate, file;   /* -1: closed */
     struct vid_machine *machine; /* mapped; NULL: not */

@@ -171,6 +171,7 @@ static NTSTATUS attach(void)
         return STATUS_NO_MEMORY;
     }
     machine_file_pass(&state.file);
+    leftover_remove(state.file.directory, state.file.name);
     leave_register(leave); /* without it, others sweep */
     __atomic_store_n(&attached, true, __ATOMIC_RELEASE);
     return STATUS_SUCCESS;

@@ -177,6 +177,45 @@ START_TEST(contents_of_nobody_go_with_the_next_start)
 }
 END_TEST
 
+#define AS(name) "name=" name "; adapter local=64M nonlocal=64M"
+
+static void leave_contents(void)
+{
+    if (share_contents_create(5, 4096) != STATUS_SUCCESS)
+        _exit(1);
+}
+
+static bool is_there(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return access(path, F_OK) == 0;
+}
+
+/* ... of whichever machine of the directory. */
+START_TEST(contents_of_machines_that_nobody_uses_go)
+{
+    setenv("WINMEM_GPU", AS("dead-1"), 1);
+    struct child dead = start(leave_contents, true);
+    setenv("WINMEM_GPU", AS("used"), 1);
+    struct child used = start(leave_contents, true);
+    finish(dead, true);
+    ck_assert(is_there("share-dead-1-5") && is_there("share-used-5"));
+    setenv("WINMEM_GPU", SMALL, 1);
+    attached();
+    leave_contents();
+    ck_assert(!is_there("share-dead-1-5"));
+    ck_assert(is_there("share-used-5"));
+    finish(used, true);
+    setenv("WINMEM_GPU", AS("dead-1"), 1);
+    struct child other = start(leave_contents, true);
+    ck_assert(!is_there("share-used-5"));
+    ck_assert(is_there("share-t-5") && is_there("share-dead-1-5"));
+    finish(other, true);
+    ck_assert(gpu_machine()->processes[1].pid == (uint32_t)getpid());
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("all");
@@ -188,5 +227,6 @@ int main(void)
     tcase_add_test(tests, fences_run_out_and_are_counted);
     tcase_add_test(tests, contents_are_shared_dropped_and_removed);
     tcase_add_test(tests, contents_of_nobody_go_with_the_next_start);
+    tcase_add_test(tests, contents_of_machines_that_nobody_uses_go);
     return suite_run("gpu_fence", tests);
 }
