@@ -175,7 +175,8 @@ static struct context_step *new_steps(enum step_kind kind, uint32_t count)
     return chain;
 }
 
-NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, uint64_t duration)
+static NTSTATUS put_work(struct kmt_context *const *contexts, uint32_t count, uint64_t duration,
+                         bool moving)
 {
     struct context_step *chain = new_steps(STEP_WORK, count);
     if (!chain)
@@ -184,10 +185,21 @@ NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, u
         struct context_step *step = chain;
         chain = step->next;
         step->duration = duration;
+        step->moving = moving;
         step->order = ++orders;
         put(contexts[i], step);
     }
     return STATUS_SUCCESS;
+}
+
+NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, uint64_t duration)
+{
+    return put_work(contexts, count, duration, false);
+}
+
+NTSTATUS context_put_moving(struct kmt_context *context, uint64_t duration)
+{
+    return put_work(&context, 1, duration, true);
 }
 
 NTSTATUS context_put_wait(struct kmt_context *context, const struct sync_target *targets,

@@ -8,7 +8,7 @@
  *     signal   of several contexts happens when the last of them has come to it
  *
  * Work that takes more than two seconds hangs (TDR): the adapter is reset, the context's device is
- * hung and all others on the adapter are reset.
+ * hung and all others on the adapter are reset. Moving of memory takes its time, and never hangs.
  *
  * A context that is destroyed is without a handle at once, but what was put in is finished first, its
  * waits being over; with its device everything is dropped.
@@ -77,6 +77,8 @@ struct context_signal {
 
 /* Put into the streams of all contexts, or of none: STATUS_NO_MEMORY. engine_settle begins. */
 NTSTATUS context_put_work(struct kmt_context *const *contexts, uint32_t count, uint64_t duration);
+/* Moving of memory that work behind it needs; however long it takes, it does not hang. */
+NTSTATUS context_put_moving(struct kmt_context *context, uint64_t duration);
 NTSTATUS context_put_wait(struct kmt_context *context, const struct sync_target *targets,
                           uint32_t count);
 /* A wait, also for nothing, and behind it the deed. */
@@ -102,6 +104,7 @@ struct context_step {
     struct context_step *next;
     enum step_kind kind;
     bool at_submission;
+    bool moving;       /* of work: it is moving of memory */
     uint64_t order;    /* of work: when it was put in */
     uint64_t duration; /* of work */
     struct step_signal *signal;

@@ -225,7 +225,7 @@ static void start(struct engine *engine, unsigned number)
     if (!best)
         return;
     uint64_t now = clock_here(engine->mm), duration = best->first->duration;
-    bool hangs = duration > ENGINE_TIMEOUT && !is_patient(best);
+    bool hangs = duration > ENGINE_TIMEOUT && !best->first->moving && !is_patient(best);
     node->context = best;
     node->since = now;
     best->running = true;

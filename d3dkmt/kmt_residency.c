@@ -131,6 +131,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
         vidmm_restore(device->mm, &moved); /* what had to go for want of budget */
         data.NumBytesToTrim = over_budget(device->mm);
         vidmm_unlock(device->mm);
+        paging_wait(device->mm, &moved);
     }
     kmt_unlock();
     targets_free(&targets);

@@ -68,10 +68,9 @@ static NTSTATUS put_work(const struct streamed *call, const struct vid_paging *m
     struct kmt_context *first = call->context[0];
     uint64_t moving = paging_cost(first->mm, moved);
     uint64_t duration = duration_of(first, null, work);
-    /* moving is no work that could hang */
     NTSTATUS status = STATUS_SUCCESS;
     if (moving)
-        status = context_put_work(&first, 1, moving < ENGINE_TIMEOUT ? moving : ENGINE_TIMEOUT);
+        status = context_put_moving(first, moving);
     if (status == STATUS_SUCCESS)
         status = context_put_work(call->context, call->contexts, duration);
     engine_settle();

@@ -122,6 +122,51 @@ START_TEST(what_was_evicted_keeps_its_contents)
 }
 END_TEST
 
+static void settle(void)
+{
+    kmt_lock();
+    while (clock_step_all())
+        ;
+    kmt_unlock();
+}
+
+static void press(uint64_t bytes)
+{
+    vidmm_lock(kit_mm());
+    vidmm_press(kit_mm(), VID_LOCAL, bytes);
+    vidmm_unlock(kit_mm());
+}
+
+/* Virtual nanoseconds that it takes, without the call's own. */
+static uint64_t evict(D3DKMT_HANDLE allocation)
+{
+    D3DKMT_EVICT data = {.hDevice = device, .NumAllocations = 1, .AllocationList = &allocation};
+    settle();
+    uint64_t before = clock_now(kit_mm());
+    ck_assert_int_eq(kmt_Evict(&data), STATUS_SUCCESS);
+    return clock_now(kit_mm()) - before - kit_mm()->adapter->call_cost;
+}
+
+START_TEST(evicting_takes_as_long_as_what_it_moves)
+{
+    struct vid_segment *local = &kit_mm()->adapter->segments[VID_LOCAL];
+    D3DKMT_HANDLE a = make_allocation(20 * MIB), b = make_resident(MIB);
+    local->bandwidth = 10000000;
+    local->latency = 3000;
+    write_all(a, 20 * MIB, 1);
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    ck_assert_uint_eq(evict(a), 3000 + 2097152000); /* 20 MiB at 10 MB/s */
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    ck_assert_uint_eq(evict(a), 0); /* not changed since */
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    press(50 * MIB);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    press(0);
+    ck_assert_uint_eq(evict(b), 3000 + 2097152000); /* `a` comes back */
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+}
+END_TEST
+
 START_TEST(offered_and_locked_exclude_each_other)
 {
     D3DKMT_HANDLE a = make_allocation(MIB);
@@ -281,6 +326,7 @@ int main(void)
     tcase_add_test(cases, the_lowest_offer_is_lost_first);
     tcase_add_test(cases, what_is_beyond_the_budget_says_how_much_to_trim);
     tcase_add_test(cases, what_was_evicted_keeps_its_contents);
+    tcase_add_test(cases, evicting_takes_as_long_as_what_it_moves);
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);

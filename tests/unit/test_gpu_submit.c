@@ -170,6 +170,35 @@ START_TEST(rendering_brings_its_allocations_in)
 }
 END_TEST
 
+/* Longer than work may take; it is not the work's. */
+START_TEST(bringing_in_is_no_hang_and_takes_its_time)
+{
+    D3DKMT_HANDLE device = begin(), allocation = make_allocation(device, 1 << 20);
+    D3DKMT_CREATECONTEXT create = {.hDevice = device};
+    struct vid_segment *local = &kit_mm()->adapter->segments[VID_LOCAL];
+    const struct winmem_gpu_work work = {2000 * MS + 1};
+    ck_assert_int_eq(kmt_CreateContext(&create), STATUS_SUCCESS);
+    D3DKMT_RENDER render = {.hContext = create.hContext, .AllocationCount = 1};
+    local->bandwidth = 1 << 16;
+    local->latency = 0;
+    create.pAllocationList[0].hAllocation = allocation;
+    ck_assert_int_eq(kmt_Render(&render), STATUS_SUCCESS);
+    uint64_t start = now();
+    run_out();
+    ck_assert_uint_eq(now() - start, 16000 * MS + kit_mm()->adapter->work_cost);
+    ck_assert_int_eq(execution_state_of(device), D3DKMT_DEVICEEXECUTION_ACTIVE);
+    render.pPrivateDriverData = (void *)&work;
+    render.PrivateDriverDataSize = sizeof work;
+    create.pAllocationList[0].hAllocation = make_allocation(device, 1 << 20);
+    ck_assert_int_eq(kmt_Render(&render), STATUS_SUCCESS);
+    start = now();
+    run_out(); /* the work behind it does hang */
+    ck_assert_uint_eq(now() - start, 16000 * MS + 2000 * MS);
+    ck_assert_int_eq(execution_state_of(device), D3DKMT_DEVICEEXECUTION_HUNG);
+    destroy_device(device);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("gpu submit");
@@ -180,5 +209,6 @@ int main(void)
     tcase_add_test(tests, work_for_a_failed_device);
     tcase_add_test(tests, malformed_submissions_are_refused);
     tcase_add_test(tests, rendering_brings_its_allocations_in);
+    tcase_add_test(tests, bringing_in_is_no_hang_and_takes_its_time);
     return suite_run("gpu submit", tests);
 }
