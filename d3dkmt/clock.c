@@ -45,15 +45,6 @@ uint64_t clock_here(const struct vidmm *mm)
     return clock->running ? clock->here : clock_now(mm);
 }
 
-uint64_t clock_cost(const struct vid_segment *segment, uint64_t bytes)
-{
-    if (!bytes)
-        return 0;
-    /* bytes below 2^46 and a second's 2^30 nanoseconds: more than 64 bits in between */
-    unsigned __int128 time = (unsigned __int128)bytes * 1000000000u;
-    return segment->latency + (segment->bandwidth ? (uint64_t)(time / segment->bandwidth) : 0);
-}
-
 static void move(const struct vidmm *mm, uint64_t time)
 {
     uint64_t now = clock_now(mm);

@@ -12,7 +12,7 @@
  * What will be complete later is kept by each process for itself, per adapter, ordered by time and
  * then by when it was entered.
  *
- * pre, for all but clock_cost and clock_now: kmt_lock
+ * pre, for all but clock_now: kmt_lock
  */
 #pragma once
 
@@ -30,8 +30,6 @@ static inline unsigned vidmm_index(const struct vidmm *mm)
 uint64_t clock_now(const struct vidmm *mm);
 /* The time of what is being done: while something becomes complete, when that is; else now. */
 uint64_t clock_here(const struct vidmm *mm);
-/* To paging `bytes`; nothing takes no time. */
-uint64_t clock_cost(const struct vid_segment *segment, uint64_t bytes);
 /* A call of the program begins to work on the adapter: takes its time, and all that is due is done. */
 void clock_call(const struct vidmm *mm);
 /* Room for `more` entries beside the sure ones. False: there is no memory. */

@@ -146,7 +146,7 @@ NTSTATUS kmt_ReclaimAllocations(const D3DKMT_RECLAIMALLOCATIONS *pData)
     D3DKMT_RECLAIMALLOCATIONS data;
     struct call call;
     struct kmt_device *device;
-    struct vid_paging moved = {0};
+    struct vid_paging moved;
     NTSTATUS status = caller_read(pData, &data, sizeof data);
     if (status < 0)
         return status;
@@ -157,6 +157,7 @@ NTSTATUS kmt_ReclaimAllocations(const D3DKMT_RECLAIMALLOCATIONS *pData)
     status = targets_find_usable(&call.targets, data.hDevice, &device);
     if (status >= 0) {
         clock_call(device->mm);
+        paging_begin_now(device->mm, &moved);
         reclaim(device->mm, &call.targets, call.answers, &moved);
         paging_wait(device->mm, &moved);
     }
@@ -172,7 +173,7 @@ NTSTATUS kmt_ReclaimAllocations2(D3DKMT_RECLAIMALLOCATIONS2 *pData)
     D3DKMT_RECLAIMALLOCATIONS2 data;
     struct call call;
     struct kmt_paging_queue *queue;
-    struct vid_paging moved = {0};
+    struct vid_paging moved;
     NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
         return status;
@@ -185,6 +186,7 @@ NTSTATUS kmt_ReclaimAllocations2(D3DKMT_RECLAIMALLOCATIONS2 *pData)
         status = targets_find(&call.targets, queue->device);
     if (status >= 0) {
         clock_call(queue->device->mm);
+        paging_begin(queue, &moved);
         reclaim(queue->device->mm, &call.targets, call.answers, &moved);
         status = paging_enqueue(queue, &moved, &data.PagingFenceValue);
     }

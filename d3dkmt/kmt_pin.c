@@ -18,9 +18,9 @@ static bool may_be_pinned(const struct targets *targets)
     return true;
 }
 
-/* All or none. pre: kmt_lock */
-static NTSTATUS pin(const struct kmt_device *device, struct targets *targets,
-                    struct vid_paging *moved)
+/* All or none, behind what the queue has to do; NULL: at once. pre: kmt_lock */
+static NTSTATUS pin(const struct kmt_device *device, const struct kmt_paging_queue *queue,
+                    struct targets *targets, struct vid_paging *moved)
 {
     const struct vidmm *mm = device->mm;
     uint32_t *openings = targets_openings(targets);
@@ -29,6 +29,10 @@ static NTSTATUS pin(const struct kmt_device *device, struct targets *targets,
     if (!openings)
         return STATUS_NO_MEMORY;
     clock_call(mm);
+    if (queue)
+        paging_begin(queue, moved);
+    else
+        paging_begin_now(mm, moved);
     vidmm_lock(mm);
     status = may_be_pinned(targets) ? vidmm_make_resident(mm, openings, targets->count,
                                                           VIDMM_OVER_BUDGET, moved, &missing)
@@ -82,7 +86,7 @@ NTSTATUS kmt_PinResources(D3DKMT_PINRESOURCES *pData)
     if (status >= 0 && queue->device != device)
         status = STATUS_INVALID_PARAMETER;
     if (status >= 0)
-        status = pin(device, &targets, &moved);
+        status = pin(device, queue, &targets, &moved);
     if (status >= 0)
         status = paging_enqueue(queue, &moved, &data.PagingFence);
     kmt_unlock();
@@ -104,7 +108,7 @@ static NTSTATUS change(D3DKMT_HANDLE device_handle, const D3DKMT_HANDLE *list, u
     kmt_lock();
     status = targets_find_of(&targets, device_handle, &device);
     if (status >= 0)
-        status = pins ? pin(device, &targets, &moved) : unpin(device, &targets);
+        status = pins ? pin(device, NULL, &targets, &moved) : unpin(device, &targets);
     if (status >= 0)
         paging_wait(device->mm, &moved);
     kmt_unlock();

@@ -32,12 +32,13 @@ static NTSTATUS update(struct kmt_paging_queue *queue, const D3DDDI_UPDATEALLOCP
 {
     const struct vidmm *mm = queue->device->mm;
     struct kmt_allocation *allocation = kmt_find_allocation(queue->device, data->hAllocation);
-    struct vid_paging moved = {0};
+    struct vid_paging moved;
     uint8_t wanted, allowed, first = 0;
     NTSTATUS status;
     if (!allocation)
         return STATUS_INVALID_PARAMETER;
     clock_call(mm);
+    paging_begin(queue, &moved);
     vidmm_lock(mm);
     wanted = vidmm_of(mm, allocation->opening)->wanted;
     allowed = vidmm_of(mm, allocation->opening)->allowed;

@@ -23,7 +23,7 @@ static NTSTATUS make_resident(struct kmt_paging_queue *queue, struct targets *ta
                               uint32_t flags, uint64_t *ret_fence, uint64_t *ret_missing)
 {
     struct kmt_device *device = queue->device;
-    struct vid_paging moved = {0};
+    struct vid_paging moved;
     uint32_t *openings = NULL;
     NTSTATUS status = targets_find(targets, device);
     *ret_missing = 0;
@@ -32,6 +32,7 @@ static NTSTATUS make_resident(struct kmt_paging_queue *queue, struct targets *ta
     if (status < 0)
         return status;
     clock_call(device->mm);
+    paging_begin(queue, &moved);
     do { /* what a dead process still has is to be had */
         vidmm_lock(device->mm);
         status = vidmm_make_resident(device->mm, openings, targets->count,
@@ -109,7 +110,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
     D3DKMT_EVICT data;
     struct targets targets;
     struct kmt_device *device;
-    struct vid_paging moved = {0};
+    struct vid_paging moved;
     unsigned flags;
     NTSTATUS status = caller_open(pData, &data, sizeof data);
     if (status < 0)
@@ -126,6 +127,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
     status = targets_find_of(&targets, data.hDevice, &device);
     if (status >= 0) {
         clock_call(device->mm);
+        paging_begin_now(device->mm, &moved);
         vidmm_lock(device->mm);
         status = evict(device->mm, &targets, flags, &moved);
         vidmm_restore(device->mm, &moved); /* what had to go for want of budget */

@@ -48,6 +48,7 @@ static NTSTATUS bring_in(struct kmt_device *device, const D3DDDI_ALLOCATIONLIST 
 {
     const struct vidmm *mm = device->mm;
     NTSTATUS status = STATUS_SUCCESS;
+    paging_begin_now(mm, moved);
     for (uint32_t i = 0; i < count; i++)
         if (!kmt_find_allocation(device, list[i].hAllocation))
             return STATUS_INVALID_HANDLE;
@@ -135,7 +136,7 @@ static NTSTATUS render_locked(D3DKMT_RENDER *data, const struct winmem_gpu_work 
                               const D3DDDI_ALLOCATIONLIST *list)
 {
     struct streamed call = {0};
-    struct vid_paging moved = {{0}, {0}};
+    struct vid_paging moved;
     NTSTATUS status = find_contexts(data, &call);
     if (status == STATUS_SUCCESS)
         status = bring_in(call.context[0]->device, list, data->AllocationCount, &moved);
@@ -197,7 +198,7 @@ static NTSTATUS submit_locked(const D3DKMT_SUBMITCOMMAND *data, const struct win
                               const D3DKMT_HANDLE *history)
 {
     struct streamed call = {0};
-    struct vid_paging moved = {{0}, {0}};
+    struct vid_paging moved;
     streamed_begin(data->BroadcastContext[0]);
     NTSTATUS status =
         streamed_find_contexts(&call, data->BroadcastContext, data->BroadcastContextCount);

@@ -9,6 +9,7 @@
 static uint64_t table_bytes(void)
 {
     return round_up(VID_ALLOCATIONS * sizeof(struct vid_allocation), PAGE_SIZE) +
+           round_up(VID_ALLOCATIONS * sizeof(uint64_t), PAGE_SIZE) +
            round_up(VID_OPENINGS * sizeof(struct vid_opening), PAGE_SIZE) +
            round_up(VID_EVENTS * sizeof(struct vid_event), PAGE_SIZE);
 }
@@ -77,8 +78,10 @@ static void make_adapter(struct vid_adapter *adapter, const struct vid_plan_adap
     adapter->hung_process = VID_PROCESSES;
     adapter->allocations_used = adapter->openings_used = 1;
     adapter->allocations_at = at;
-    adapter->openings_at =
+    adapter->arrivals_at =
         at + round_up(VID_ALLOCATIONS * sizeof(struct vid_allocation), PAGE_SIZE);
+    adapter->openings_at =
+        adapter->arrivals_at + round_up(VID_ALLOCATIONS * sizeof(uint64_t), PAGE_SIZE);
     adapter->events_at =
         adapter->openings_at + round_up(VID_OPENINGS * sizeof(struct vid_opening), PAGE_SIZE);
 }
@@ -174,6 +177,7 @@ void vidmm_see(struct vidmm *mm, struct vid_machine *machine, uint32_t index, ui
         .machine = machine,
         .adapter = adapter,
         .allocations = (struct vid_allocation *)((char *)machine + adapter->allocations_at),
+        .arrivals = (uint64_t *)((char *)machine + adapter->arrivals_at),
         .openings = (struct vid_opening *)((char *)machine + adapter->openings_at),
         .events = (struct vid_event *)((char *)machine + adapter->events_at),
         .places = segment_managers,

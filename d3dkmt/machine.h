@@ -194,7 +194,8 @@ struct vid_adapter {
     uint64_t fail_seed; /* which allocations fail; with fail_one_in */
     uint32_t fail_one_in;
     uint32_t poison; /* what is lost reads as VID_POISON, not as zero */
-    uint64_t allocations_at, openings_at, events_at; /* offsets in the machine */
+    /* offsets in the machine */
+    uint64_t allocations_at, arrivals_at, openings_at, events_at;
 
     pthread_mutex_t lock; /* robust, shared by processes */
     /* primary, atomic: written under the lock, read without */
@@ -205,6 +206,7 @@ struct vid_adapter {
     uint64_t attempts;     /* allocations tried, for fail_seed */
     uint64_t stamp;        /* the newest one given */
     uint64_t events;       /* how many there were */
+    uint64_t arrived;      /* when all that was brought in is there */
     uint64_t timeouts_within, timeouts_most; /* one more in so many ns stops it; 0: the default */
     uint64_t trim_intervals[3];              /* least, most, idle: kept for who asks */
     uint32_t offers;                         /* enum vid_offers */

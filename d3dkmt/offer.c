@@ -69,7 +69,9 @@ enum vidmm_reclaimed vidmm_reclaim(const struct vidmm *mm, uint32_t opening,
     }
     if (allocation->decommitted)
         return VIDMM_NOT_COMMITTED;
-    if (allocation->references && !allocation->place)
+    if (allocation->place)
+        vidmm_await(mm, index, paging);
+    else if (allocation->references)
         residency_bring_in(mm, index, VIDMM_OVER_BUDGET, paging);
     return lost ? VIDMM_DISCARDED : VIDMM_INTACT;
 }

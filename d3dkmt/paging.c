@@ -58,14 +58,20 @@ static uint64_t next_start(const struct kmt_paging_queue *queue)
     return start;
 }
 
+void paging_begin(const struct kmt_paging_queue *queue, struct vid_paging *ret_moved)
+{
+    *ret_moved = (struct vid_paging){.start = next_start(queue), .timed = true};
+}
+
+void paging_begin_now(const struct vidmm *mm, struct vid_paging *ret_moved)
+{
+    *ret_moved = (struct vid_paging){.start = clock_now(mm), .timed = true};
+}
+
 uint64_t paging_cost(const struct vidmm *mm, const struct vid_paging *moved)
 {
-    const struct vid_adapter *adapter = mm->adapter;
-    uint64_t time = 0;
-    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
-        time += clock_cost(&adapter->segments[place], moved->in[place]) +
-                clock_cost(&adapter->segments[place], moved->out[place]);
-    return time;
+    uint64_t time = vidmm_moving_time(mm, moved), now = clock_now(mm);
+    return moved->until > now + time ? moved->until - now : time;
 }
 
 NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging *moved,
@@ -73,10 +79,12 @@ NTSTATUS paging_enqueue(struct kmt_paging_queue *queue, const struct vid_paging 
 {
     const struct vidmm *mm = queue->device->mm;
     struct sync_core *fence = queue->fence->core;
-    uint64_t time = paging_cost(mm, moved);
-    if (time) {
+    uint64_t time = vidmm_moving_time(mm, moved), end = time ? next_start(queue) + time : 0;
+    if (moved->until > end)
+        end = moved->until;
+    if (time || (end > queue->ready && end > clock_now(mm))) {
         queue->last++;
-        queue->ready = next_start(queue) + time;
+        queue->ready = end > queue->ready ? end : queue->ready;
         if (clock_reserve(mm, 1)) {
             clock_at(mm, queue->ready, finish, sync_ref(fence), queue->last);
         } else {

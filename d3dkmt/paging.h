@@ -19,7 +19,10 @@ struct kmt_paging_queue {
     uint64_t last;  /* value of the newest move */
 };
 
-/* Virtual nanoseconds that the moves take. */
+/* Nothing moved yet; what will be comes behind what the queue has to do, or at once. */
+void paging_begin(const struct kmt_paging_queue *queue, struct vid_paging *ret_moved);
+void paging_begin_now(const struct vidmm *mm, struct vid_paging *ret_moved);
+/* Virtual nanoseconds until the moves are done that begin now, and those of others that count. */
 uint64_t paging_cost(const struct vidmm *mm, const struct vid_paging *moved);
 /* STATUS_NO_MEMORY. */
 NTSTATUS paging_create(struct kmt_device *device, int32_t priority,
@@ -27,7 +30,7 @@ NTSTATUS paging_create(struct kmt_device *device, int32_t priority,
 /* What it has to do is done first, unless its device has ended. */
 void paging_destroy(struct kmt_paging_queue *queue);
 /*
- * Takes the time for what was moved. *ret_fence_value: the fence has it when that is done;
+ * Takes the time for what was moved, and for what others are still moving of it. *ret_fence_value: the fence has it when that is done;
  * STATUS_PENDING until then, STATUS_SUCCESS when it has it already. Does not fail: without memory to
  * remember it by, the time passes at once.
  */

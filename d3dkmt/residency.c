@@ -18,6 +18,7 @@ static bool put(const struct vidmm *mm, uint32_t index, unsigned place, struct v
     allocation->place = (uint8_t)place;
     order_enter(mm, index, &was, ORDER_YOUNG);
     paging->in[place] += allocation->size;
+    vidmm_arrives(mm, index, paging->timed ? paging->start + vidmm_moving_time(mm, paging) : 0);
     mm->adapter->usage[allocation->owner].paged_in_bytes += allocation->size;
     mm->adapter->paged_in_bytes += allocation->size;
     vidmm_event(mm, VID_EVENT_PAGE_IN, index, allocation->owner, allocation->size, (uint8_t)place);
@@ -207,8 +208,10 @@ static bool carry_out(const struct vidmm *mm, const uint32_t *openings, uint32_t
 {
     uint32_t done = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (vidmm_of(mm, openings[i])->planned == VID_PLACES)
+        if (vidmm_of(mm, openings[i])->planned == VID_PLACES) {
+            vidmm_await(mm, mm->openings[openings[i]].allocation, paging);
             add_reference(mm, openings[i]);
+        }
     for (; done < count; done++) {
         uint32_t index = mm->openings[openings[done]].allocation;
         const struct vid_allocation *allocation = &mm->allocations[index];
@@ -276,6 +279,7 @@ NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *
     if (!allocation->place)
         return residency_bring_in(mm, index, VIDMM_OVER_BUDGET, paging) ? STATUS_SUCCESS
                                                                         : STATUS_NO_MEMORY;
+    vidmm_await(mm, index, paging);
     order_leave(mm, index, &was);
     order_enter(mm, index, &was, ORDER_YOUNG);
     return STATUS_SUCCESS;

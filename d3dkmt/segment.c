@@ -44,6 +44,15 @@ static bool find(struct vid_segment *segment, uint64_t size)
     return true;
 }
 
+uint64_t segment_time(const struct vid_segment *segment, uint64_t bytes)
+{
+    if (!bytes)
+        return 0;
+    /* bytes below 2^46 and a second's 2^30 nanoseconds: more than 64 bits in between */
+    unsigned __int128 time = (unsigned __int128)bytes * 1000000000u;
+    return segment->latency + (segment->bandwidth ? (uint64_t)(time / segment->bandwidth) : 0);
+}
+
 const struct vid_segment_ops seg_local = {.name = "local",
                                           .cost = cost,
                                           .room = room,

@@ -31,6 +31,9 @@ struct vid_segment_ops {
     uint64_t (*most)(const struct vid_segment *segment);
 };
 
+/* Virtual nanoseconds of moving `bytes`; nothing takes no time. */
+uint64_t segment_time(const struct vid_segment *segment, uint64_t bytes);
+
 extern const struct vid_segment_ops seg_local, seg_system;
 /* By enum vid_place: what the machine has. */
 extern const struct vid_segment_ops *const segment_managers[];

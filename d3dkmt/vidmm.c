@@ -41,6 +41,32 @@ void vidmm_event_of_process(const struct vidmm *mm, enum vid_event_kind kind, ui
     vidmm_event(mm, kind, VID_NONE, process, mm->machine->processes[process].pid, VID_NOWHERE);
 }
 
+uint64_t vidmm_moving_time(const struct vidmm *mm, const struct vid_paging *paging)
+{
+    const struct vid_segment *segments = mm->adapter->segments;
+    uint64_t time = 0;
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
+        time += segment_time(&segments[place], paging->in[place]) +
+                segment_time(&segments[place], paging->out[place]);
+    return time;
+}
+
+void vidmm_arrives(const struct vidmm *mm, uint32_t allocation, uint64_t time)
+{
+    mm->arrivals[allocation] = time;
+    if (time > mm->adapter->arrived)
+        mm->adapter->arrived = time;
+}
+
+void vidmm_await(const struct vidmm *mm, uint32_t allocation, struct vid_paging *paging)
+{
+    const struct vid_adapter *adapter = mm->adapter;
+    uint64_t now = __atomic_load_n(&adapter->clock, __ATOMIC_RELAXED);
+    if (adapter->arrived > now && mm->arrivals[allocation] > now &&
+        mm->arrivals[allocation] > paging->until)
+        paging->until = mm->arrivals[allocation];
+}
+
 #define CHUNK (256u << 10) /* bytes of records that get memory at once */
 
 /* Memory behind record `index`, which is the first that never was used. */
@@ -56,6 +82,16 @@ static bool back(const struct vidmm *mm, uint64_t table_at, size_t record, uint3
     return true;
 }
 
+/* The same for when it is there, of all that its chunk has. */
+static bool back_arrivals(const struct vidmm *mm, uint32_t index)
+{
+    uint64_t first = mm->adapter->allocations_backed;
+    uint64_t more = CHUNK / sizeof(struct vid_allocation);
+    return index < first || !mm->back ||
+           mm->back(mm, mm->adapter->arrivals_at + first * sizeof(uint64_t),
+                    more * sizeof(uint64_t));
+}
+
 uint32_t records_take_allocation(const struct vidmm *mm)
 {
     struct vid_adapter *adapter = mm->adapter;
@@ -66,7 +102,7 @@ uint32_t records_take_allocation(const struct vidmm *mm)
         return index;
     }
     index = adapter->allocations_used;
-    if (index >= VID_ALLOCATIONS ||
+    if (index >= VID_ALLOCATIONS || !back_arrivals(mm, index) ||
         !back(mm, adapter->allocations_at, sizeof(struct vid_allocation), index,
               &adapter->allocations_backed))
         return VID_NONE;

@@ -52,6 +52,7 @@ struct vidmm {
     struct vid_machine *machine;
     struct vid_adapter *adapter;
     struct vid_allocation *allocations;
+    uint64_t *arrivals; /* of allocations: when what is placed is there, in virtual time; primary */
     struct vid_opening *openings;
     struct vid_event *events;
     const struct vid_segment_ops *const *places; /* by enum vid_place */
@@ -72,6 +73,9 @@ struct vidmm {
 struct vid_paging {
     uint64_t in[VID_PLACES];  /* bytes brought to a place */
     uint64_t out[VID_PLACES]; /* bytes copied away from it */
+    uint64_t until; /* when what was placed already, but still moved by others, is there */
+    uint64_t start; /* the caller says: when moving begins, in virtual time */
+    bool timed;     /* ... and that it takes time */
 };
 
 struct vid_wish {
@@ -82,7 +86,12 @@ struct vid_wish {
     uint8_t wanted, allowed;
 };
 
-/* vidmm.c. Handing the lock on after its owner died includes vidmm_rebuild. */
+/* vidmm.c. Virtual nanoseconds that the moves take, one after the other. */
+uint64_t vidmm_moving_time(const struct vidmm *mm, const struct vid_paging *paging);
+/* It is there at that time; or waits for it, if others move it. */
+void vidmm_arrives(const struct vidmm *mm, uint32_t allocation, uint64_t time);
+void vidmm_await(const struct vidmm *mm, uint32_t allocation, struct vid_paging *paging);
+/* Handing the lock on after its owner died includes vidmm_rebuild. */
 void vidmm_lock(const struct vidmm *mm);
 void vidmm_unlock(const struct vidmm *mm);
 void vidmm_event(const struct vidmm *mm, enum vid_event_kind kind, uint32_t allocation,

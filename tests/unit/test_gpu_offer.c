@@ -167,6 +167,55 @@ START_TEST(evicting_takes_as_long_as_what_it_moves)
 }
 END_TEST
 
+static D3DKMT_HANDLE second_queue(volatile uint64_t **ret_value)
+{
+    D3DKMT_CREATEPAGINGQUEUE create = {.hDevice = device};
+    ck_assert_int_eq(kmt_CreatePagingQueue(&create), STATUS_SUCCESS);
+    *ret_value = create.FenceValueCPUVirtualAddress;
+    return create.hPagingQueue;
+}
+
+/* Whoever asks for what another queue is still moving waits for it, too. */
+START_TEST(what_is_on_its_way_is_waited_for_by_all)
+{
+    struct vid_segment *local = &kit_mm()->adapter->segments[VID_LOCAL];
+    D3DKMT_HANDLE a = make_allocation(20 * MIB), b = make_resident(MIB);
+    volatile uint64_t *value;
+    D3DDDI_RECLAIM_RESULT result;
+    D3DDDI_MAKERESIDENT second = {.hPagingQueue = second_queue(&value), .NumAllocations = 1};
+    D3DKMT_RECLAIMALLOCATIONS2 reclaims = {.hPagingQueue = second.hPagingQueue,
+                                           .HandleList = &a,
+                                           .pResults = &result,
+                                           .NumAllocations = 1};
+    settle();
+    local->bandwidth = MIB;
+    local->latency = 0;
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    uint64_t start = clock_now(kit_mm());
+    second.AllocationList = &b;
+    ck_assert_int_eq(kmt_MakeResident(&second), STATUS_SUCCESS); /* this one is there */
+    second.AllocationList = &a;
+    ck_assert_int_eq(kmt_MakeResident(&second), STATUS_PENDING);
+    ck_assert_uint_eq(second.PagingFenceValue, 1);
+    ck_assert_uint_eq(*value, 0);
+    ck_assert_int_eq(kmt_MakeResident(&second), STATUS_PENDING);
+    ck_assert_uint_eq(second.PagingFenceValue, 1);
+    settle();
+    ck_assert_uint_eq(*value, 1);
+    ck_assert_uint_eq(clock_now(kit_mm()), start + 20000000000); /* no later than it is there */
+    ck_assert_int_eq(kmt_MakeResident(&second), STATUS_SUCCESS);
+    while (evict(a) == 0 && residency(a) != D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT)
+        ;
+    ck_assert_int_eq(bring_in(a, NULL), STATUS_PENDING);
+    ck_assert_int_eq(offer(a, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
+    ck_assert_int_eq(kmt_ReclaimAllocations2(&reclaims), STATUS_PENDING);
+    ck_assert_uint_eq(reclaims.PagingFenceValue, 2);
+    ck_assert_int_eq(result, D3DDDI_RECLAIM_RESULT_OK);
+    settle();
+    ck_assert_uint_eq(*value, 2);
+}
+END_TEST
+
 START_TEST(offered_and_locked_exclude_each_other)
 {
     D3DKMT_HANDLE a = make_allocation(MIB);
@@ -327,6 +376,7 @@ int main(void)
     tcase_add_test(cases, what_is_beyond_the_budget_says_how_much_to_trim);
     tcase_add_test(cases, what_was_evicted_keeps_its_contents);
     tcase_add_test(cases, evicting_takes_as_long_as_what_it_moves);
+    tcase_add_test(cases, what_is_on_its_way_is_waited_for_by_all);
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);

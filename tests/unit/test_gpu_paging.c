@@ -44,10 +44,10 @@ static bool step(void)
 START_TEST(cost_is_latency_and_bytes_over_bandwidth)
 {
     const struct vid_segment segment = {.bandwidth = 1000, .latency = 7};
-    ck_assert_uint_eq(clock_cost(&segment, 0), 0);
-    ck_assert_uint_eq(clock_cost(&segment, 3), 7 + 3000000);
+    ck_assert_uint_eq(segment_time(&segment, 0), 0);
+    ck_assert_uint_eq(segment_time(&segment, 3), 7 + 3000000);
     const struct vid_segment fast = {.bandwidth = 1ull << 40, .latency = 0};
-    ck_assert_uint_eq(clock_cost(&fast, 1ull << 45), 32000000000ull);
+    ck_assert_uint_eq(segment_time(&fast, 1ull << 45), 32000000000ull);
 }
 END_TEST
 
@@ -67,7 +67,7 @@ START_TEST(paging_is_done_in_order_and_takes_its_time) /* KMT-089, 090 */
     D3DKMT_HANDLE device = make_device();
     D3DKMT_CREATEPAGINGQUEUE queue = make_queue(device, 0), other = make_queue(device, 0);
     uint64_t value, start = now();
-    uint64_t one = clock_cost(&kit_mm()->adapter->segments[VID_LOCAL], M);
+    uint64_t one = segment_time(&kit_mm()->adapter->segments[VID_LOCAL], M);
     ck_assert_uint_ne(queue.hSyncObject, 0);
     ck_assert_ptr_ne(queue.FenceValueCPUVirtualAddress, other.FenceValueCPUVirtualAddress);
     ck_assert_int_eq(page(queue.hPagingQueue, 0, &value), STATUS_SUCCESS);
@@ -97,7 +97,7 @@ START_TEST(higher_queues_go_first)
     D3DKMT_HANDLE device = make_device();
     D3DKMT_CREATEPAGINGQUEUE high = make_queue(device, 1), low = make_queue(device, -1);
     uint64_t value, start = now();
-    uint64_t one = clock_cost(&kit_mm()->adapter->segments[VID_LOCAL], M);
+    uint64_t one = segment_time(&kit_mm()->adapter->segments[VID_LOCAL], M);
     page(high.hPagingQueue, M, &value);
     page(low.hPagingQueue, M, &value);
     page(high.hPagingQueue, M, &value);
@@ -118,7 +118,7 @@ START_TEST(destroying_a_queue_waits_for_it) /* KMT-092 */
     D3DKMT_CREATEPAGINGQUEUE queue = make_queue(device, 0);
     D3DDDI_DESTROYPAGINGQUEUE destroy = {queue.hPagingQueue};
     uint64_t value, start = now();
-    uint64_t one = clock_cost(&kit_mm()->adapter->segments[VID_LOCAL], M);
+    uint64_t one = segment_time(&kit_mm()->adapter->segments[VID_LOCAL], M);
     page(queue.hPagingQueue, M, &value);
     ck_assert_int_eq(kmt_DestroyPagingQueue(&destroy), STATUS_SUCCESS);
     ck_assert_uint_ge(now(), start + one);

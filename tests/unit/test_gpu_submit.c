@@ -136,7 +136,7 @@ START_TEST(rendering_brings_its_allocations_in)
     ck_assert_ptr_nonnull(render.pNewCommandBuffer);
     ck_assert_uint_eq(render.QueuedBufferCount, 2); /* the paging counts */
     run_out();
-    ck_assert_uint_eq(now() - start, clock_cost(local, 1 << 20) + kit_mm()->adapter->work_cost);
+    ck_assert_uint_eq(now() - start, segment_time(local, 1 << 20) + kit_mm()->adapter->work_cost);
     ck_assert_int_eq(kmt_Render(&render), STATUS_SUCCESS);
     start = now();
     run_out();
