@@ -98,7 +98,7 @@ static NTSTATUS adapter_statistics(struct question *question)
     result->PagingFault.FaultsLostContent.Bytes = adapter->discarded_bytes;
     result->PagingTransfer.BytesDiscarded = adapter->discarded_bytes;
     result->PagingTransfer.BytesTransferredFromMdlToMemory = adapter->paged_in_bytes;
-    result->PagingTransfer.BytesTransferredFromMemoryToMdl = result->PagingFault.Evictions.Bytes;
+    result->PagingTransfer.BytesTransferredFromMemoryToMdl = adapter->copied_out_bytes;
     result->Flags.Value = 2 | D3DKMT_QUERYSTATISTICS_ADAPTER_INFORMATION_FLAGS_SupportsDemotion;
     return STATUS_SUCCESS;
 }

@@ -41,7 +41,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      6u /* counts up with every change of this file */
+#define VID_LAYOUT      7u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -226,8 +226,9 @@ struct vid_adapter {
     /* statistics: never rebuilt */
     uint64_t decisions, discards, evictions;
     uint64_t evicted_bytes[VID_PLACES], discarded_bytes, paged_in_bytes;
-    uint64_t node_timeouts;  /* of one node; those of the adapter are `resets` */
-    uint64_t ran[VID_NODES]; /* nanoseconds; atomic */
+    uint64_t copied_out_bytes; /* of what was evicted: the contents had changed */
+    uint64_t node_timeouts;    /* of one node; those of the adapter are `resets` */
+    uint64_t ran[VID_NODES];   /* nanoseconds; atomic */
 } __attribute__((aligned(128)));
 
 #define VID_POISON 0xDDu

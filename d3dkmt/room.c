@@ -12,8 +12,10 @@ void vidmm_put_out(const struct vidmm *mm, uint32_t index, struct vid_paging *pa
     struct order_was was;
     order_leave(mm, index, &was);
     room_give(mm, allocation);
-    if (allocation->written)
+    if (allocation->written) {
         paging->out[place] += allocation->size;
+        mm->adapter->copied_out_bytes += allocation->size;
+    }
     allocation->written = 0;
     allocation->place = VID_NOWHERE;
     order_enter(mm, index, &was, ORDER_YOUNG);

@@ -67,17 +67,22 @@ START_TEST(memory_counts_while_it_is_there) /* KMT-134, 135 */
 }
 END_TEST
 
-START_TEST(evictions_are_counted)
+static void put_out(D3DKMT_HANDLE handle, bool written)
 {
-    D3DKMT_QUERYSTATISTICS data;
-    D3DKMT_HANDLE a = make_resident(2 * MIB);
-    vidmm_lock(kit_mm());
     struct vid_paging paging = {0};
+    vidmm_lock(kit_mm());
     kmt_lock();
-    const struct kmt_allocation *allocation = kmt_find(a, KMT_ALLOCATION);
+    const struct kmt_allocation *allocation = kmt_find(handle, KMT_ALLOCATION);
+    vidmm_of(kit_mm(), allocation->opening)->written = written;
     vidmm_put_out(kit_mm(), kit_mm()->openings[allocation->opening].allocation, &paging);
     kmt_unlock();
     vidmm_unlock(kit_mm());
+}
+
+START_TEST(evictions_are_counted)
+{
+    D3DKMT_QUERYSTATISTICS data;
+    put_out(make_resident(2 * MIB), false);
     ck_assert_int_eq(ask(D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER, 0, &data), STATUS_SUCCESS);
     ck_assert_uint_eq(
         data.QueryResult.ProcessAdapterInformation.CommitmentData.TotalBytesEvictedFromProcess,
@@ -88,7 +93,13 @@ START_TEST(evictions_are_counted)
     ck_assert_uint_eq(data.QueryResult.ProcessSegmentGroupInformation.Usage, 0);
     ck_assert_uint_eq(data.QueryResult.ProcessSegmentGroupInformation.Demoted[2], 2 * MIB);
     ck_assert_int_eq(ask(D3DKMT_QUERYSTATISTICS_ADAPTER, 0, &data), STATUS_SUCCESS);
-    ck_assert_uint_eq(data.QueryResult.AdapterInformation.PagingFault.Evictions.Bytes, 2 * MIB);
+    const D3DKMT_QUERYSTATISTICS_ADAPTER_INFORMATION *all = &data.QueryResult.AdapterInformation;
+    ck_assert_uint_eq(all->PagingFault.Evictions.Bytes, 2 * MIB);
+    ck_assert_uint_eq(all->PagingTransfer.BytesTransferredFromMemoryToMdl, 0); /* nothing to copy */
+    put_out(make_resident(3 * MIB), true);
+    ck_assert_int_eq(ask(D3DKMT_QUERYSTATISTICS_ADAPTER, 0, &data), STATUS_SUCCESS);
+    ck_assert_uint_eq(all->PagingFault.Evictions.Bytes, 5 * MIB);
+    ck_assert_uint_eq(all->PagingTransfer.BytesTransferredFromMemoryToMdl, 3 * MIB);
 }
 END_TEST
 
