@@ -168,13 +168,16 @@ NTSTATUS vidmm_set_places(const struct vidmm *mm, uint32_t opening, uint8_t want
 {
     uint32_t index = mm->openings[opening].allocation;
     struct vid_allocation *allocation = &mm->allocations[index];
+    struct order_was was;
     bool stays;
     if (!places_are_valid(wanted, allowed))
         return STATUS_INVALID_PARAMETER;
     if (!fits_somewhere(mm, allocation->size, allowed))
         return STATUS_NO_MEMORY;
+    order_leave(mm, index, &was);
     allocation->allowed = allowed;
     allocation->wanted = wanted;
+    order_enter(mm, index, &was, ORDER_SAME);
     stays = allowed & 1u << allocation->place;
     if (!allocation->place || allocation->place == wanted || (allocation->offered && stays))
         return STATUS_SUCCESS;

@@ -97,14 +97,6 @@ static NTSTATUS evict(const struct vidmm *mm, const struct targets *targets, uns
     return STATUS_SUCCESS;
 }
 
-static uint64_t over_budget(const struct vidmm *mm)
-{
-    uint64_t sum = 0;
-    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
-        sum += vidmm_over_budget(mm, mm->process, place);
-    return sum;
-}
-
 NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
 {
     D3DKMT_EVICT data;
@@ -131,7 +123,7 @@ NTSTATUS kmt_Evict(D3DKMT_EVICT *pData)
         vidmm_lock(device->mm);
         status = evict(device->mm, &targets, flags, &moved);
         vidmm_restore(device->mm, &moved); /* what had to go for want of budget */
-        data.NumBytesToTrim = over_budget(device->mm);
+        data.NumBytesToTrim = vidmm_to_trim(device->mm, device->mm->process);
         vidmm_unlock(device->mm);
         paging_wait(device->mm, &moved);
     }

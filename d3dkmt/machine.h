@@ -29,6 +29,7 @@
  *   M15 an allocation may have the place where it is, and the one it wants
  *   M16 the owner of an allocation has it open
  *   M17 nothing is planned: what vidmm_make_resident notes in records is gone when it returns
+ *   M18 usage.demoted_bytes are the sums of what stands in usage.demoted
  *
  * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
  * is under its lock, but for what is marked atomic.
@@ -41,7 +42,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      7u /* counts up with every change of this file */
+#define VID_LAYOUT      8u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -128,6 +129,8 @@ struct vid_usage {
     uint64_t offered, decommittable;                       /* bytes not lost */
     uint64_t planned[VID_PLACES]; /* bytes that vidmm_make_resident is about to give it */
     struct vid_list demoted;      /* with references, but put out */
+    /* bytes of those that have only that place; VID_NOWHERE: of those that have both */
+    uint64_t demoted_bytes[VID_PLACES];
     uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
     struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
     struct vid_list held[VID_PLACES][VID_CLASSES];

@@ -37,7 +37,7 @@ static struct vid_list *find(const struct vidmm *mm, const struct vid_allocation
     if (allocation->offered)
         return allocation->lost ? NULL : &mm->adapter->offered[place][allocation->offered];
     if (!place)
-        return allocation->references && !allocation->decommitted ? &usage->demoted : NULL;
+        return order_is_demoted(allocation) ? &usage->demoted : NULL;
     if (allocation->references) {
         *ret_classes = &usage->held_classes[place];
         return &usage->held[place][class];
@@ -65,6 +65,9 @@ static void count(const struct vidmm *mm, const struct vid_allocation *allocatio
         if (allocation->decommit)
             usage->decommittable += allocation->size * sign;
     }
+    if (order_is_demoted(allocation))
+        usage->demoted_bytes[order_only_place(allocation)] +=
+            order_cost(mm, allocation, allocation->wanted) * sign;
     if (!place)
         return;
     if (!allocation->offered)

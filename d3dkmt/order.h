@@ -42,6 +42,20 @@ static inline bool order_is_easy(const struct vid_allocation *allocation)
     return allocation->offered || !allocation->references;
 }
 
+/* It should be placed, and is not. */
+static inline bool order_is_demoted(const struct vid_allocation *allocation)
+{
+    return !allocation->place && !allocation->offered && !allocation->decommitted &&
+           allocation->references;
+}
+
+/* VID_NOWHERE: it may be at both. */
+static inline unsigned order_only_place(const struct vid_allocation *allocation)
+{
+    bool both = allocation->allowed & 1u << VID_LOCAL && allocation->allowed & 1u << VID_NONLOCAL;
+    return both ? VID_NOWHERE : allocation->wanted;
+}
+
 /* What it takes of the place where it is. */
 static inline uint64_t order_cost(const struct vidmm *mm, const struct vid_allocation *allocation,
                                   unsigned place)

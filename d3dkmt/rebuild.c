@@ -63,6 +63,7 @@ __attribute__((noinline)) static void clear_usage(struct vid_usage *usage)
     memset(usage->planned, 0, sizeof usage->planned);
     usage->offered = usage->decommittable = 0;
     memset(&usage->demoted, 0, sizeof usage->demoted);
+    memset(usage->demoted_bytes, 0, sizeof usage->demoted_bytes);
     memset(usage->idle_classes, 0, sizeof usage->idle_classes);
     memset(usage->held_classes, 0, sizeof usage->held_classes);
     memset(usage->idle, 0, sizeof usage->idle);

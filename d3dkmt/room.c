@@ -53,6 +53,20 @@ uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_pl
                : 0;
 }
 
+uint64_t vidmm_to_trim(const struct vidmm *mm, uint16_t process)
+{
+    const struct vid_usage *usage = &mm->adapter->usage[process];
+    uint64_t over = 0, left = 0, either = usage->demoted_bytes[VID_NOWHERE];
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+        uint64_t wanted = usage->referenced[place] + usage->demoted_bytes[place];
+        if (wanted > usage->budget[place])
+            over += wanted - usage->budget[place];
+        else
+            left += usage->budget[place] - wanted;
+    }
+    return over + (either > left ? either - left : 0);
+}
+
 /* The next active process from `process` on; VID_PROCESSES: none. */
 static unsigned next_active(const struct vid_adapter *adapter, unsigned process)
 {

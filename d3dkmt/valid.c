@@ -48,6 +48,7 @@ struct sums {
     uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed, openings;
     uint64_t resident[VID_PROCESSES][VID_PLACES], referenced[VID_PROCESSES][VID_PLACES];
     uint64_t offered_by[VID_PROCESSES], decommittable[VID_PROCESSES];
+    uint64_t demoted[VID_PROCESSES][VID_PLACES];
 };
 
 static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, int fd)
@@ -71,6 +72,9 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
         !(allocation->allowed & 1u << allocation->wanted))
         return broken(fd, "M15: allocation %u is %s, may be at %x, wants %u", index,
                       place_names[place], allocation->allowed, allocation->wanted);
+    if (order_is_demoted(allocation))
+        sums->demoted[allocation->owner][order_only_place(allocation)] +=
+            order_cost(mm, allocation, allocation->wanted);
     if (allocation->planned)
         return broken(fd, "M17: allocation %u is planned", index);
     if (place) {
@@ -124,6 +128,8 @@ static bool usage_is_valid(const struct vidmm *mm, unsigned process, const struc
                       sums->offered_by[process], usage->offered);
     if (usage->planned[VID_LOCAL] || usage->planned[VID_NONLOCAL])
         return broken(fd, "M17: process %u is planned for", process);
+    if (memcmp(usage->demoted_bytes, sums->demoted[process], sizeof usage->demoted_bytes) != 0)
+        return broken(fd, "M18: sums of what is demoted of process %u", process);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
         if (usage->resident[place] != sums->resident[process][place] ||
             usage->referenced[place] != sums->referenced[process][place])

@@ -181,6 +181,11 @@ NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging);
 /* Bytes that the process holds beyond its budget. */
 uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_place place);
+/*
+ * Bytes that it would have to evict so that all it wants resident fits into its budgets: what it
+ * holds, and what was put out all the same.
+ */
+uint64_t vidmm_to_trim(const struct vidmm *mm, uint16_t process);
 
 /* room.c: `bytes` free at `place`, or nothing changed and false. Of `flags`: VIDMM_MUST. */
 bool vidmm_make_room(const struct vidmm *mm, enum vid_place place, uint64_t bytes, unsigned flags,

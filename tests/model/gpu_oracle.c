@@ -281,6 +281,28 @@ void compare_thing(const struct thing *thing)
     CHECK(real->references == oracle_references(thing));
 }
 
+/* What its things would take beyond its budgets if all were placed. */
+static uint64_t to_trim(unsigned process)
+{
+    uint64_t places[VID_PLACES] = {0}, either = 0, sum = 0, left = 0;
+    for (unsigned i = 0; i < THINGS; i++) {
+        const struct thing *thing = &things[i];
+        if (!thing->live || thing->owner != process || oracle_kind(thing) != 4)
+            continue;
+        if (thing->allowed == (1u << VID_LOCAL | 1u << VID_NONLOCAL))
+            either += oracle_cost(thing, thing->wanted);
+        else
+            places[thing->wanted] += oracle_cost(thing, thing->wanted);
+    }
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
+        uint64_t all = oracle_held(process, place) + places[place];
+        uint64_t budget = members[process].budget[place];
+        sum += all > budget ? all - budget : 0;
+        left += all > budget ? 0 : budget - all;
+    }
+    return sum + (either > left ? either - left : 0);
+}
+
 void compare_sums(void)
 {
     const struct vid_adapter *adapter = mm->adapter;
@@ -310,6 +332,7 @@ void compare_sums(void)
             CHECK(usage->budget[place] == members[p].budget[place]);
             CHECK(vidmm_over_budget(mm, (uint16_t)p, place) == over(p, place));
         }
+        CHECK(vidmm_to_trim(mm, (uint16_t)p) == to_trim(p));
         CHECK(usage->trims == members[p].trims && usage->trim == members[p].trim);
     }
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)

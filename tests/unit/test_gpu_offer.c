@@ -167,6 +167,21 @@ START_TEST(evicting_takes_as_long_as_what_it_moves)
 }
 END_TEST
 
+START_TEST(what_was_put_out_counts_for_what_is_to_trim)
+{
+    D3DKMT_HANDLE a = make_resident(16 * MIB), b = make_resident(16 * MIB), c = make_resident(MIB);
+    D3DKMT_EVICT data = {.hDevice = device, .NumAllocations = 1, .AllocationList = &c};
+    press(44 * MIB); /* 20 MiB are left, of which a twentieth is not for programs */
+    ck_assert(residency(a) == D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT ||
+              residency(b) == D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    ck_assert_int_eq(kmt_Evict(&data), STATUS_SUCCESS);
+    ck_assert_uint_eq(data.NumBytesToTrim, 13 * MIB);
+    data.AllocationList = &a;
+    ck_assert_int_eq(kmt_Evict(&data), STATUS_SUCCESS);
+    ck_assert_uint_eq(data.NumBytesToTrim, 0);
+}
+END_TEST
+
 static D3DKMT_HANDLE second_queue(volatile uint64_t **ret_value)
 {
     D3DKMT_CREATEPAGINGQUEUE create = {.hDevice = device};
@@ -376,6 +391,7 @@ int main(void)
     tcase_add_test(cases, what_is_beyond_the_budget_says_how_much_to_trim);
     tcase_add_test(cases, what_was_evicted_keeps_its_contents);
     tcase_add_test(cases, evicting_takes_as_long_as_what_it_moves);
+    tcase_add_test(cases, what_was_put_out_counts_for_what_is_to_trim);
     tcase_add_test(cases, what_is_on_its_way_is_waited_for_by_all);
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
