@@ -40,7 +40,7 @@ static void link_opening(const struct vidmm *mm, uint32_t index, uint32_t alloca
     of->openings++;
 }
 
-static uint32_t new_opening(const struct vidmm *mm, uint32_t allocation, uint32_t device)
+static uint32_t new_opening(const struct vidmm *mm, uint32_t allocation, uint32_t handle)
 {
     uint32_t index = records_take_opening(mm);
     struct vid_opening *opening = &mm->openings[index];
@@ -49,7 +49,7 @@ static uint32_t new_opening(const struct vidmm *mm, uint32_t allocation, uint32_
     opening->process = mm->process;
     opening->locks = 0;
     opening->references = 0;
-    opening->device = device;
+    opening->handle = handle;
     __atomic_store_n(&opening->allocation, allocation, __ATOMIC_RELEASE);
     link_opening(mm, index, allocation);
     return index;
@@ -77,7 +77,7 @@ NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint3
                                           .wanted = wish->wanted,
                                           .allowed = wish->allowed,
                                           .generation = allocation->generation};
-    opening = new_opening(mm, index, wish->device);
+    opening = new_opening(mm, index, wish->handle);
     if (!opening) {
         records_give_allocation(mm, index);
         return STATUS_NO_MEMORY;
@@ -89,10 +89,10 @@ NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint3
     return STATUS_SUCCESS;
 }
 
-NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t device,
+NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t handle,
                     uint32_t *ret_opening)
 {
-    uint32_t opening = new_opening(mm, allocation, device);
+    uint32_t opening = new_opening(mm, allocation, handle);
     if (!opening)
         return STATUS_NO_MEMORY;
     *ret_opening = opening;

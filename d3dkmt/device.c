@@ -8,7 +8,6 @@
 #include "d3dkmt/resource.h"
 #include "d3dkmt/trim.h"
 
-static uint32_t devices_made; /* under kmt_lock */
 
 struct kmt_device *kmt_begin_device(D3DKMT_HANDLE handle)
 {
@@ -28,7 +27,6 @@ struct kmt_device *kmt_device_create(const struct vidmm *mm, uint32_t flags)
         return NULL;
     }
     device->mm = mm;
-    device->number = ++devices_made;
     device->flags = flags;
     device->queued_limit = KMT_QUEUED_LIMIT;
     link_init(&device->contexts);

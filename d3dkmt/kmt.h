@@ -50,7 +50,6 @@ struct kmt_context;
 struct kmt_device {
     struct kmt_object object;
     const struct vidmm *mm;
-    uint32_t number;        /* vid_opening.device */
     uint32_t resets;        /* of the adapter as it was made: a later one made it lost */
     uint32_t flags;         /* D3DKMT_CREATEDEVICEFLAGS_* */
     uint32_t ended;         /* D3DKMT_DEVICEEXECUTION_*: how it was lost, once seen; 0: it works */

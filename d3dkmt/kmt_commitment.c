@@ -2,6 +2,7 @@
  * What was offered with AllowDecommit may be lost with its memory: asking how much that is, and
  * taking it now.
  */
+#include <stdlib.h>
 #include "d3dkmt/caller.h"
 #include "d3dkmt/contents.h"
 #include "d3dkmt/kmt.h"
@@ -35,6 +36,38 @@ NTSTATUS kmt_QueryProcessOfferInfo(D3DKMT_QUERYPROCESSOFFERINFO *pData)
     return STATUS_SUCCESS;
 }
 
+/*
+ * Handles of what a call decommits: their memory goes when the adapter's lock is free again. Under
+ * kmt_lock.
+ */
+static struct {
+    D3DKMT_HANDLE *list;
+    uint32_t count, room;
+    bool lacking; /* there was no memory for some: all allocations are looked at */
+} taken;
+
+static void note(D3DKMT_HANDLE handle)
+{
+    if (taken.count == taken.room) {
+        uint32_t room = taken.room ? taken.room * 2 : 64;
+        D3DKMT_HANDLE *list = realloc(taken.list, room * sizeof *list);
+        if (!list) {
+            taken.lacking = true;
+            return;
+        }
+        taken.list = list;
+        taken.room = room;
+    }
+    taken.list[taken.count++] = handle;
+}
+
+void commitment_taken(const struct vidmm *mm, uint32_t allocation)
+{
+    for (uint32_t i = mm->allocations[allocation].first_opening; i; i = mm->openings[i].next)
+        if (mm->openings[i].process == mm->process)
+            note(mm->openings[i].handle);
+}
+
 /* What was decommitted has no memory any more. pre: kmt_lock */
 static bool give_back(struct kmt_object *object, void *context)
 {
@@ -47,6 +80,22 @@ static bool give_back(struct kmt_object *object, void *context)
         contents_give_back(allocation);
     vidmm_unlock(mm);
     return true;
+}
+
+/* pre: kmt_lock */
+static void give_back_taken(void)
+{
+    for (uint32_t i = 0; i < taken.count && !taken.lacking; i++) {
+        struct kmt_allocation *allocation = kmt_find(taken.list[i], KMT_ALLOCATION);
+        if (allocation)
+            give_back(&allocation->object, NULL);
+    }
+    if (taken.lacking)
+        kmt_for_each(KMT_ALLOCATION, give_back, NULL);
+    free(taken.list);
+    taken.list = NULL;
+    taken.count = taken.room = 0;
+    taken.lacking = false;
 }
 
 NTSTATUS kmt_TrimProcessCommitment(D3DKMT_TRIMPROCESSCOMMITMENT *pData)
@@ -75,7 +124,7 @@ NTSTATUS kmt_TrimProcessCommitment(D3DKMT_TRIMPROCESSCOMMITMENT *pData)
             data.NumBytesDecommitted += vidmm_decommit(mm, left);
             vidmm_unlock(mm);
         }
-    kmt_for_each(KMT_ALLOCATION, give_back, NULL);
+    give_back_taken();
     kmt_unlock();
     guarded_write(&pData->NumBytesDecommitted, &data.NumBytesDecommitted,
                   sizeof data.NumBytesDecommitted);

@@ -230,7 +230,6 @@ static NTSTATUS make(struct order *order, D3DKMT_HANDLE *ret_resource, D3DKMT_HA
     while (done < count && status >= 0) {
         struct kmt_recipe *recipe = &order->list[done];
         struct kmt_allocation *allocation;
-        recipe->wish.device = device->number;
         if (order->data.Flags.Value & FLAG(CreateShared))
             recipe->wish.share = share_new_id(device->mm);
         allocation = kmt_allocation_create(device, resource, recipe, &status);

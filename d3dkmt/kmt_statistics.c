@@ -11,8 +11,8 @@
 #include "memoryapi/object.h"
 
 #define EVERYBODY VID_PROCESSES
-#define RANKS     D3DKMT_QUERYSTATISTICS_SEGMENT_PREFERENCE_MAX
-#define CLASSES   D3DKMT_QUERYSTATISTICS_ALLOCATION_PRIORITY_CLASS_MAX
+
+_Static_assert(VID_BANDS == D3DKMT_QUERYSTATISTICS_ALLOCATION_PRIORITY_CLASS_MAX, "one for each");
 
 /* One question, under the adapter's lock but for node_ and physical_ ones. */
 struct question {
@@ -39,48 +39,9 @@ static uint32_t count_segments(const struct vidmm *mm)
     return count;
 }
 
-static void count(D3DKMT_QUERYSTATISTICS_COUNTER *counter, uint64_t bytes)
+static D3DKMT_QUERYSTATISTICS_COUNTER counter(const struct vid_count *count)
 {
-    counter->Count++;
-    counter->Bytes += bytes;
-}
-
-/* What the allocations of one process, or of all, are where. */
-struct tally {
-    D3DKMT_QUERYSTATISTICS_COUNTER placed[2]; /* where it should be, elsewhere */
-    uint64_t demoted[CLASSES];
-    uint64_t by_rank[2];
-};
-
-/* minimum, low, normal, high, maximum */
-static unsigned priority_class(uint32_t priority)
-{
-    static const uint32_t classes[CLASSES - 1] = {
-        D3DDDI_ALLOCATIONPRIORITY_MINIMUM, D3DDDI_ALLOCATIONPRIORITY_LOW,
-        D3DDDI_ALLOCATIONPRIORITY_NORMAL, D3DDDI_ALLOCATIONPRIORITY_HIGH};
-    unsigned class = 0;
-    while (class < CLASSES - 1 && priority > classes[class])
-        class ++;
-    return class;
-}
-
-static struct tally tally(const struct vidmm *mm, uint16_t process, enum vid_place place)
-{
-    struct tally tally = {0};
-    for (uint32_t i = 1; i < mm->adapter->allocations_used; i++) {
-        const struct vid_allocation *allocation = &mm->allocations[i];
-        bool elsewhere = allocation->wanted != allocation->place;
-        if (!allocation->live || (process != EVERYBODY && allocation->owner != process))
-            continue;
-        if (allocation->place)
-            tally.by_rank[elsewhere] += allocation->size;
-        if (allocation->place == place)
-            count(&tally.placed[elsewhere], allocation->size);
-        if (!allocation->place && allocation->references && !allocation->offered &&
-            allocation->wanted == place)
-            tally.demoted[priority_class(allocation->priority)] += allocation->size;
-    }
-    return tally;
+    return (D3DKMT_QUERYSTATISTICS_COUNTER){.Count = (ULONG)count->count, .Bytes = count->bytes};
 }
 
 static NTSTATUS adapter_statistics(struct question *question)
@@ -117,12 +78,12 @@ static NTSTATUS process_adapter_statistics(struct question *question)
     const struct vid_usage *usage = &question->mm->adapter->usage[question->process];
     D3DKMT_QUERYSTATISTICS_PROCESS_ADAPTER_INFORMATION *result =
         &question->result->ProcessAdapterInformation;
-    struct tally all = tally(question->mm, question->process, VID_LOCAL);
     result->NbSegments = count_segments(question->mm);
     result->NodeCount = KMT_NODES;
     result->CommitmentData.TotalBytesEvictedFromProcess = usage->evicted_bytes;
-    result->CommitmentData.BytesBySegmentPreference[0] = all.by_rank[0];
-    result->CommitmentData.BytesBySegmentPreference[1] = all.by_rank[1];
+    for (unsigned rank = 0; rank < 2; rank++)
+        result->CommitmentData.BytesBySegmentPreference[rank] =
+            usage->placed[VID_LOCAL][rank].bytes + usage->placed[VID_NONLOCAL][rank].bytes;
     return STATUS_SUCCESS;
 }
 
@@ -134,11 +95,10 @@ static NTSTATUS segment_statistics(struct question *question)
     if (!place)
         return STATUS_INVALID_PARAMETER;
     const struct vid_segment *segment = &mm->adapter->segments[place];
-    struct tally all = tally(mm, EVERYBODY, place);
     result->CommitLimit = segment->size;
     result->BytesCommitted = result->BytesResident = segment->used;
     result->Memory.TotalBytesEvicted = mm->adapter->evicted_bytes[place];
-    result->Memory.AllocsCommitted = all.placed[0].Count + all.placed[1].Count;
+    result->Memory.AllocsCommitted = (ULONG)mm->adapter->placed[place];
     result->Memory.AllocsResident = result->Memory.AllocsCommitted;
     result->Aperture = place == VID_NONLOCAL;
     if (place == VID_NONLOCAL)
@@ -155,14 +115,13 @@ static NTSTATUS process_segment_statistics(struct question *question)
     enum vid_place place = place_of(mm, question->number);
     if (!place)
         return STATUS_INVALID_PARAMETER;
-    struct tally all = tally(mm, question->process, place);
-    for (unsigned rank = 0; rank < 2; rank++)
-        result->BytesCommitted += all.placed[rank].Bytes;
+    for (unsigned rank = 0; rank < 2; rank++) {
+        result->BytesCommitted += usage->placed[place][rank].bytes;
+        result->VideoMemory.AllocsCommitted += (ULONG)usage->placed[place][rank].count;
+        result->VideoMemory.AllocsResidentInP[rank] = counter(&usage->placed[place][rank]);
+    }
     result->MaximumWorkingSet = usage->budget[place];
     result->MinimumWorkingSet = usage->reservation[place];
-    result->VideoMemory.AllocsCommitted = all.placed[0].Count + all.placed[1].Count;
-    result->VideoMemory.AllocsResidentInP[0] = all.placed[0];
-    result->VideoMemory.AllocsResidentInP[1] = all.placed[1];
     return STATUS_SUCCESS;
 }
 
@@ -177,13 +136,12 @@ static NTSTATUS process_group_statistics(struct question *question)
         place = VID_NONLOCAL;
     else if (question->number != D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL)
         return STATUS_INVALID_PARAMETER;
-    struct tally all = tally(mm, question->process, place);
     result->Budget = usage->budget[place];
     result->Usage = usage->resident[place];
     result->Requested = usage->referenced[place];
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        result->Demoted[class] = all.demoted[class];
-        result->Requested += all.demoted[class];
+    for (unsigned band = 0; band < VID_BANDS; band++) {
+        result->Demoted[band] = usage->demoted_bytes[place][band];
+        result->Requested += usage->demoted_bytes[place][band];
     }
     return STATUS_SUCCESS;
 }

@@ -29,7 +29,10 @@
  *   M15 an allocation may have the place where it is, and the one it wants
  *   M16 the owner of an allocation has it open
  *   M17 nothing is planned: what vidmm_make_resident notes in records is gone when it returns
- *   M18 usage.demoted_bytes are the sums of what stands in usage.demoted
+ *   M18 usage.placed[place] counts what the process has there, offered or not, apart where it wants
+ *       another place; usage.demoted_bytes[place] sums what is demoted and wants that place, by band
+ *       of priority; adapter.placed[place] is how many allocations are there
+ *   M19 usage.missing_bytes are the sums of what stands in usage.demoted
  *
  * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
  * is under its lock, but for what is marked atomic.
@@ -42,7 +45,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      8u /* counts up with every change of this file */
+#define VID_LAYOUT      9u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -54,6 +57,7 @@
 #define VID_NONE        0u                     /* index 0 of every table is nobody */
 #define VID_NODES       2u  /* engines of an adapter: 0 for rendering, 1 for copies */
 #define VID_CLASSES     16u /* of priority: its highest four bits */
+#define VID_BANDS       5u  /* of priority, as statistics tell them: minimum to maximum */
 
 /* Where an allocation is. */
 enum vid_place {
@@ -103,7 +107,7 @@ struct vid_opening {
     uint16_t process;
     uint16_t locks;      /* Lock and Lock2 that are not undone yet */
     uint32_t references; /* MakeResident less Evict */
-    uint32_t device;     /* the process's own number for it */
+    uint32_t handle;     /* by which the process knows it */
     uint32_t next;       /* derived: of the same allocation, or the next free one */
 };
 
@@ -114,6 +118,11 @@ struct vid_segment {
     uint64_t latency;   /* virtual nanoseconds before the first byte; constant */
     uint64_t pressure;  /* bytes taken on demand ("winmem gpu pressure"); primary */
     uint64_t used;      /* derived, without pressure */
+};
+
+/* Allocations, and the bytes of their sizes. */
+struct vid_count {
+    uint64_t count, bytes;
 };
 
 /* What one process has of one adapter. */
@@ -127,10 +136,12 @@ struct vid_usage {
     uint64_t resident[VID_PLACES], referenced[VID_PLACES]; /* bytes */
     uint64_t budget[VID_PLACES];                           /* bytes; see vidmm_share_budgets */
     uint64_t offered, decommittable;                       /* bytes not lost */
+    struct vid_count placed[VID_PLACES][2]; /* where it wants to be, and where it does not */
+    uint64_t demoted_bytes[VID_PLACES][VID_BANDS];
     uint64_t planned[VID_PLACES]; /* bytes that vidmm_make_resident is about to give it */
     struct vid_list demoted;      /* with references, but put out */
     /* bytes of those that have only that place; VID_NOWHERE: of those that have both */
-    uint64_t demoted_bytes[VID_PLACES];
+    uint64_t missing_bytes[VID_PLACES];
     uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
     struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
     struct vid_list held[VID_PLACES][VID_CLASSES];
@@ -225,6 +236,7 @@ struct vid_adapter {
     uint32_t openings_used, openings_free;
     uint32_t allocations_backed, openings_backed; /* primary: records that memory is behind */
     uint64_t live;                                /* allocations */
+    uint64_t placed[VID_PLACES];                  /* the same */
     uint64_t offered_bytes;
     /* statistics: never rebuilt */
     uint64_t decisions, discards, evictions;

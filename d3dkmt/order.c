@@ -65,11 +65,17 @@ static void count(const struct vidmm *mm, const struct vid_allocation *allocatio
         if (allocation->decommit)
             usage->decommittable += allocation->size * sign;
     }
-    if (order_is_demoted(allocation))
-        usage->demoted_bytes[order_only_place(allocation)] +=
+    if (order_is_demoted(allocation)) {
+        usage->missing_bytes[order_only_place(allocation)] +=
             order_cost(mm, allocation, allocation->wanted) * sign;
+        usage->demoted_bytes[allocation->wanted][order_band(allocation)] += allocation->size * sign;
+    }
     if (!place)
         return;
+    struct vid_count *placed = &usage->placed[place][allocation->wanted != place];
+    placed->count += sign;
+    placed->bytes += allocation->size * sign;
+    mm->adapter->placed[place] += sign;
     if (!allocation->offered)
         usage->resident[place] += bytes;
     if (order_is_easy(allocation))

@@ -36,6 +36,21 @@ static inline unsigned order_class(const struct vid_allocation *allocation)
     return allocation->priority >> 28;
 }
 
+/* Of D3DKMT_QUERYSTATISTICS_ALLOCATION_PRIORITY_CLASS: bounded by the D3DDDI_ALLOCATIONPRIORITYs. */
+static inline unsigned order_band(const struct vid_allocation *allocation)
+{
+    uint32_t priority = allocation->priority;
+    return (priority > 0x28000000u) + (priority > 0x50000000u) + (priority > 0x78000000u) +
+           (priority > 0xA0000000u);
+}
+
+/* With references, but put out: it stands in its owner's list of such. */
+static inline bool order_is_demoted(const struct vid_allocation *allocation)
+{
+    return !allocation->place && allocation->references && !allocation->offered &&
+           !allocation->decommitted;
+}
+
 /* Its process does not need it at any place. */
 static inline bool order_is_easy(const struct vid_allocation *allocation)
 {

@@ -62,8 +62,10 @@ __attribute__((noinline)) static void clear_usage(struct vid_usage *usage)
     memset(usage->referenced, 0, sizeof usage->referenced);
     memset(usage->planned, 0, sizeof usage->planned);
     usage->offered = usage->decommittable = 0;
-    memset(&usage->demoted, 0, sizeof usage->demoted);
+    memset(usage->placed, 0, sizeof usage->placed);
     memset(usage->demoted_bytes, 0, sizeof usage->demoted_bytes);
+    memset(usage->missing_bytes, 0, sizeof usage->missing_bytes);
+    memset(&usage->demoted, 0, sizeof usage->demoted);
     memset(usage->idle_classes, 0, sizeof usage->idle_classes);
     memset(usage->held_classes, 0, sizeof usage->held_classes);
     memset(usage->idle, 0, sizeof usage->idle);
@@ -86,6 +88,7 @@ static void clear_derived(const struct vidmm *mm)
     }
     memset(adapter->offered, 0, sizeof adapter->offered);
     memset(adapter->easy, 0, sizeof adapter->easy);
+    memset(adapter->placed, 0, sizeof adapter->placed);
     memset(adapter->active, 0, sizeof adapter->active);
     adapter->offered_bytes = adapter->live = 0;
     adapter->allocations_free = adapter->openings_free = VID_NONE;

@@ -62,6 +62,7 @@ struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
     *ret_status = STATUS_NO_MEMORY;
     if (!allocation)
         return NULL;
+    recipe->wish.handle = allocation->object.handle;
     vidmm_lock(device->mm);
     *ret_status = vidmm_create(device->mm, &recipe->wish, &allocation->opening);
     vidmm_unlock(device->mm);
@@ -90,9 +91,10 @@ struct kmt_allocation *kmt_allocation_open(struct kmt_device *device, struct kmt
     if (!allocation)
         return NULL;
     vidmm_lock(device->mm);
-    *ret_status = share_part_is_there(device->mm, part)
-                      ? vidmm_open(device->mm, part->index, device->number, &allocation->opening)
-                      : STATUS_INVALID_PARAMETER;
+    *ret_status =
+        share_part_is_there(device->mm, part)
+            ? vidmm_open(device->mm, part->index, allocation->object.handle, &allocation->opening)
+            : STATUS_INVALID_PARAMETER;
     vidmm_unlock(device->mm);
     if (*ret_status < 0) {
         free_allocation(allocation);

@@ -56,9 +56,9 @@ uint64_t vidmm_over_budget(const struct vidmm *mm, uint16_t process, enum vid_pl
 uint64_t vidmm_to_trim(const struct vidmm *mm, uint16_t process)
 {
     const struct vid_usage *usage = &mm->adapter->usage[process];
-    uint64_t over = 0, left = 0, either = usage->demoted_bytes[VID_NOWHERE];
+    uint64_t over = 0, left = 0, either = usage->missing_bytes[VID_NOWHERE];
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
-        uint64_t wanted = usage->referenced[place] + usage->demoted_bytes[place];
+        uint64_t wanted = usage->referenced[place] + usage->missing_bytes[place];
         if (wanted > usage->budget[place])
             over += wanted - usage->budget[place];
         else
@@ -269,11 +269,11 @@ uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes)
     uint64_t done = 0;
     if (mm->adapter->offers == VID_OFFERS_KEEP)
         return 0;
-    for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS; offer++) {
+    for (unsigned offer = VID_OFFER_LOW; offer < VID_OFFERS && usage->decommittable; offer++) {
         uint32_t heads[VID_PLACES];
         for (unsigned place = VID_NOWHERE; place < VID_PLACES; place++)
             heads[place] = next_decommittable(mm, mm->adapter->offered[place][offer].first);
-        while (done < bytes) {
+        while (done < bytes && usage->decommittable) {
             uint32_t *oldest = &heads[0], index;
             for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
                 if (heads[place] && (!*oldest || mm->allocations[heads[place]].stamp <
@@ -286,6 +286,8 @@ uint64_t vidmm_decommit(const struct vidmm *mm, uint64_t bytes)
             mm->allocations[index].decommitted = 1;
             vidmm_lose(mm, index);
             usage->decommits++;
+            if (mm->decommitted)
+                mm->decommitted(mm, index);
             done += mm->allocations[index].size;
         }
     }

@@ -84,6 +84,7 @@ static void see_adapters(void)
         adapters[i].back = back;
         adapters[i].is_alive = is_alive;
         adapters[i].gone = gone;
+        adapters[i].decommitted = commitment_taken;
         adapters[i].file = state.file.file;
     }
 }

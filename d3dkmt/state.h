@@ -109,3 +109,6 @@ void share_contents_drop(uint64_t id);
 NTSTATUS share_contents_back(uint64_t id);
 /* Who has it mapped keeps it; nobody can map it any more. */
 void share_contents_remove(uint64_t id);
+
+/* kmt_commitment.c: vidmm.decommitted */
+void commitment_taken(const struct vidmm *mm, uint32_t allocation);

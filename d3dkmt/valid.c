@@ -48,8 +48,30 @@ struct sums {
     uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed, openings;
     uint64_t resident[VID_PROCESSES][VID_PLACES], referenced[VID_PROCESSES][VID_PLACES];
     uint64_t offered_by[VID_PROCESSES], decommittable[VID_PROCESSES];
-    uint64_t demoted[VID_PROCESSES][VID_PLACES];
+    uint64_t missing[VID_PROCESSES][VID_PLACES];
+    uint64_t placed[VID_PLACES];
+    struct vid_count placed_of[VID_PROCESSES][VID_PLACES][2];
+    uint64_t demoted[VID_PROCESSES][VID_PLACES][VID_BANDS];
 };
+
+/* M18 of one allocation. */
+static void add_statistics(const struct vid_allocation *allocation, struct sums *sums)
+{
+    static const uint32_t bounds[VID_BANDS - 1] = {0x28000000, 0x50000000, 0x78000000, 0xA0000000};
+    unsigned place = allocation->place, band = 0;
+    if (place) {
+        struct vid_count *of =
+            &sums->placed_of[allocation->owner][place][place != allocation->wanted];
+        of->count++;
+        of->bytes += allocation->size;
+        sums->placed[place]++;
+        return;
+    }
+    while (band < VID_BANDS - 1 && allocation->priority > bounds[band])
+        band++;
+    if (allocation->references && !allocation->offered && !allocation->decommitted)
+        sums->demoted[allocation->owner][allocation->wanted][band] += allocation->size;
+}
 
 static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, int fd)
 {
@@ -59,6 +81,7 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
     sums->openings += allocation->openings;
     if (order_list(mm, allocation))
         sums->listed++;
+    add_statistics(allocation, sums);
     if (allocation->offered && !allocation->lost) {
         sums->offered += allocation->size;
         sums->offered_by[allocation->owner] += allocation->size;
@@ -73,7 +96,7 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
         return broken(fd, "M15: allocation %u is %s, may be at %x, wants %u", index,
                       place_names[place], allocation->allowed, allocation->wanted);
     if (order_is_demoted(allocation))
-        sums->demoted[allocation->owner][order_only_place(allocation)] +=
+        sums->missing[allocation->owner][order_only_place(allocation)] +=
             order_cost(mm, allocation, allocation->wanted);
     if (allocation->planned)
         return broken(fd, "M17: allocation %u is planned", index);
@@ -126,10 +149,15 @@ static bool usage_is_valid(const struct vidmm *mm, unsigned process, const struc
         usage->decommittable != sums->decommittable[process])
         return broken(fd, "M13: process %u offers %lu, says %lu", process,
                       sums->offered_by[process], usage->offered);
+    if (memcmp(usage->placed, sums->placed_of[process], sizeof usage->placed) != 0 ||
+        memcmp(usage->demoted_bytes, sums->demoted[process], sizeof usage->demoted_bytes) != 0)
+        return broken(fd, "M18: process %u counts %lu local, says %lu", process,
+                      sums->placed_of[process][VID_LOCAL][0].count,
+                      usage->placed[VID_LOCAL][0].count);
     if (usage->planned[VID_LOCAL] || usage->planned[VID_NONLOCAL])
         return broken(fd, "M17: process %u is planned for", process);
-    if (memcmp(usage->demoted_bytes, sums->demoted[process], sizeof usage->demoted_bytes) != 0)
-        return broken(fd, "M18: sums of what is demoted of process %u", process);
+    if (memcmp(usage->missing_bytes, sums->missing[process], sizeof usage->missing_bytes) != 0)
+        return broken(fd, "M19: sums of what is demoted of process %u", process);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
         if (usage->resident[place] != sums->resident[process][place] ||
             usage->referenced[place] != sums->referenced[process][place])
@@ -156,6 +184,9 @@ static bool sums_are_valid(const struct vidmm *mm, const struct sums *sums, int 
         if (segment->used != sums->used[place] || segment->used > segment->size)
             return broken(fd, "M4: %lu of %lu used %s, says %lu", sums->used[place], segment->size,
                           place_names[place], segment->used);
+        if (adapter->placed[place] != sums->placed[place])
+            return broken(fd, "M18: %lu are %s, says %lu", sums->placed[place], place_names[place],
+                          adapter->placed[place]);
         if (adapter->easy[place] != sums->easy[place])
             return broken(fd, "M11: %lu easy %s, says %lu", sums->easy[place], place_names[place],
                           adapter->easy[place]);

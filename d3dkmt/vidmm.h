@@ -66,6 +66,8 @@ struct vidmm {
     bool (*is_alive)(const struct vidmm *mm, uint16_t process);
     /* Of what is shared under this id nothing is left in the adapter. NULL: nobody minds. */
     void (*gone)(const struct vidmm *mm, uint64_t share);
+    /* vidmm_decommit takes this allocation, under the lock. NULL: nobody minds. */
+    void (*decommitted)(const struct vidmm *mm, uint32_t allocation);
     int file; /* of `back` and `is_alive` */
 };
 
@@ -82,7 +84,7 @@ struct vid_wish {
     uint64_t size; /* bytes, rounded up to pages of 4 KiB */
     uint64_t share;
     uint32_t priority;
-    uint32_t device;
+    uint32_t handle;
     uint8_t wanted, allowed;
 };
 
@@ -131,7 +133,7 @@ vidmm_ahead(const struct vidmm *mm, const uint32_t *openings, uint32_t i, uint32
  */
 NTSTATUS vidmm_create(const struct vidmm *mm, const struct vid_wish *wish, uint32_t *ret_opening);
 /* The same allocation for another device. */
-NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t device,
+NTSTATUS vidmm_open(const struct vidmm *mm, uint32_t allocation, uint32_t handle,
                     uint32_t *ret_opening);
 /*
  * With the last opening goes the allocation. True: it went. When its owner closes his last opening

@@ -28,7 +28,7 @@ static void step(const struct vidmm *mm, uint32_t *openings, uint32_t *count, bo
 {
     struct vid_wish wish = {.size = (1 + random_below(96)) << 16,
                             .priority = 0x78000000,
-                            .device = 1,
+                            .handle = 1,
                             .wanted = random_below(4) ? VID_LOCAL : VID_NONLOCAL,
                             .allowed = 6};
     struct vid_paging paging = {0};

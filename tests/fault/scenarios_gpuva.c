@@ -68,7 +68,6 @@ static void begin(void)
     CHECK(paging_create(kept.device, 0, &queue) == STATUS_SUCCESS);
     for (unsigned i = 0; i < TWO; i++) {
         struct kmt_recipe recipe = {.wish = {.size = PAGES * PAGE_SIZE,
-                                             .device = kept.device->number,
                                              .wanted = VID_LOCAL,
                                              .allowed = 1 << VID_LOCAL}};
         allocations[i] = kmt_allocation_create(kept.device, NULL, &recipe, &status);
@@ -211,7 +210,6 @@ static NTSTATUS do_update_later(const struct step *step)
     failing_off();
     kmt_lock();
     struct party party = make_party();
-    recipe.wish.device = party.device->number;
     struct kmt_allocation *allocation = kmt_allocation_create(party.device, NULL, &recipe, &status);
     kmt_unlock();
     CHECK(allocation);

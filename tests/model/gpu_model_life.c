@@ -70,7 +70,7 @@ void try_create(void)
 {
     struct vid_wish wish = {.size = 1 + below(below(4) ? 300000 : 1500000),
                             .priority = random_priority(),
-                            .device = below(3),
+                            .handle = below(3),
                             .share = below(4)};
     int h = free_handle(), t = free_thing();
     uint32_t opening = 0;

@@ -44,7 +44,7 @@ static void make(const struct vidmm *mm, struct own *own, uint32_t adapter)
     uint8_t place = random_below(2) ? VID_LOCAL : VID_NONLOCAL;
     struct vid_wish wish = {.size = 4096 * (1 + random_below(2048)),
                             .priority = (uint32_t)random_below(16) << 28,
-                            .device = 1,
+                            .handle = 1,
                             .wanted = place,
                             .allowed = (uint8_t)(1u << place | (random_below(2) ? 6u : 0u))};
     uint32_t opening;

@@ -103,7 +103,7 @@ static inline void use_memory(const struct vidmm *mm, uint64_t bytes, uint64_t s
     struct vid_wish wish = {.size = bytes,
                             .share = share,
                             .priority = 0x78000000,
-                            .device = 1,
+                            .handle = 1,
                             .wanted = VID_LOCAL,
                             .allowed = 1 << VID_LOCAL};
     struct vid_paging paging = {0};

@@ -247,6 +247,37 @@ START_TEST(offered_and_locked_exclude_each_other)
 }
 END_TEST
 
+/* Only what goes loses its memory, in the order of the offers. */
+START_TEST(no_more_is_decommitted_than_asked_for)
+{
+    D3DKMT_HANDLE list[100];
+    D3DKMT_TRIMPROCESSCOMMITMENT trim = {.cbSize = sizeof trim, .DecommitRequested = 1};
+    for (unsigned i = 0; i < 100; i++) {
+        list[i] = make_allocation(4096);
+        write_all(list[i], 4096, (uint8_t)(i + 1));
+        ck_assert_int_eq(offer(list[i], D3DKMT_OFFER_PRIORITY_LOW,
+                               i == 50 ? 0 : D3DKMT_OFFER_FLAGS_AllowDecommit),
+                         0);
+    }
+    ck_assert_int_eq(kmt_TrimProcessCommitment(&trim), STATUS_SUCCESS);
+    ck_assert_uint_eq(trim.NumBytesDecommitted, 4096);
+    trim.DecommitRequested = 79 * 4096;
+    ck_assert_int_eq(kmt_TrimProcessCommitment(&trim), STATUS_SUCCESS);
+    ck_assert_uint_eq(trim.NumBytesDecommitted, 79 * 4096);
+    for (unsigned i = 0; i < 100; i++) {
+        bool goes = i <= 80 && i != 50;
+        kmt_lock();
+        ck_assert_int_eq(
+            ((struct kmt_allocation *)kmt_find(list[i], KMT_ALLOCATION))->contents == NULL, goes);
+        kmt_unlock();
+        ck_assert_uint_eq(reclaim(list[i]),
+                          goes ? D3DDDI_RECLAIM_RESULT_DISCARDED : D3DDDI_RECLAIM_RESULT_OK);
+        ck_assert(holds(list[i], 4096, goes ? 0 : (uint8_t)(i + 1), !goes));
+        destroy_allocation(list[i]);
+    }
+}
+END_TEST
+
 START_TEST(what_may_be_decommitted_is_on_demand)
 {
     D3DKMT_HANDLE a = make_allocation(MIB), b = make_allocation(MIB);
@@ -395,6 +426,7 @@ int main(void)
     tcase_add_test(cases, what_is_on_its_way_is_waited_for_by_all);
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
+    tcase_add_test(cases, no_more_is_decommitted_than_asked_for);
     tcase_add_test(cases, a_budget_that_shrinks_is_told);
     tcase_add_test(cases, all_are_told_though_each_leaves_when_it_is);
     tcase_add_test(cases, a_fork_takes_nothing_from_its_parent);

@@ -387,7 +387,7 @@ END_TEST
 START_TEST(a_full_disk_fails_an_allocation)
 {
     struct host_ops fake = *host;
-    struct vid_wish wish = {.size = MIB, .device = 1, .wanted = 1, .allowed = 1 << VID_LOCAL};
+    struct vid_wish wish = {.size = MIB, .handle = 1, .wanted = 1, .allowed = 1 << VID_LOCAL};
     uint32_t opening = 4711;
     attached();
     real = host;
@@ -410,7 +410,7 @@ END_TEST
 
 static NTSTATUS create_one(void)
 {
-    struct vid_wish wish = {.size = MIB, .device = 1, .wanted = 1, .allowed = 1 << VID_LOCAL};
+    struct vid_wish wish = {.size = MIB, .handle = 1, .wanted = 1, .allowed = 1 << VID_LOCAL};
     uint32_t opening;
     vidmm_lock(gpu_adapter(0));
     NTSTATUS status = vidmm_create(gpu_adapter(0), &wish, &opening);
@@ -474,7 +474,7 @@ END_TEST
 
 START_TEST(a_file_system_that_fills_up_raises_no_signal)
 {
-    struct vid_wish wish = {.size = 4096, .device = 1, .wanted = 2, .allowed = 1 << VID_NONLOCAL};
+    struct vid_wish wish = {.size = 4096, .handle = 1, .wanted = 2, .allowed = 1 << VID_NONLOCAL};
     uint32_t opening, count = 0;
     if (geteuid() != 0 || mount("winmem", directory, "tmpfs", 0, "size=6m,mode=0700") != 0)
         return;
