@@ -1,23 +1,20 @@
 /* What a process may have of an adapter's memory, has, and keeps for itself. */
+#include "d3dkmt/adapter.h"
 #include "d3dkmt/caller.h"
-#include "d3dkmt/clock.h"
-#include "d3dkmt/kmt.h"
 #include "d3dkmt/state.h"
 #include "faces.h"
 #include "memoryapi/guarded.h"
 
 /*
- * D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL is 0, _NON_LOCAL is 1; there is one physical adapter. pre:
- * kmt_lock
+ * D3DKMT_MEMORY_SEGMENT_GROUP_LOCAL is 0, _NON_LOCAL is 1; there is one physical adapter. The call
+ * begins. pre: kmt_lock
  */
-static NTSTATUS find_group(D3DKMT_HANDLE handle, uint32_t group, uint32_t physical_adapter,
-                           const struct vidmm **ret_mm)
+static NTSTATUS use_group(D3DKMT_HANDLE handle, uint32_t group, uint32_t physical_adapter,
+                          const struct vidmm **ret_mm)
 {
-    const struct kmt_adapter *adapter = kmt_find(handle, KMT_ADAPTER);
-    if (!adapter || group > D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL || physical_adapter != 0)
+    if (group > D3DKMT_MEMORY_SEGMENT_GROUP_NON_LOCAL || physical_adapter != 0)
         return STATUS_INVALID_PARAMETER;
-    *ret_mm = adapter->mm;
-    return STATUS_SUCCESS;
+    return adapter_use(handle, ret_mm);
 }
 
 NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
@@ -31,11 +28,10 @@ NTSTATUS kmt_QueryVideoMemoryInfo(D3DKMT_QUERYVIDEOMEMORYINFO *pData)
     if (status < 0)
         return status;
     kmt_lock();
-    status = find_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
+    status = use_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
     if (status >= 0) {
         unsigned place = VID_LOCAL + data.MemorySegmentGroup;
         gpu_sweep_dead(mm);
-        clock_call(mm);
         vidmm_lock(mm);
         data.Budget = vidmm_budget(mm, mm->process, place);
         data.CurrentUsage = mm->adapter->usage[mm->process].referenced[place];
@@ -60,9 +56,8 @@ NTSTATUS kmt_ChangeVideoMemoryReservation(const D3DKMT_CHANGEVIDEOMEMORYRESERVAT
     if (status < 0)
         return status;
     kmt_lock();
-    status = find_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
+    status = use_group(data.hAdapter, data.MemorySegmentGroup, data.PhysicalAdapterIndex, &mm);
     if (status >= 0) {
-        clock_call(mm);
         vidmm_lock(mm);
         status = vidmm_reserve(mm, VID_LOCAL + data.MemorySegmentGroup, data.Reservation);
         vidmm_unlock(mm);

@@ -306,6 +306,29 @@ static void change_adapter(uint32_t running, uint32_t resets, uint32_t hung)
     vidmm_unlock(kit_mm());
 }
 
+/* Also when it is taken out; as it was when it goes on. */
+START_TEST(a_stopped_adapter_tells_no_budget) /* KMT-392 */
+{
+    D3DKMT_QUERYVIDEOMEMORYINFO info = {.hAdapter = make_adapter(), .Budget = 77};
+    D3DKMT_CHANGEVIDEOMEMORYRESERVATION change = {.hAdapter = info.hAdapter, .Reservation = 4096};
+    for (uint32_t running = VID_STOPPED; running <= VID_REMOVED; running++) {
+        change_adapter(running, 0, gpu_process());
+        ck_assert_int_eq(kmt_QueryVideoMemoryInfo(&info), STATUS_DEVICE_REMOVED);
+        ck_assert_uint_eq(info.Budget, 77);
+        ck_assert_int_eq(kmt_ChangeVideoMemoryReservation(&change), STATUS_DEVICE_REMOVED);
+        info.MemorySegmentGroup = 2;
+        ck_assert_int_eq(kmt_QueryVideoMemoryInfo(&info), STATUS_INVALID_PARAMETER);
+        info.MemorySegmentGroup = 0;
+    }
+    change_adapter(VID_RUNNING, 0, gpu_process());
+    ck_assert_int_eq(kmt_QueryVideoMemoryInfo(&info), STATUS_SUCCESS);
+    ck_assert_uint_eq(info.CurrentReservation, 0);
+    ck_assert_int_eq(kmt_ChangeVideoMemoryReservation(&change), STATUS_SUCCESS);
+    change.Reservation = 0;
+    ck_assert_int_eq(kmt_ChangeVideoMemoryReservation(&change), STATUS_SUCCESS);
+}
+END_TEST
+
 START_TEST(a_reset_and_a_stop_end_devices) /* KMT-153, 155, 161, 162 */
 {
     D3DKMT_HANDLE device = make_device(), second, third;
@@ -388,6 +411,7 @@ int main(void)
     tcase_add_test(cases, legacy_mode_has_buffers);
     tcase_add_test(cases, states_other_than_the_execution_state);
     tcase_add_test(cases, a_device_marked_as_failed);
+    tcase_add_test(cases, a_stopped_adapter_tells_no_budget);
     tcase_add_test(cases, a_reset_and_a_stop_end_devices);
     tcase_add_test(cases, the_limit_of_queued_presents);
     return suite_run("gpu paging", cases);
