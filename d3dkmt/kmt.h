@@ -57,7 +57,8 @@ struct kmt_device {
     uint32_t queued_limit;  /* D3DKMTSetQueuedLimit */
     bool in_error;          /* D3DKMTMarkDeviceAsError, or a call that was to succeed did not */
     struct kmt_context *context; /* its own, in legacy mode; else NULL */
-    struct kmt_link contexts, paging_queues, syncs, resources, allocations; /* heads */
+    struct kmt_link contexts, paging_queues, syncs, resources; /* heads */
+    struct kmt_link allocations;                               /* head: those without a resource */
 };
 
 struct kmt_resource {
@@ -76,21 +77,23 @@ struct kmt_resource {
 struct kmt_allocation {
     struct kmt_object object;
     uint32_t opening; /* in the device's adapter */
+    uint32_t driver_size;
     struct kmt_device *device;
     struct kmt_resource *resource; /* NULL: it stands alone */
-    struct kmt_link link;          /* in the device */
-    struct kmt_link in_resource;
-    struct kmt_link mapped; /* pieces of GPU addresses (gpuva.h): head */
-    void *contents;         /* where the CPU sees it; NULL: never was locked */
-    void *driver_data;      /* private data of the driver, malloc'd; NULL: none */
-    uint32_t driver_size;
-    uint8_t kind;  /* enum kmt_contents */
-    bool lost;     /* the contents are, until the CPU sees them again */
-    bool primary;  /* D3DDDI_ALLOCATIONINFO: for a display */
-    bool opened;   /* and made by another process */
-    bool marked;   /* by a walk that looks for handles that stand twice */
-    uint16_t pins; /* D3DKMTPinResources */
+    struct kmt_link link;          /* in the resource, or in the device without one */
+    struct kmt_link mapped;        /* pieces of GPU addresses (gpuva.h): head */
+    void *contents;                /* where the CPU sees it; NULL: never was locked */
+    void *driver_data; /* private data of the driver, for who opens it; malloc'd, or NULL */
+    uint8_t kind;      /* enum kmt_contents */
+    bool lost;         /* the contents are, until the CPU sees them again */
+    bool primary;      /* D3DDDI_ALLOCATIONINFO: for a display */
+    bool opened;       /* and made by another process */
+    bool marked;       /* by a walk that looks for handles that stand twice */
+    uint16_t pins;     /* D3DKMTPinResources */
 };
+
+/* a million of them are made: with what malloc adds no more than 96 bytes */
+_Static_assert(sizeof(struct kmt_allocation) <= 88, "small");
 
 /* kmt_handle.c */
 void kmt_lock(void);

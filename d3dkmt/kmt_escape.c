@@ -156,7 +156,7 @@ static NTSTATUS evict(struct escape *escape)
         if (!resource || data->Evict.AllocationHandle)
             return STATUS_INVALID_PARAMETER;
         link_each(at, &resource->allocations)
-            evict_allocation(escape->mm, container_of(at, struct kmt_allocation, in_resource));
+            evict_allocation(escape->mm, container_of(at, struct kmt_allocation, link));
     } else if (data->Evict.AllocationHandle) {
         const struct kmt_allocation *allocation =
             escape->device ? kmt_find_allocation(escape->device, data->Evict.AllocationHandle)

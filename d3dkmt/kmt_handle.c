@@ -18,11 +18,14 @@
 #define GENERATIONS     (1u << GENERATION_BITS)
 #define HANDLE_MARK     0x40000000u
 
+/* Eight bytes: there is one for each allocation. */
 struct entry {
-    struct kmt_object *object; /* NULL: free */
-    uint32_t next_free;        /* of a free one; 0: the last */
-    uint8_t generation, type;
+    uint64_t what : 48; /* the object's address; of a free one the next free, 0: the last */
+    uint64_t generation : 8;
+    uint64_t type : 8; /* enum kmt_type; KMT_FREE */
 };
+
+_Static_assert(sizeof(struct entry) == 8, "a word");
 
 static struct futex_lock lock;
 /* under the lock */
@@ -41,6 +44,19 @@ void kmt_unlock(void)
     trim_tell();
 }
 
+static struct kmt_object *object_of(const struct entry *entry)
+{
+    return entry->type == KMT_FREE ? NULL : (struct kmt_object *)(uint64_t)entry->what;
+}
+
+static void let_go(struct entry *entry)
+{
+    entry->type = KMT_FREE;
+    entry->generation = (entry->generation + 1u) % GENERATIONS;
+    entry->what = first_free;
+    first_free = (uint32_t)(entry - entries);
+}
+
 uint32_t kmt_generation;
 
 /*
@@ -49,15 +65,9 @@ uint32_t kmt_generation;
  */
 void kmt_begin_child(void)
 {
-    for (uint32_t i = 1; i < used; i++) {
-        if (!entries[i].object)
-            continue;
-        entries[i].object = NULL;
-        entries[i].type = KMT_FREE;
-        entries[i].generation = (entries[i].generation + 1) % GENERATIONS;
-        entries[i].next_free = first_free;
-        first_free = i;
-    }
+    for (uint32_t i = 1; i < used; i++)
+        if (object_of(&entries[i]))
+            let_go(&entries[i]);
     kmt_generation++;
     engine_begin_child();
     trim_begin_child();
@@ -88,7 +98,7 @@ static uint32_t take_entry(void)
         entries = memory;
     }
     if (index)
-        first_free = entries[index].next_free;
+        first_free = (uint32_t)entries[index].what;
     else if (used < HANDLES)
         index = used++;
     return index;
@@ -100,17 +110,17 @@ bool kmt_handle_create(struct kmt_object *object, enum kmt_type type)
     struct entry *entry = &entries[index];
     if (!index)
         return false;
-    entry->object = object;
+    entry->what = (uint64_t)object;
     entry->type = (uint8_t)type;
     object->type = (uint8_t)type;
-    object->handle = HANDLE_MARK | index << GENERATION_BITS | entry->generation;
+    object->handle = HANDLE_MARK | index << GENERATION_BITS | (uint32_t)entry->generation;
     return true;
 }
 
 static struct entry *entry_of(D3DKMT_HANDLE handle)
 {
     uint32_t index = (handle & ~HANDLE_MARK) >> GENERATION_BITS;
-    if (!(handle & HANDLE_MARK) || index >= used || !entries[index].object ||
+    if (!(handle & HANDLE_MARK) || index >= used || !object_of(&entries[index]) ||
         entries[index].generation != handle % GENERATIONS)
         return NULL;
     return &entries[index];
@@ -121,25 +131,21 @@ void kmt_handle_destroy(struct kmt_object *object)
     struct entry *entry = entry_of(object->handle);
     if (!entry)
         return;
-    entry->object = NULL;
-    entry->type = KMT_FREE;
-    entry->generation = (entry->generation + 1) % GENERATIONS;
-    entry->next_free = first_free;
-    first_free = (uint32_t)(entry - entries);
+    let_go(entry);
     object->handle = 0;
 }
 
 void *kmt_find(D3DKMT_HANDLE handle, enum kmt_type type)
 {
     struct entry *entry = entry_of(handle);
-    return entry && entry->type == type ? entry->object : NULL;
+    return entry && entry->type == type ? object_of(entry) : NULL;
 }
 
 void kmt_for_each(enum kmt_type type, bool (*each)(struct kmt_object *object, void *context),
                   void *context)
 {
     for (uint32_t i = 1; i < used; i++)
-        if (entries[i].object && entries[i].type == type && !each(entries[i].object, context))
+        if (entries[i].type == type && !each(object_of(&entries[i]), context))
             return;
 }
 

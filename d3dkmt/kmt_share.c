@@ -240,7 +240,7 @@ static NTSTATUS open_locked(struct order *order)
         return status;
     order->resource = resource->object.handle;
     link_each(at, &resource->allocations) order->handles[i++] =
-        container_of(at, struct kmt_allocation, in_resource)->object.handle;
+        container_of(at, struct kmt_allocation, link)->object.handle;
     return status;
 }
 

@@ -19,20 +19,16 @@ static struct kmt_allocation *new_allocation(struct kmt_device *device,
     }
     allocation->device = device;
     allocation->resource = resource;
-    link_add(&device->allocations, &allocation->link);
-    link_init(&allocation->in_resource);
+    link_add(resource ? &resource->allocations : &device->allocations, &allocation->link);
     link_init(&allocation->mapped);
-    if (resource) {
-        link_add(&resource->allocations, &allocation->in_resource);
+    if (resource)
         resource->count++;
-    }
     return allocation;
 }
 
 static void free_allocation(struct kmt_allocation *allocation)
 {
     link_remove(&allocation->link);
-    link_remove(&allocation->in_resource);
     if (allocation->resource)
         allocation->resource->count--;
     kmt_handle_destroy(&allocation->object);
@@ -77,9 +73,11 @@ struct kmt_allocation *kmt_allocation_create(struct kmt_device *device,
                        : recipe->wish.share ? CONTENTS_SHARED
                                             : CONTENTS_PRIVATE;
     allocation->primary = recipe->primary;
-    allocation->driver_data = recipe->driver_data;
-    allocation->driver_size = recipe->driver_size;
-    recipe->driver_data = NULL;
+    if (recipe->wish.share) { /* nobody asks for it else */
+        allocation->driver_data = recipe->driver_data;
+        allocation->driver_size = recipe->driver_size;
+        recipe->driver_data = NULL;
+    }
     return allocation;
 }
 
@@ -135,8 +133,7 @@ struct kmt_resource *kmt_resource_create(struct kmt_device *device)
 void kmt_resource_destroy(struct kmt_resource *resource)
 {
     while (!link_is_empty(&resource->allocations))
-        kmt_allocation_destroy(
-            link_first(&resource->allocations, struct kmt_allocation, in_resource));
+        kmt_allocation_destroy(link_first(&resource->allocations, struct kmt_allocation, link));
     share_leave(resource);
     link_remove(&resource->link);
     kmt_handle_destroy(&resource->object);

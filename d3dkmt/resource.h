@@ -7,7 +7,7 @@
 struct kmt_recipe {
     struct vid_wish wish;
     void *existing;    /* the program's own memory; NULL: none */
-    void *driver_data; /* malloc'd; becomes the allocation's */
+    void *driver_data; /* malloc'd; becomes the allocation's when that is shared */
     uint32_t driver_size;
     bool primary;
 };

@@ -56,8 +56,7 @@ static bool measure(const struct kmt_resource *resource, struct share_head *ret_
                             .creator_generation = mm->machine->processes[process].generation};
     link_each(at, &resource->allocations)
     {
-        const struct kmt_allocation *allocation =
-            container_of(at, struct kmt_allocation, in_resource);
+        const struct kmt_allocation *allocation = container_of(at, struct kmt_allocation, link);
         if (allocation->kind != CONTENTS_SHARED)
             return false;
         ret_head->bytes += sizeof(struct share_part);
@@ -85,8 +84,7 @@ static void describe(const struct kmt_resource *resource, struct share_head *hea
     vidmm_lock(mm);
     link_each(at, &resource->allocations)
     {
-        const struct kmt_allocation *allocation =
-            container_of(at, struct kmt_allocation, in_resource);
+        const struct kmt_allocation *allocation = container_of(at, struct kmt_allocation, link);
         const struct vid_allocation *of = vidmm_of(mm, allocation->opening);
         *part++ = (struct share_part){.index = (uint32_t)(of - mm->allocations),
                                       .generation = of->generation,

@@ -67,7 +67,7 @@ static void list_resources(struct targets *targets, const struct kmt_device *dev
         link_each(at, &resource->allocations)
         {
             targets->owner[n] = i;
-            targets->list[n++] = container_of(at, struct kmt_allocation, in_resource);
+            targets->list[n++] = container_of(at, struct kmt_allocation, link);
         }
     }
 }

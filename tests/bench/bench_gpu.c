@@ -164,8 +164,6 @@ static void few_and_many(void)
         snprintf(name, sizeof name, "%s, among 1,000,000 to among 1000", names[work]);
         line(name, many[work], few[work], 3);
     }
-    printf("bytes beyond contents: %zu (at most 200)\n",
-           sizeof(struct vid_allocation) + sizeof(struct vid_opening));
 }
 
 /* Each that comes puts another one out: half of them have room. For one, in lists of BATCH. */

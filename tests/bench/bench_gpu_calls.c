@@ -1,8 +1,11 @@
 /*
  * What the exported calls cost a program: offer and reclaim of resident allocations in lists of 1000,
- * with and without contents that the CPU has written.
+ * with and without contents that the CPU has written. And what a million allocations need beyond
+ * their contents: memory of the process, and blocks of the machine's file.
  */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <winmem/d3dkmthk.h>
 #include <winmem/gpu.h>
 #include "bench_kit.h"
@@ -10,8 +13,11 @@
 #define LIST   1000u
 #define ROUNDS 51u
 #define LIMIT  200.0 /* nanoseconds each */
+#define MANY   1000000u
+#define BYTES  200.0 /* of one allocation */
 
 static D3DKMT_HANDLE device, queue, list[LIST];
+static char folder[] = "/tmp/winmem-bench-XXXXXX";
 
 static void must(NTSTATUS status, const char *what)
 {
@@ -84,13 +90,75 @@ static double offer_and_reclaim(void)
     return median(times, ROUNDS);
 }
 
+/* Bytes: anonymous memory of the process, and what is behind the file. */
+static uint64_t in_use(void)
+{
+    char text[256];
+    unsigned long kib = 0;
+    struct stat machine;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(text, sizeof text, status) && sscanf(text, "RssAnon: %lu", &kib) != 1)
+        ;
+    if (status)
+        fclose(status);
+    snprintf(text, sizeof text, "%s/gpu-default", folder);
+    if (!kib || stat(text, &machine) != 0)
+        exit(1);
+    return kib * KIB + (uint64_t)machine.st_blocks * 512;
+}
+
+static void make_many(void)
+{
+    static D3DDDI_ALLOCATIONINFO2 infos[LIST];
+    struct winmem_gpu_allocation wanted = {4 * KIB, WINMEM_GPU_LOCAL, 0};
+    uint64_t before = in_use();
+    double each;
+    for (unsigned made = 0; made < MANY; made += LIST) {
+        D3DKMT_CREATEALLOCATION create = {
+            .hDevice = device, .NumAllocations = LIST, .pAllocationInfo2 = infos};
+        memset(infos, 0, sizeof infos);
+        for (unsigned i = 0; i < LIST; i++) {
+            infos[i].pPrivateDriverData = &wanted;
+            infos[i].PrivateDriverDataSize = sizeof wanted;
+        }
+        must(D3DKMTCreateAllocation2(&create), "CreateAllocation2");
+    }
+    each = (double)(in_use() - before) / MANY;
+    printf("bytes of an allocation beyond its contents, of %u: %.1f (less than %.0f)%s\n", MANY,
+           each, BYTES, each < BYTES ? "" : " ABOVE");
+}
+
+/* A machine of its own, so that nobody else's allocations count. */
+static void make_machine(void)
+{
+    if (!mkdtemp(folder) || setenv("WINMEM_GPU_DIR", folder, 1) != 0 ||
+        setenv("WINMEM_GPU", "adapter local=64G nonlocal=64G", 1) != 0)
+        exit(1);
+}
+
+/* With what is left beside the machine. */
+static void remove_machine(void)
+{
+    const D3DKMT_DESTROYDEVICE destroy = {device};
+    char path[64];
+    must(D3DKMTDestroyDevice(&destroy), "DestroyDevice");
+    snprintf(path, sizeof path, "%s/gpu-default", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/gpu-default.lock", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
+    make_machine();
     set_up();
+    make_many();
     make_list();
     line("offer and reclaim by the exported calls, each of a list of 1000", offer_and_reclaim(),
          LIMIT, 1);
     write_all();
     line("the same with contents that were written", offer_and_reclaim(), LIMIT, 1);
+    remove_machine();
     return 0;
 }
