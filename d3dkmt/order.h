@@ -57,13 +57,6 @@ static inline bool order_is_easy(const struct vid_allocation *allocation)
     return allocation->offered || !allocation->references;
 }
 
-/* It should be placed, and is not. */
-static inline bool order_is_demoted(const struct vid_allocation *allocation)
-{
-    return !allocation->place && !allocation->offered && !allocation->decommitted &&
-           allocation->references;
-}
-
 /* VID_NOWHERE: it may be at both. */
 static inline unsigned order_only_place(const struct vid_allocation *allocation)
 {

@@ -359,13 +359,6 @@ static WINAPI void hear_once(D3DKMT_TRIMNOTIFICATION *notification)
         late.handle = listen(hear_late, NULL);
 }
 
-static void press(uint64_t bytes)
-{
-    vidmm_lock(kit_mm());
-    vidmm_press(kit_mm(), VID_LOCAL, bytes);
-    vidmm_unlock(kit_mm());
-}
-
 START_TEST(all_are_told_though_each_leaves_when_it_is)
 {
     D3DKMT_HANDLE a = make_allocation(40 * MIB);
