@@ -109,6 +109,7 @@ static void reclaim(const struct vidmm *mm, const struct targets *targets, uint3
             result = reclaim_one(targets->list[i], moved);
             *answer = result > *answer ? result : *answer;
         }
+    vidmm_restore(mm, moved);
     vidmm_unlock(mm);
 }
 

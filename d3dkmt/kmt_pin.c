@@ -37,6 +37,8 @@ static NTSTATUS pin(const struct kmt_device *device, const struct kmt_paging_que
     status = may_be_pinned(targets) ? vidmm_make_resident(mm, openings, targets->count,
                                                           VIDMM_OVER_BUDGET, moved, &missing)
                                     : STATUS_INVALID_PARAMETER;
+    if (status >= 0)
+        vidmm_restore(mm, moved);
     vidmm_unlock(mm);
     for (uint32_t i = 0; status >= 0 && i < targets->count; i++)
         targets->list[i]->pins++;

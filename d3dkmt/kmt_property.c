@@ -58,6 +58,8 @@ static NTSTATUS update(struct kmt_paging_queue *queue, const D3DDDI_UPDATEALLOCP
     }
     if (status >= 0)
         status = vidmm_set_places(mm, allocation->opening, wanted, allowed, &moved);
+    if (status >= 0)
+        vidmm_restore(mm, &moved);
     vidmm_unlock(mm);
     return status < 0 ? status : paging_enqueue(queue, &moved, ret_fence);
 }

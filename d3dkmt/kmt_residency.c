@@ -37,6 +37,8 @@ static NTSTATUS make_resident(struct kmt_paging_queue *queue, struct targets *ta
         vidmm_lock(device->mm);
         status = vidmm_make_resident(device->mm, openings, targets->count,
                                      make_resident_flags(flags), &moved, ret_missing);
+        if (status >= 0)
+            vidmm_restore(device->mm, &moved);
         vidmm_unlock(device->mm);
     } while (status == STATUS_NO_MEMORY && gpu_sweep_dead(device->mm));
     free(openings);

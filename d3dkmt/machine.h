@@ -32,7 +32,7 @@
  *   M18 usage.placed[place] counts what the process has there, offered or not, apart where it wants
  *       another place; usage.demoted_bytes[place] sums what is demoted and wants that place, by band
  *       of priority; adapter.placed[place] is how many allocations are there
- *   M19 usage.missing_bytes are the sums of what stands in usage.demoted
+ *   M19 usage.missing_bytes and .displaced are sums over usage.demoted and usage.held
  *
  * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
  * is under its lock, but for what is marked atomic.
@@ -142,6 +142,7 @@ struct vid_usage {
     struct vid_list demoted;      /* with references, but put out */
     /* bytes of those that have only that place; VID_NOWHERE: of those that have both */
     uint64_t missing_bytes[VID_PLACES];
+    uint64_t displaced[VID_PLACES]; /* bytes of what is held there and should be elsewhere */
     uint32_t idle_classes[VID_PLACES], held_classes[VID_PLACES]; /* 1 << class with a list */
     struct vid_list idle[VID_PLACES][VID_CLASSES];               /* nobody needs them resident */
     struct vid_list held[VID_PLACES][VID_CLASSES];
@@ -208,8 +209,7 @@ struct vid_adapter {
     uint64_t fail_seed; /* which allocations fail; with fail_one_in */
     uint32_t fail_one_in;
     uint32_t poison; /* what is lost reads as VID_POISON, not as zero */
-    /* offsets in the machine */
-    uint64_t allocations_at, arrivals_at, openings_at, events_at;
+    uint64_t allocations_at, arrivals_at, openings_at, events_at; /* offsets in the machine */
 
     pthread_mutex_t lock; /* robust, shared by processes */
     /* primary, atomic: written under the lock, read without */

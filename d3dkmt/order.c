@@ -82,6 +82,8 @@ static void count(const struct vidmm *mm, const struct vid_allocation *allocatio
         mm->adapter->easy[place] += bytes;
     else
         usage->referenced[place] += bytes;
+    if (!order_is_easy(allocation) && allocation->wanted != place)
+        usage->displaced[place] += bytes;
 }
 
 void order_leave(const struct vidmm *mm, uint32_t index, struct order_was *ret_was)

@@ -66,6 +66,7 @@ __attribute__((noinline)) static void clear_usage(struct vid_usage *usage)
     memset(usage->demoted_bytes, 0, sizeof usage->demoted_bytes);
     memset(usage->missing_bytes, 0, sizeof usage->missing_bytes);
     memset(&usage->demoted, 0, sizeof usage->demoted);
+    memset(usage->displaced, 0, sizeof usage->displaced);
     memset(usage->idle_classes, 0, sizeof usage->idle_classes);
     memset(usage->held_classes, 0, sizeof usage->held_classes);
     memset(usage->idle, 0, sizeof usage->idle);

@@ -285,6 +285,31 @@ NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *
     return STATUS_SUCCESS;
 }
 
+/* What is held at `place` and should be at the other one goes there. */
+static void bring_home(const struct vidmm *mm, unsigned place, struct vid_paging *paging)
+{
+    const struct vid_usage *usage = &mm->adapter->usage[mm->process];
+    unsigned home = VID_PLACES - place, misses = 0;
+    uint64_t left = usage->displaced[place];
+    for (unsigned class = VID_CLASSES; class --&&left;) {
+        uint32_t index = usage->held[place][class].first, next;
+        for (; index && left && misses < RESTORE_MISSES; index = next) {
+            const struct vid_allocation *allocation = &mm->allocations[index];
+            uint64_t cost = order_cost(mm, allocation, home);
+            next = allocation->next;
+            if (allocation->wanted == place)
+                continue;
+            left -= order_cost(mm, allocation, place);
+            if (!within_budget(mm, allocation, home, cost) || room_easy(mm, home) < (int64_t)cost) {
+                misses++;
+                continue;
+            }
+            vidmm_put_out(mm, index, paging);
+            residency_bring_in(mm, index, 0, paging);
+        }
+    }
+}
+
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging)
 {
     uint32_t index = mm->adapter->usage[mm->process].demoted.first, next;
@@ -292,4 +317,6 @@ void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging)
         next = mm->allocations[index].next;
         misses += !residency_bring_in(mm, index, 0, paging);
     }
+    for (unsigned place = VID_LOCAL; place < VID_PLACES; place++)
+        bring_home(mm, place, paging);
 }

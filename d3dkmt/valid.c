@@ -48,7 +48,7 @@ struct sums {
     uint64_t used[VID_PLACES], easy[VID_PLACES], offered, live, listed, openings;
     uint64_t resident[VID_PROCESSES][VID_PLACES], referenced[VID_PROCESSES][VID_PLACES];
     uint64_t offered_by[VID_PROCESSES], decommittable[VID_PROCESSES];
-    uint64_t missing[VID_PROCESSES][VID_PLACES];
+    uint64_t missing[VID_PROCESSES][VID_PLACES], displaced[VID_PROCESSES][VID_PLACES];
     uint64_t placed[VID_PLACES];
     struct vid_count placed_of[VID_PROCESSES][VID_PLACES][2];
     uint64_t demoted[VID_PROCESSES][VID_PLACES][VID_BANDS];
@@ -105,6 +105,8 @@ static bool add_up(const struct vidmm *mm, uint32_t index, struct sums *sums, in
         sums->used[place] += cost;
         if (!allocation->offered)
             sums->resident[allocation->owner][place] += cost;
+        if (!order_is_easy(allocation) && allocation->wanted != place)
+            sums->displaced[allocation->owner][place] += cost;
         if (!allocation->offered && allocation->references)
             sums->referenced[allocation->owner][place] += cost;
         else
@@ -156,8 +158,9 @@ static bool usage_is_valid(const struct vidmm *mm, unsigned process, const struc
                       usage->placed[VID_LOCAL][0].count);
     if (usage->planned[VID_LOCAL] || usage->planned[VID_NONLOCAL])
         return broken(fd, "M17: process %u is planned for", process);
-    if (memcmp(usage->missing_bytes, sums->missing[process], sizeof usage->missing_bytes) != 0)
-        return broken(fd, "M19: sums of what is demoted of process %u", process);
+    if (memcmp(usage->missing_bytes, sums->missing[process], sizeof usage->missing_bytes) != 0 ||
+        memcmp(usage->displaced, sums->displaced[process], sizeof usage->displaced) != 0)
+        return broken(fd, "M19: sums of what is demoted or displaced of process %u", process);
     for (unsigned place = VID_LOCAL; place < VID_PLACES; place++) {
         if (usage->resident[place] != sums->resident[process][place] ||
             usage->referenced[place] != sums->referenced[process][place])

@@ -178,7 +178,9 @@ NTSTATUS vidmm_evict(const struct vidmm *mm, uint32_t opening, unsigned flags,
 NTSTATUS vidmm_use(const struct vidmm *mm, uint32_t opening, struct vid_paging *paging);
 /*
  * Demoted ones of the process come back, oldest first, within its budget and as far as there is
- * room. Some that do not fit are passed over: a big one shall not keep the others out.
+ * room. Some that do not fit are passed over: a big one shall not keep the others out. Then what it
+ * holds at another place than it wants goes home, highest class of priority first, oldest first, as
+ * far as the budget and room without taking what anybody holds go.
  */
 void vidmm_restore(const struct vidmm *mm, struct vid_paging *paging);
 /* Bytes that the process holds beyond its budget. */

@@ -162,10 +162,39 @@ void try_use(void)
     CHECK(status == expected);
 }
 
-void try_restore(void)
+/* What is held elsewhere than it wants, the most important first. */
+static void go_home(unsigned place)
+{
+    unsigned home = VID_LOCAL + VID_NONLOCAL - place, misses = 0;
+    bool seen[THINGS] = {false};
+    while (misses < 64) {
+        struct thing *next = NULL;
+        for (unsigned i = 0; i < THINGS; i++) {
+            struct thing *thing = &things[i];
+            if (!thing->live || thing->owner != mm->process || oracle_kind(thing) != 2 ||
+                thing->place != place || thing->wanted == place || seen[i])
+                continue;
+            if (!next || thing->priority >> 28 > next->priority >> 28 ||
+                (thing->priority >> 28 == next->priority >> 28 && thing->age < next->age))
+                next = thing;
+        }
+        if (!next)
+            return;
+        seen[next - things] = true;
+        uint64_t cost = oracle_cost(next, home);
+        if (oracle_held(mm->process, home) + cost > members[mm->process].budget[home] ||
+            oracle_to_be_had(home) < (int64_t)cost) {
+            misses++;
+            continue;
+        }
+        oracle_put_out(next);
+        oracle_come(next, home, 0);
+    }
+}
+
+static void come_back(void)
 {
     uint64_t since = 0, until = age;
-    vidmm_restore(mm, &paging);
     for (unsigned misses = 0; misses < 64;) {
         struct thing *next = NULL;
         for (unsigned i = 0; i < THINGS; i++)
@@ -178,6 +207,14 @@ void try_restore(void)
         since = next->age;
         misses += !oracle_bring_in(next, 0);
     }
+}
+
+void try_restore(void)
+{
+    vidmm_restore(mm, &paging);
+    come_back();
+    go_home(VID_LOCAL);
+    go_home(VID_NONLOCAL);
 }
 
 void try_offer(void)

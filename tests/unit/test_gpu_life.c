@@ -109,6 +109,25 @@ START_TEST(restoring_passes_over_what_does_not_fit)
 }
 END_TEST
 
+START_TEST(restoring_brings_home_what_had_to_go_elsewhere)
+{
+    uint32_t one = kit_create(1, 4 * PAGE, VID_LOCAL, KIT_BOTH), other;
+    ck_assert(vidmm_press(ONE, VID_LOCAL, ONE->adapter->segments[VID_LOCAL].size));
+    ck_assert_int_eq(kit_resident(1, one, VIDMM_OVER_BUDGET), STATUS_SUCCESS);
+    ck_assert_uint_eq(kit_of(one)->place, VID_NONLOCAL);
+    vidmm_restore(ONE, &kit_paging);
+    ck_assert_uint_eq(kit_of(one)->place, VID_NONLOCAL);
+    ck_assert(vidmm_press(ONE, VID_LOCAL, 0));
+    vidmm_restore(ONE, &kit_paging);
+    ck_assert_uint_eq(kit_of(one)->place, VID_LOCAL);
+    other = kit_create(1, PAGE, VID_NONLOCAL, KIT_BOTH); /* this one is at home there */
+    ck_assert_int_eq(kit_resident(1, other, VIDMM_OVER_BUDGET), STATUS_SUCCESS);
+    vidmm_restore(ONE, &kit_paging);
+    ck_assert_uint_eq(kit_of(other)->place, VID_NONLOCAL);
+    ck_assert(vidmm_is_valid(ONE, 2));
+}
+END_TEST
+
 START_TEST(auto_follows_the_priority)
 {
     static const struct {
@@ -339,6 +358,7 @@ int main(void)
     tcase_add_test(tests, what_is_lost_is_told_once_and_brought_back);
     tcase_add_test(tests, a_reclaim_brings_its_own_back_before_others);
     tcase_add_test(tests, restoring_passes_over_what_does_not_fit);
+    tcase_add_test(tests, restoring_brings_home_what_had_to_go_elsewhere);
     tcase_add_test(tests, auto_follows_the_priority);
     tcase_add_test(tests, decommitted_is_for_good);
     tcase_add_test(tests, discarding_offers_leaves_as_many_bytes);

@@ -182,6 +182,24 @@ START_TEST(what_was_put_out_counts_for_what_is_to_trim)
 }
 END_TEST
 
+/* Every call that moves memory brings back what was put out, once there is room again. */
+START_TEST(what_was_put_out_comes_back)
+{
+    D3DKMT_HANDLE a = make_resident(20 * MIB), b = make_allocation(MIB);
+    press(50 * MIB);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    press(0);
+    ck_assert_int_eq(bring_in(b, NULL), STATUS_PENDING);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+    press(50 * MIB);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_NOTRESIDENT);
+    press(0);
+    ck_assert_int_eq(offer(b, D3DKMT_OFFER_PRIORITY_LOW, 0), STATUS_SUCCESS);
+    ck_assert_uint_eq(reclaim(b), D3DDDI_RECLAIM_RESULT_OK);
+    ck_assert_uint_eq(residency(a), D3DKMT_ALLOCATIONRESIDENCYSTATUS_RESIDENTINGPUMEMORY);
+}
+END_TEST
+
 static D3DKMT_HANDLE second_queue(volatile uint64_t **ret_value)
 {
     D3DKMT_CREATEPAGINGQUEUE create = {.hDevice = device};
@@ -416,6 +434,7 @@ int main(void)
     tcase_add_test(cases, what_was_evicted_keeps_its_contents);
     tcase_add_test(cases, evicting_takes_as_long_as_what_it_moves);
     tcase_add_test(cases, what_was_put_out_counts_for_what_is_to_trim);
+    tcase_add_test(cases, what_was_put_out_comes_back);
     tcase_add_test(cases, what_is_on_its_way_is_waited_for_by_all);
     tcase_add_test(cases, offered_and_locked_exclude_each_other);
     tcase_add_test(cases, what_may_be_decommitted_is_on_demand);
