@@ -14,7 +14,8 @@ NTSTATUS adapter_machine(void)
 
 LUID adapter_luid(const struct vidmm *mm)
 {
-    return (LUID){(DWORD)mm->adapter->luid, (LONG)(mm->adapter->luid >> 32)};
+    uint64_t luid = vidmm_luid(mm);
+    return (LUID){(DWORD)luid, (LONG)(luid >> 32)};
 }
 
 bool adapter_runs(const struct vidmm *mm)
@@ -22,11 +23,16 @@ bool adapter_runs(const struct vidmm *mm)
     return __atomic_load_n(&mm->adapter->running, __ATOMIC_ACQUIRE) == VID_RUNNING;
 }
 
+bool adapter_is_there(const struct kmt_adapter *adapter)
+{
+    return adapter_runs(adapter->mm) && adapter->arrival == vidmm_arrivals(adapter->mm);
+}
+
 const struct vidmm *adapter_of(LUID luid)
 {
     uint64_t number = luid.LowPart | (uint64_t)(uint32_t)luid.HighPart << 32;
     for (uint32_t i = 0; i < gpu_adapter_count(); i++)
-        if (gpu_adapter(i)->adapter->luid == number)
+        if (vidmm_luid(gpu_adapter(i)) == number)
             return gpu_adapter(i);
     return NULL;
 }
@@ -80,6 +86,7 @@ NTSTATUS adapter_open(const struct vidmm *mm, D3DKMT_HANDLE *ret_handle)
         return STATUS_NO_MEMORY;
     }
     adapter->mm = mm;
+    adapter->arrival = vidmm_arrivals(mm);
     *ret_handle = adapter->object.handle;
     return STATUS_SUCCESS;
 }
@@ -96,7 +103,7 @@ NTSTATUS adapter_use(D3DKMT_HANDLE handle, const struct vidmm **ret_mm)
     if (!adapter)
         return STATUS_INVALID_PARAMETER;
     clock_call(adapter->mm);
-    if (!adapter_runs(adapter->mm))
+    if (!adapter_is_there(adapter))
         return STATUS_DEVICE_REMOVED;
     *ret_mm = adapter->mm;
     return STATUS_SUCCESS;

@@ -1,7 +1,8 @@
 /*
  * Adapters as a process has them: every opening has a handle of its own, and all openings of one
  * adapter are alike. An adapter that was stopped or removed is not listed and not opened any more;
- * the handles that were there answer STATUS_DEVICE_REMOVED, and can be closed.
+ * the handles that were there answer STATUS_DEVICE_REMOVED, and can be closed. So they do when it was
+ * put in again, with another LUID.
  */
 #pragma once
 
@@ -18,6 +19,8 @@ NTSTATUS adapter_machine(void);
 /* pre, for all below: adapter_machine was STATUS_SUCCESS */
 LUID adapter_luid(const struct vidmm *mm);
 bool adapter_runs(const struct vidmm *mm);
+/* It runs, and is the one that was opened. */
+bool adapter_is_there(const struct kmt_adapter *adapter);
 /* Running or not; NULL: no adapter has the LUID. */
 const struct vidmm *adapter_of(LUID luid);
 /* The path of its device interface. */

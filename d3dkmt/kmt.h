@@ -42,6 +42,7 @@ struct kmt_object {
 
 struct kmt_adapter {
     struct kmt_object object;
+    uint32_t arrival; /* of the adapter as it was opened: a later one is another */
     const struct vidmm *mm;
 };
 

@@ -21,7 +21,7 @@ static NTSTATUS create_locked(D3DKMT_CREATEDEVICE *data)
     if (data->Flags.Value & D3DKMT_CREATEDEVICEFLAGS_DisableGpuTimeout &&
         !privilege_enabled(PRIVILEGE_INCREASE_BASE_PRIORITY))
         return STATUS_ACCESS_DENIED;
-    if (!adapter_runs(adapter->mm))
+    if (!adapter_is_there(adapter))
         return STATUS_DEVICE_REMOVED;
     clock_call(adapter->mm);
     struct kmt_device *device = kmt_device_create(adapter->mm, data->Flags.Value);

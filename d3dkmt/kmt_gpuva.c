@@ -67,7 +67,7 @@ static NTSTATUS reserve_locked(D3DDDI_RESERVEGPUVIRTUALADDRESS *data, const stru
     clock_call(mm);
     if (queue)
         status = kmt_device_state(queue->device);
-    else if (!adapter_runs(mm))
+    else if (!adapter_is_there(adapter))
         status = STATUS_DEVICE_REMOVED;
     if (status == STATUS_SUCCESS)
         status = gpuva_reserve(kmt_gpuva_of(mm), wish, (enum gpuva_state)data->ReservationType,

@@ -41,3 +41,19 @@ void vidmm_remove_adapter(const struct vidmm *mm)
         if (mm->allocations[i].live && mm->allocations[i].place)
             vidmm_put_out(mm, i, &paging);
 }
+
+void vidmm_restore_adapter(const struct vidmm *mm)
+{
+    __atomic_add_fetch(&mm->adapter->arrivals, 1, __ATOMIC_RELEASE);
+    set_running(mm, VID_RUNNING, VID_EVENT_RESTORE);
+}
+
+uint32_t vidmm_arrivals(const struct vidmm *mm)
+{
+    return __atomic_load_n(&mm->adapter->arrivals, __ATOMIC_ACQUIRE);
+}
+
+uint64_t vidmm_luid(const struct vidmm *mm)
+{
+    return mm->adapter->luid + ((uint64_t)vidmm_arrivals(mm) << 16);
+}

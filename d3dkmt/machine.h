@@ -29,9 +29,8 @@
  *   M15 an allocation may have the place where it is, and the one it wants
  *   M16 the owner of an allocation has it open
  *   M17 nothing is planned: what vidmm_make_resident notes in records is gone when it returns
- *   M18 usage.placed[place] counts what the process has there, offered or not, apart where it wants
- *       another place; usage.demoted_bytes[place] sums what is demoted and wants that place, by band
- *       of priority; adapter.placed[place] is how many allocations are there
+ *   M18 usage.placed[place] counts what is there, offered or not, by whether it wants to be there,
+ *       adapter.placed[place] all of it; usage.demoted_bytes[wanted] what is demoted, by priority
  *   M19 usage.missing_bytes and .displaced are sums over usage.demoted and usage.held
  *
  * LOCK ORDER: machine.lock, then adapter.lock; of two adapters never both. Everything of an adapter
@@ -45,7 +44,7 @@
 #include <stdint.h>
 
 #define VID_MAGIC       0x314D455644495621ull
-#define VID_LAYOUT      9u /* counts up with every change of this file */
+#define VID_LAYOUT      10u /* counts up with every change of this file */
 #define VID_ADAPTERS    16u
 #define VID_PROCESSES   256u
 #define VID_ALLOCATIONS (4u << 20) /* records of one adapter: address space, not memory */
@@ -120,11 +119,6 @@ struct vid_segment {
     uint64_t used;      /* derived, without pressure */
 };
 
-/* Allocations, and the bytes of their sizes. */
-struct vid_count {
-    uint64_t count, bytes;
-};
-
 /* What one process has of one adapter. */
 struct vid_usage {
     /* primary */
@@ -136,7 +130,9 @@ struct vid_usage {
     uint64_t resident[VID_PLACES], referenced[VID_PLACES]; /* bytes */
     uint64_t budget[VID_PLACES];                           /* bytes; see vidmm_share_budgets */
     uint64_t offered, decommittable;                       /* bytes not lost */
-    struct vid_count placed[VID_PLACES][2]; /* where it wants to be, and where it does not */
+    struct vid_count {
+        uint64_t count, bytes;
+    } placed[VID_PLACES][2]; /* allocations: where they want to be, and elsewhere */
     uint64_t demoted_bytes[VID_PLACES][VID_BANDS];
     uint64_t planned[VID_PLACES]; /* bytes that vidmm_make_resident is about to give it */
     struct vid_list demoted;      /* with references, but put out */
@@ -216,6 +212,7 @@ struct vid_adapter {
     uint64_t clock;        /* virtual nanoseconds since the machine was made */
     uint32_t running;      /* enum vid_running */
     uint32_t resets;       /* devices made before the last one are lost */
+    uint32_t arrivals;     /* how often it was put in again; see vidmm_luid */
     uint32_t hung_process; /* whose work the last reset was for; VID_PROCESSES: nobody's */
     uint64_t attempts;     /* allocations tried, for fail_seed */
     uint64_t stamp;        /* the newest one given */
@@ -235,8 +232,7 @@ struct vid_adapter {
     uint32_t allocations_used, allocations_free; /* records ever used; first of the free chain */
     uint32_t openings_used, openings_free;
     uint32_t allocations_backed, openings_backed; /* primary: records that memory is behind */
-    uint64_t live;                                /* allocations */
-    uint64_t placed[VID_PLACES];                  /* the same */
+    uint64_t live, placed[VID_PLACES];            /* allocations */
     uint64_t offered_bytes;
     /* statistics: never rebuilt */
     uint64_t decisions, discards, evictions;
@@ -273,10 +269,8 @@ struct vid_machine {
     uint32_t adapter_count;
     uint64_t size; /* bytes of the whole file */
     uint64_t seed;
-    uint64_t adapters_at, fences_at;
-    uint64_t
-        values_at; /* of fences: VID_FENCES numbers of 64 bits, on pages of their own; atomic */
-    char description[1024]; /* the configuration it was made from, in full */
+    uint64_t adapters_at, fences_at, values_at; /* values: VID_FENCES, on own pages; atomic */
+    char description[1024];                     /* the configuration it was made from, in full */
 
     pthread_mutex_t lock; /* robust; guards `processes` and the holders of fences */
     uint64_t shares;      /* the last one given out; atomic */

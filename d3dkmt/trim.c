@@ -131,7 +131,7 @@ NTSTATUS kmt_RegisterTrimNotification(D3DKMT_REGISTERTRIMNOTIFICATION *pData)
     luid = (uint64_t)(uint32_t)data.AdapterLuid.HighPart << 32 | data.AdapterLuid.LowPart;
     kmt_lock();
     device = kmt_find(data.hDevice, KMT_DEVICE);
-    if (device && device->mm->adapter->luid == luid) {
+    if (device && vidmm_luid(device->mm) == luid) {
         *registration = (struct registration){.number = ++numbers,
                                               .device = device,
                                               .callback = data.Callback,

@@ -56,7 +56,7 @@ struct vidmm {
     struct vid_opening *openings;
     struct vid_event *events;
     const struct vid_segment_ops *const *places; /* by enum vid_place */
-    uint64_t luid;                               /* of the adapter, as it was when it was found */
+    uint64_t luid;                               /* vid_adapter.luid as it was when it was found */
     uint16_t process;                            /* who is asking */
     /*
      * Memory behind these bytes of the machine. False: there is none. NULL where the machine is
@@ -249,12 +249,17 @@ void vidmm_set_background(const struct vidmm *mm, uint16_t process, bool backgro
 /*
  * lost.c. A reset: devices made before it are lost; `hung` is the process whose work it was for,
  * VID_PROCESSES: nobody's. A stopped adapter goes on where it was. With a removal devices are lost,
- * and no allocation is resident any more; started again it is as new.
+ * and no allocation is resident any more; one that is put in again is another: it has another LUID,
+ * and who had it open has the one that is gone.
  */
 void vidmm_reset_adapter(const struct vidmm *mm, uint16_t hung);
 void vidmm_stop_adapter(const struct vidmm *mm);
 void vidmm_start_adapter(const struct vidmm *mm);
 void vidmm_remove_adapter(const struct vidmm *mm);
+void vidmm_restore_adapter(const struct vidmm *mm);
+uint32_t vidmm_arrivals(const struct vidmm *mm);
+/* As programs are told it: the constant one at first. */
+uint64_t vidmm_luid(const struct vidmm *mm);
 
 /* rebuild.c. Everything a process had is closed. True: something was. */
 bool vidmm_sweep(const struct vidmm *mm, uint16_t process);

@@ -479,8 +479,9 @@ def gpu_control():
         state = lambda: machine.json()[0]
         for word, after, again in (("stop", "stopped", "not running"), ("start", "running", "not stopped"),
                                    ("remove", "removed", "not there"), ("restore", "running", "not removed")):
+            luid = state()["luid"]
             machine.gpu(word, "0")
-            assert state()["state"] == after
+            assert state()["state"] == after and (state()["luid"] != luid) == (word == "restore")
             assert again in machine.gpu(word, "0", code=1).stderr
         assert state()["resets"] == 1  # by the removal, which left nothing resident
         assert all(segment["used"] == 0 for segment in state()["segments"].values()), state()

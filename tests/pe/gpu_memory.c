@@ -370,7 +370,7 @@ static BOOL has_memory(D3DKMT_HANDLE which, UINT64 local, UINT64 nonlocal)
 }
 
 /* The first one is used; what is proved counts on the sizes of both. */
-static BOOL open_adapter(void)
+BOOL open_adapter(void)
 {
     D3DKMT_ADAPTERINFO found[16];
     D3DKMT_ENUMADAPTERS2 data = {.NumAdapters = COUNT_OF(found), .pAdapters = found};

@@ -40,6 +40,8 @@ extern const struct statement offer_statements[], reclaim_statements[], residenc
     handle_statements[];
 
 extern D3DKMT_HANDLE adapter, device, queue;
+/* The first of the two; FALSE: they are not those that the program needs. */
+BOOL open_adapter(void);
 extern LUID luid;
 extern const volatile UINT64 *fence; /* of the queue */
 

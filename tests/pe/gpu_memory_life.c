@@ -86,6 +86,7 @@ static NTSTATUS destroy_resource(D3DKMT_HANDLE resource)
 /* The adapter is taken out while things are resident, offered and shared, and comes back as new. */
 static void removal(void)
 {
+    D3DKMT_QUERYVIDEOMEMORYINFO told = {.hAdapter = adapter};
     D3DKMT_HANDLE held, offered, lost, parts[2], resource, global = 0, second;
     D3DKMT_QUERYRESOURCEINFO query = {0};
     struct child child;
@@ -124,6 +125,10 @@ static void removal(void)
     if (!ask_for("restore"))
         ok("somebody puts it in again", FALSE);
     same("a device of before stays lost", resident(held), GONE);
+    same("the handle of before opens nothing", make_device(), 0);
+    same("and tells nothing", D3DKMTQueryVideoMemoryInfo(&told), GONE);
+    ok("another adapter", open_adapter());
+    ok("another handle", adapter != told.hAdapter);
     second = make_device();
     ok("a new device", second);
     destroy_device(second);

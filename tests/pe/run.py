@@ -207,7 +207,7 @@ def gpu_memory(program, checks):
     # with the machine's file cut off instead: up to there all is the same, but nothing comes back
     cut = lambda word, machine: word == "remove" and os.truncate(os.path.join(machine, "gpu-default"), 0)
     said = removal(program, cut)
-    checks.same("its machine cut off", (said[:2], said[2].split(":")[0]), (["GM-003 remove", "GM-003 restore"], "GM-003 fail  a new device"))
+    checks.same("its machine cut off", (said[:2], said[2].split(":")[0]), (["GM-003 remove", "GM-003 restore"], "GM-003 fail  another adapter"))
     checks.same("its adapter removed and restored", removal(program), ["GM-003 remove", "GM-003 restore", "GM-003 pass", "1 passed, 0 failed, 0 skipped"])
 
 

@@ -213,6 +213,47 @@ START_TEST(a_removed_adapter_is_not_listed)
 }
 END_TEST
 
+/* The other adapters stay what they are, and a second time it is another again. */
+START_TEST(an_adapter_that_comes_back_is_another) /* KMT-393 */
+{
+    const struct vidmm *mm;
+    D3DKMT_ADAPTERINFO before[16], after[16], last[16];
+    enumerate(before);
+    mm = gpu_adapter(0);
+    vidmm_lock(mm);
+    vidmm_remove_adapter(mm);
+    vidmm_restore_adapter(mm);
+    vidmm_unlock(mm);
+    ck_assert_uint_eq(enumerate(after).NumAdapters, 3);
+    ck_assert(!is_same(after[0].AdapterLuid, before[0].AdapterLuid));
+    ck_assert(is_same(after[1].AdapterLuid, before[1].AdapterLuid));
+    D3DKMT_OPENADAPTERFROMLUID open = {.AdapterLuid = before[0].AdapterLuid};
+    ck_assert_int_eq(kmt_OpenAdapterFromLuid(&open), STATUS_INVALID_PARAMETER);
+    open.AdapterLuid = after[0].AdapterLuid;
+    ck_assert_int_eq(kmt_OpenAdapterFromLuid(&open), STATUS_SUCCESS);
+    D3DKMT_CREATEDEVICE create = {.hAdapter = before[0].hAdapter};
+    D3DKMT_QUERYVIDEOMEMORYINFO info = {.hAdapter = before[0].hAdapter};
+    D3DDDI_RESERVEGPUVIRTUALADDRESS reserve = {.hAdapter = before[0].hAdapter, .Size = 65536};
+    ck_assert_int_eq(kmt_CreateDevice(&create), STATUS_DEVICE_REMOVED);
+    ck_assert_int_eq(kmt_QueryVideoMemoryInfo(&info), STATUS_DEVICE_REMOVED);
+    ck_assert_int_eq(kmt_ReserveGpuVirtualAddress(&reserve), STATUS_DEVICE_REMOVED);
+    create.hAdapter = info.hAdapter = open.hAdapter;
+    ck_assert_int_eq(kmt_CreateDevice(&create), STATUS_SUCCESS);
+    ck_assert_int_eq(kmt_QueryVideoMemoryInfo(&info), STATUS_SUCCESS);
+    ck_assert_int_eq(close_handle(before[0].hAdapter), STATUS_SUCCESS);
+    vidmm_lock(mm);
+    vidmm_remove_adapter(mm);
+    vidmm_restore_adapter(mm);
+    vidmm_unlock(mm);
+    enumerate(last);
+    ck_assert(!is_same(last[0].AdapterLuid, before[0].AdapterLuid));
+    ck_assert(!is_same(last[0].AdapterLuid, after[0].AdapterLuid));
+    for (unsigned i = 1; i < 3; i++)
+        ck_assert(!is_same(last[0].AdapterLuid, before[i].AdapterLuid));
+    destroy_device(create.hDevice);
+}
+END_TEST
+
 START_TEST(without_a_machine_nothing_is_found)
 {
     D3DKMT_ADAPTERINFO adapters[1];
@@ -237,6 +278,7 @@ int main(void)
     tcase_add_test(tests, handles_of_two_enumerations_are_different);
     tcase_add_test(tests, all_enumerations_list_the_same);
     tcase_add_test(tests, wrong_memory_opens_nothing);
+    tcase_add_test(tests, an_adapter_that_comes_back_is_another);
     tcase_add_test(tests, a_luid_opens_its_adapter);
     tcase_add_test(tests, a_device_name_opens_its_adapter);
     tcase_add_test(tests, no_display_has_a_name_or_a_context);

@@ -16,7 +16,8 @@ static const char help[] =
     "  reset ADAPTER [--process PID]\n"
     "                           as after a hang: devices made so far are lost (for PID's work)\n"
     "  stop | start ADAPTER     the adapter answers nothing; goes on\n"
-    "  remove | restore ADAPTER it is taken out, and put in again as new\n"
+    "  remove | restore ADAPTER it is taken out, and put in again as new: with another LUID,\n"
+    "                           and whoever had it open has to open it again\n"
     "  pressure ADAPTER [local | nonlocal] SIZE\n"
     "                           so much of its memory is gone from now on (0: none)\n"
     "  discard ADAPTER [SIZE]   offered memory beyond SIZE (0) is lost\n"
@@ -142,7 +143,7 @@ static int change(int argc, char **argv)
         {"stop", 1 << VID_RUNNING, vidmm_stop_adapter, "it is not running"},
         {"start", 1 << VID_STOPPED, vidmm_start_adapter, "it is not stopped"},
         {"remove", 1 << VID_RUNNING | 1 << VID_STOPPED, vidmm_remove_adapter, "it is not there"},
-        {"restore", 1 << VID_REMOVED, vidmm_start_adapter, "it is not removed"},
+        {"restore", 1 << VID_REMOVED, vidmm_restore_adapter, "it is not removed"},
     };
     uint32_t index;
     unsigned which = 0;

@@ -67,8 +67,8 @@ struct gpu_figures *gpu_figures_take(uint32_t index)
     }
     figures->index = index;
     memcpy(figures->name, adapter->name, sizeof figures->name - 1);
-    figures->luid = adapter->luid;
     vidmm_lock(mm);
+    figures->luid = vidmm_luid(mm);
     figures->clock = adapter->clock;
     figures->running = adapter->running;
     figures->resets = adapter->resets;
