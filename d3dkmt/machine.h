@@ -42,6 +42,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "d3dkmt/event.h"
 
 #define VID_MAGIC       0x314D455644495621ull
 #define VID_LAYOUT      10u /* counts up with every change of this file */
@@ -148,40 +149,6 @@ struct vid_usage {
     uint64_t decommits;      /* allocations whose memory went for good */
     uint64_t trims;          /* how often it was asked to trim */
     uint64_t trim; /* bytes it is asked to trim now; atomic: taken by the process itself */
-};
-
-enum vid_event_kind {
-    VID_EVENT_NONE,
-    VID_EVENT_CREATE,
-    VID_EVENT_DESTROY,
-    VID_EVENT_PAGE_IN,
-    VID_EVENT_EVICT,
-    VID_EVENT_OFFER,
-    VID_EVENT_RECLAIM,
-    VID_EVENT_DISCARD,
-    VID_EVENT_BUDGET,   /* `bytes` is the new one, `before` the old one */
-    VID_EVENT_TRIM,     /* `bytes` were asked for */
-    VID_EVENT_PRESSURE, /* `bytes` are taken from now on */
-    VID_EVENT_ARRIVE,   /* a process; `bytes` is its pid */
-    VID_EVENT_LEAVE,    /* the same */
-    VID_EVENT_RESET,
-    VID_EVENT_HANG,
-    VID_EVENT_STOP,
-    VID_EVENT_REMOVE,
-    VID_EVENT_RESTORE,
-    VID_EVENT_KINDS
-};
-
-struct vid_event {
-    uint64_t time; /* virtual nanoseconds */
-    uint64_t bytes;
-    union {
-        uint32_t allocation;
-        uint32_t before; /* MiB, rounded down */
-    };
-    uint16_t process;
-    uint8_t kind;
-    uint8_t place; /* enum vid_place; of an offer or discard its priority */
 };
 
 /* How soon an offer goes. D3DKMT_OFFER_PRIORITY_AUTO is none: the allocation's priority tells which. */
