@@ -179,6 +179,19 @@ static void kmt161(void)
           ask(last_adapter(), KMTQAITYPE_GETSEGMENTSIZE, &sizes, sizeof sizes));
 }
 
+static void kmt392(void)
+{
+    D3DKMT_QUERYVIDEOMEMORYINFO told = {.hAdapter = last_adapter(), .Budget = 0x1234};
+    const D3DKMT_CHANGEVIDEOMEMORYRESERVATION change = {.hAdapter = last_adapter(),
+                                                        .Reservation = 4096};
+
+    if (!stop_last_adapter())
+        return;
+    gives(STATUS_DEVICE_REMOVED, D3DKMTQueryVideoMemoryInfo(&told));
+    same("no budget", told.Budget, 0x1234);
+    gives(STATUS_DEVICE_REMOVED, D3DKMTChangeVideoMemoryReservation(&change));
+}
+
 static void kmt162(void)
 {
     if (!stop_last_adapter())
@@ -189,5 +202,5 @@ static void kmt162(void)
 }
 
 const struct statement hang_statements[] = {
-    S(152), S(153), S(155), S(156), S(157), S(158), S(159), S(160), S(161), S(162), END,
+    S(152), S(153), S(155), S(156), S(157), S(158), S(159), S(160), S(161), S(392), S(162), END,
 };

@@ -214,7 +214,7 @@ START_TEST(a_removed_adapter_is_not_listed)
 END_TEST
 
 /* The other adapters stay what they are, and a second time it is another again. */
-START_TEST(an_adapter_that_comes_back_is_another) /* KMT-393 */
+START_TEST(an_adapter_that_comes_back_is_another)
 {
     const struct vidmm *mm;
     D3DKMT_ADAPTERINFO before[16], after[16], last[16];
