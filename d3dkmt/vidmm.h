@@ -123,6 +123,7 @@ vidmm_ahead(const struct vidmm *mm, const uint32_t *openings, uint32_t i, uint32
         const struct vid_allocation *next = vidmm_of(mm, openings[i + 8]);
         __builtin_prefetch(&mm->allocations[next->next], 1);
         __builtin_prefetch(&mm->allocations[next->previous], 1);
+        __builtin_prefetch(&mm->arrivals[next - mm->allocations], 1);
     }
 }
 
