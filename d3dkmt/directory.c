@@ -14,11 +14,18 @@
 
 static char path[PATH_MAX]; /* under the state's lock */
 
+/* Also from a signal handler (damage.c). */
 static void say(const char *format, va_list arguments)
 {
-    char text[2600]; /* two plans, which may be long, in one line */
-    vsnprintf(text, sizeof text, format, arguments);
-    dprintf(STDERR_FILENO, "winmem: simulated GPU: %s\n", text);
+    static const char who[] = "winmem: simulated GPU: ";
+    char text[2600] = ""; /* two plans, which may be long, in one line */
+    size_t length = sizeof who - 1;
+    memcpy(text, who, length);
+    vsnprintf(text + length, sizeof text - length - 1, format, arguments);
+    length = strlen(text);
+    text[length++] = '\n';
+    while (write(STDERR_FILENO, text, length) < 0 && errno == EINTR)
+        ;
 }
 
 void gpu_say(const char *format, ...)

@@ -17,6 +17,13 @@ static uint32_t holder_of(const pthread_mutex_t *lock)
     return (uint32_t)__atomic_load_n(&lock->__data.__lock, __ATOMIC_RELAXED) & FUTEX_TID_MASK;
 }
 
+/* The thread sanitizer does not know of a clock of one's choice. */
+#ifdef __SANITIZE_THREAD__
+#define lock_until(lock, time) pthread_mutex_lock(lock)
+#else
+#define lock_until(lock, time) pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, time)
+#endif
+
 static int wait_for(pthread_mutex_t *lock)
 {
     for (unsigned waited = VID_LOCK_SLICE;; waited += VID_LOCK_SLICE) {
@@ -25,7 +32,7 @@ static int wait_for(pthread_mutex_t *lock)
         until.tv_nsec += VID_LOCK_SLICE * 1000000l;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
-        int error = pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until);
+        int error = lock_until(lock, &until);
         if (error != ETIMEDOUT)
             return error;
         if (vid_lock_waits)

@@ -49,17 +49,17 @@ static void look_up(void)
 {
     struct timespec now;
     uint64_t mode = 0;
+    bool made = *__atomic_load_n(&text_root, __ATOMIC_RELAXED);
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     uint64_t time = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    if (machine.looked && time - machine.looked < LOOK_PERIOD && machine.who == getpid() &&
-        !*__atomic_load_n(&text_root, __ATOMIC_RELAXED))
+    if (machine.looked && time - machine.looked < LOOK_PERIOD && machine.who == getpid() && !made)
         return;
     memory_group_keep(&machine.groups);
     /* 2: never more than CommitLimit (proc_sys_vm(5)) */
     machine.commit_strict = text_number("/proc/sys/vm/overcommit_memory", &mode) && mode == 2;
     machine.low = read_low();
     machine.who = getpid();
-    machine.looked = *text_root ? 0 : time;
+    machine.looked = made ? 0 : time;
 }
 
 /* /proc/meminfo, which counts in KiB. */

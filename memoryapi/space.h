@@ -14,9 +14,9 @@
 #define SPACE_GRANULES ((MM_HIGHEST_ADDRESS + 1) / ALLOCATION_GRANULARITY)
 /*
  * Room for the nodes of regions that the index knows, in bytes. Further ones are found by the tree.
- * A leak checker reads all of it.
+ * A leak checker reads all of it, and the thread sanitizer leaves little room.
  */
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SPACE_NODES (16ull << 20)
 #else
 #define SPACE_NODES (16ull << 30)
