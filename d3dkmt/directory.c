@@ -119,16 +119,21 @@ int gpu_directory_file(int directory, const char *name, int flags)
     return -EPERM;
 }
 
-void gpu_directory_remove(int directory, const char *prefix)
+DIR *gpu_directory_list(int directory)
 {
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    if (!list && copy >= 0)
+        close(copy);
+    return list;
+}
+
+void gpu_directory_remove(int directory, const char *prefix)
+{
+    DIR *list = gpu_directory_list(directory);
     const struct dirent *entry;
-    if (!list) {
-        if (copy >= 0)
-            close(copy);
+    if (!list)
         return;
-    }
     while ((entry = readdir(list)) != NULL) {
         const char *number = entry->d_name + strlen(prefix);
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && *number &&

@@ -53,14 +53,10 @@ static void look_at(int directory, const char *machine)
 void leftover_remove(int directory, const char *own)
 {
     char machine[32], seen[32] = "";
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    DIR *list = gpu_directory_list(directory);
     const struct dirent *entry;
-    if (!list) {
-        if (copy >= 0)
-            close(copy);
+    if (!list)
         return;
-    }
     /* our own files must not be opened: to close them would give our slot back */
     while ((entry = readdir(list)) != NULL) {
         if (!read_owner(entry->d_name, machine) || strcmp(machine, own) == 0 ||

@@ -1,6 +1,7 @@
 /* The files of a machine (state.h). Inside d3dkmt's state, fence and contents alone. */
 #pragma once
 
+#include <dirent.h>
 #include "d3dkmt/plan.h"
 #include "d3dkmt/state.h"
 
@@ -23,6 +24,7 @@ int share_file_open(uint64_t id, int flags);
 /* Its path, for messages. */
 const char *gpu_directory_path(void);
 /* Removes every file there whose name is `prefix` and a number. */
+DIR *gpu_directory_list(int directory); /* for closedir; NULL: it cannot be read */
 void gpu_directory_remove(int directory, const char *prefix);
 
 /* leftover.c. Contents of machines there that nobody uses go; not those of the machine `own`. */

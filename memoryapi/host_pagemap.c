@@ -48,6 +48,20 @@ static int scan(int file, uint64_t *at, uint64_t end, uint64_t pages, struct hos
     return count;
 }
 
+/* The words of the first pages of [page, end), at most WORDS: how many, or -errno. */
+static int read_words(int file, uint64_t page, uint64_t end, uint64_t words[WORDS])
+{
+    uint64_t wanted = (end - page) / PAGE_SIZE < WORDS ? (end - page) / PAGE_SIZE : WORDS;
+    ssize_t got;
+    do
+        got = pread(file, words, wanted * sizeof words[0],
+                    (off_t)(page / PAGE_SIZE * sizeof words[0]));
+    while (got < 0 && errno == EINTR);
+    if (got < (ssize_t)sizeof words[0])
+        return got < 0 ? -errno : -EIO;
+    return (int)((size_t)got / sizeof words[0]);
+}
+
 /* The same, word by word. */
 static int walk(int file, uint64_t *at, uint64_t end, uint64_t pages, struct host_stretch *ret,
                 unsigned room)
@@ -56,14 +70,10 @@ static int walk(int file, uint64_t *at, uint64_t end, uint64_t pages, struct hos
     unsigned count = 0;
 
     for (unsigned reads = 0; reads < READS && page < end && pages; reads++) {
-        uint64_t wanted = (end - page) / PAGE_SIZE < WORDS ? (end - page) / PAGE_SIZE : WORDS;
-        ssize_t got = pread(file, words, wanted * sizeof words[0],
-                            (off_t)(page / PAGE_SIZE * sizeof words[0]));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < (ssize_t)sizeof words[0])
-            return got < 0 ? -errno : -EIO;
-        for (uint64_t i = 0; i < (uint64_t)got / sizeof words[0] && pages; i++, page += PAGE_SIZE) {
+        int got = read_words(file, page, end, words);
+        if (got < 0)
+            return got;
+        for (uint64_t i = 0; i < (uint64_t)got && pages; i++, page += PAGE_SIZE) {
             if (!(words[i] & WORD_PRESENT))
                 continue;
             bool follows = count && ret[count - 1].end == page;
@@ -127,14 +137,10 @@ static int walk_own(int file, uint64_t start, uint64_t end, uint64_t *ret_pages)
     const uint64_t own = WORD_PRESENT | WORD_EXCLUSIVE;
     uint64_t words[WORDS];
     for (uint64_t page = start; page < end;) {
-        uint64_t wanted = (end - page) / PAGE_SIZE < WORDS ? (end - page) / PAGE_SIZE : WORDS;
-        ssize_t got = pread(file, words, wanted * sizeof words[0],
-                            (off_t)(page / PAGE_SIZE * sizeof words[0]));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < (ssize_t)sizeof words[0])
-            return got < 0 ? -errno : -EIO;
-        for (uint64_t i = 0; i < (uint64_t)got / sizeof words[0]; i++, page += PAGE_SIZE)
+        int got = read_words(file, page, end, words);
+        if (got < 0)
+            return got;
+        for (uint64_t i = 0; i < (uint64_t)got; i++, page += PAGE_SIZE)
             *ret_pages += (words[i] & own) == own;
     }
     return 0;

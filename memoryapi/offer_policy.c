@@ -42,8 +42,14 @@ static int close_part(struct offer *offer, uint64_t from, uint64_t to)
     return host->protect(from, to - from, HOST_NONE);
 }
 
-/* A piece after the other, so that memory can be had soon. A refused hint does no harm. */
 static int note_part(struct offer *offer, uint64_t from, uint64_t to)
+{
+    offer_note(offer, from, to);
+    return 0;
+}
+
+/* A piece after the other, so that memory can be had soon. A refused hint does no harm. */
+static int give_part(struct offer *offer, uint64_t from, uint64_t to)
 {
     for (uint64_t at = from, next; at < to; at = next) {
         next = to - at > CHUNK ? at + CHUNK : to;
@@ -101,25 +107,31 @@ static struct offer *find_offer(const struct region *region, const struct offer_
 }
 
 /*
- * Notes the witnesses of a held offer, and the host gets the pages. What can fail comes first: then
- * it is held as before. A page that stays readable is no harm.
+ * Notes the witnesses of a held offer by `work`. What can fail comes first: then it is held as
+ * before. A page that stays readable is no harm.
  */
-static int give(const struct region *region, const struct offer_key *key, struct offer *offer)
+static int note(const struct region *region, const struct offer_key *key, struct offer *offer,
+                part_work *work)
 {
     if (offer->stage != OFFER_HELD)
         return 0;
     int error = each_part(region, key, read_part, &offer);
     if (!error) {
-        each_part(region, key, note_part, &offer);
+        each_part(region, key, work, &offer);
         offer_set_stage(offer, OFFER_GIVEN);
     }
     each_part(region, key, close_part, &offer);
     return error;
 }
 
+static int give(const struct region *region, const struct offer_key *key, struct offer *offer)
+{
+    return note(region, key, offer, give_part);
+}
+
 static int drop(const struct region *region, const struct offer_key *key, struct offer *offer)
 {
-    int error = give(region, key, offer);
+    int error = note(region, key, offer, note_part);
     if (!error)
         error = each_part(region, key, drop_part, &offer);
     if (!error)
@@ -292,8 +304,11 @@ static void pretend(const struct mm_memory *memory)
     uint64_t enough = memory->low + (memory->high - memory->low) / 2, before = offered_bytes();
     struct offer_key last = {0};
     if (memory->level == MEMORY_LOW)
-        while (memory->available + before - offered_bytes() < enough && drop_first(&last))
-            ;
+        for (uint64_t now = before;
+             memory->available + before - now < enough && drop_first(&last);) {
+            now = offered_bytes();
+            before = now > before ? now : before; /* somebody offers at the same time */
+        }
     else if (memory->level == MEMORY_MIDDLE && offer_return_mode(RETURN_LAZY) == RETURN_LAZY)
         give_all(LAST_TO_GO, UINT64_MAX);
 }

@@ -151,9 +151,9 @@ static void write_headers(uint8_t *image, const struct layout *at)
     write_section(sections + 40, ".edata", at->directory, at->end - at->directory, 0x40000040);
 }
 
-/* `stubs`: the RVA of each export of winmem_exports that the module has. */
+/* `jumps`: the RVA of each export of winmem_exports that the module has. */
 static void write_exports(uint8_t *image, const struct layout *at, const char *name,
-                          uint32_t *stubs)
+                          uint32_t *jumps)
 {
     uint8_t *directory = image + at->directory;
     uint32_t string = at->strings, index = 0;
@@ -171,10 +171,10 @@ static void write_exports(uint8_t *image, const struct layout *at, const char *n
         const struct export_entry *entry = &winmem_exports[i];
         if (!is_from(entry, name))
             continue;
-        uint8_t *stub = image + CODE_RVA + index * STUB_SIZE;
-        memcpy(stub, "\x48\xFF\x25\x01\0\0\0\xCC", 8); /* jmp [the gate's address]; int3 */
-        put64(stub + 8, (uint64_t)entry->function);
-        stubs[i] = CODE_RVA + index * STUB_SIZE;
+        uint8_t *jump = image + CODE_RVA + index * STUB_SIZE;
+        memcpy(jump, "\x48\xFF\x25\x01\0\0\0\xCC", 8); /* jmp [the gate's address]; int3 */
+        put64(jump + 8, (uint64_t)entry->function);
+        jumps[i] = CODE_RVA + index * STUB_SIZE;
         put32(image + at->functions + index * 4, CODE_RVA + index * STUB_SIZE);
         put32(image + at->names + index * 4, string);
         put16(image + at->ordinals + index * 2, (uint16_t)index);
@@ -195,16 +195,16 @@ struct module *builtin_load(const char *name)
 {
     struct layout at = lay_out(name);
     struct module *module = module_new(name, NULL);
-    uint32_t *stubs = calloc(winmem_export_count, sizeof *stubs);
+    uint32_t *jumps = calloc(winmem_export_count, sizeof *jumps);
     struct mm_request request = {.size = at.end,
                                  .type = MEM_RESERVE | MEM_COMMIT | MEM_TOP_DOWN,
                                  .protect = PAGE_READWRITE,
                                  .kind = MM_IMAGE};
-    if (!module || !stubs || mm_allocate(&request) != STATUS_SUCCESS)
+    if (!module || !jumps || mm_allocate(&request) != STATUS_SUCCESS)
         goto failed;
     write_headers((uint8_t *)request.base, &at);
-    write_exports((uint8_t *)request.base, &at, module->name, stubs);
-    module->stubs = stubs;
+    write_exports((uint8_t *)request.base, &at, module->name, jumps);
+    module->jumps = jumps;
     module->base = request.base;
     module->size = at.end;
     module->loads = MODULE_PINNED;
@@ -222,8 +222,8 @@ struct module *builtin_load(const char *name)
     module_began(module);
     return module;
 failed:
-    if (!module || !module->stubs)
-        free(stubs);
+    if (!module || !module->jumps)
+        free(jumps);
     if (module)
         module_destroy(module);
     return NULL;
@@ -231,6 +231,6 @@ failed:
 
 uint64_t builtin_symbol(const struct module *module, const struct export_entry *entry)
 {
-    uint32_t stub = module->stubs[entry - winmem_exports];
-    return stub ? module->base + stub : (uint64_t)entry->function;
+    uint32_t jump = module->jumps[entry - winmem_exports];
+    return jump ? module->base + jump : (uint64_t)entry->function;
 }

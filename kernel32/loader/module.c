@@ -250,7 +250,7 @@ void module_destroy(struct module *module)
         image_unmap(module->base);
     image_close(module->image);
     free(module->needs);
-    free(module->stubs);
+    free(module->jumps);
     free(module->name);
     free(module->host_path);
     free(module->full_path);

@@ -52,7 +52,7 @@ struct module {
     WCHAR *full_path;
     uint64_t base, size; /* bytes */
     struct image *image; /* NULL: built in */
-    uint32_t *stubs;     /* of a built-in one: an RVA for each of winmem_exports, 0: not its own */
+    uint32_t *jumps;     /* of a built-in one: an RVA for each of winmem_exports, 0: not its own */
     struct image_tls tls;
     bool has_tls, is_program;
     uint32_t tls_index;

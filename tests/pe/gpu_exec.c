@@ -11,6 +11,8 @@
  * nobody says that a fence is abandoned. So who waits for one whose other program has died goes on
  * waiting, can be told by anybody who has it, and by its device. A keyed mutex is abandoned
  * (WAIT_ABANDONED of IDXGIKeyedMutex::AcquireSync).
+ *
+ * One file, though a long one: each statement here has its other half in a verb of the child.
  */
 #include "gpu.h"
 
