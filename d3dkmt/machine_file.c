@@ -87,11 +87,6 @@ bool machine_file_hold(int file, uint16_t slot, bool shared)
     return lock_bytes(file, F_SETLK, shared ? F_RDLCK : F_WRLCK, slot, 1) == 0;
 }
 
-void machine_file_let_go(int file, uint16_t slot)
-{
-    lock_bytes(file, F_SETLK, F_UNLCK, slot, 1);
-}
-
 /* When the kernel does not answer, they are taken to live. */
 bool machine_file_is_held(int file, uint16_t first, uint16_t count)
 {

@@ -54,7 +54,6 @@ void machine_file_pass(struct machine_file *machine);
 void machine_file_close(struct machine_file *machine);
 /* The lock of a slot's byte. False: somebody else has it. */
 bool machine_file_hold(int file, uint16_t slot, bool shared);
-void machine_file_let_go(int file, uint16_t slot);
 /* Whether another process holds one of these. */
 bool machine_file_is_held(int file, uint16_t first, uint16_t count);
 
